@@ -1,0 +1,65 @@
+"""Saccade teaches a computer to see from a folder of images, judges it, and finds pictures again.
+
+Four words do most of the work: ``train``, ``load``, ``evaluate``, ``Gallery``. Names are loaded on
+first use, so that ``import saccade`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saccade.api.evaluate import evaluate, load
+    from saccade.api.gallery import Gallery
+    from saccade.api.train import Run, Training, train
+    from saccade.config import Recipe, read_recipe
+    from saccade.errors import GalleryError, InputError, SaccadeError
+    from saccade.tasks.model import Model
+    from saccade.values import Found, Hit, Interval, Sample
+
+_HOME = {
+    "Found": "values",
+    "Gallery": "api.gallery",
+    "GalleryError": "errors",
+    "Hit": "values",
+    "InputError": "errors",
+    "Interval": "values",
+    "Model": "tasks.model",
+    "Recipe": "config",
+    "Run": "api.train",
+    "SaccadeError": "errors",
+    "Sample": "values",
+    "Training": "api.train",
+    "evaluate": "api.evaluate",
+    "load": "api.evaluate",
+    "read_recipe": "config",
+    "train": "api.train",
+}
+
+__all__ = [
+    "Found",
+    "Gallery",
+    "GalleryError",
+    "Hit",
+    "InputError",
+    "Interval",
+    "Model",
+    "Recipe",
+    "Run",
+    "SaccadeError",
+    "Sample",
+    "Training",
+    "evaluate",
+    "load",
+    "read_recipe",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'saccade' has no attribute '{name}'")
+    return getattr(import_module(f"saccade.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

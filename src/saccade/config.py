@@ -1,0 +1,268 @@
+"""The recipe: every setting of a run, one TOML file.
+
+A field here is at once the TOML key, the flag (``--section.key value``), the help text and the row
+in the reference. Only ``api`` reads these objects; the layers below take plain keyword arguments.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from saccade.errors import SettingError
+from saccade.names import suggest
+
+AUTO = "auto"
+
+
+def setting(
+    default: Any,
+    text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] = (),
+) -> Any:
+    """Declare one setting: its default, one sentence, and what values are allowed (inclusive)."""
+    return field(
+        default=default, metadata={"text": text, "low": low, "high": high, "choices": choices}
+    )
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which pictures are used, and at which size."""
+
+    size: str = setting(
+        AUTO, "height x width in pixels, as 56x48; auto takes it from the pictures, 64 at most"
+    )
+    colour: str = setting(
+        AUTO, "auto is grey when every picture is grey", choices=(AUTO, "grey", "rgb")
+    )
+    extra_classes: str = setting(
+        "none",
+        "mirrored or turned pictures count as classes of their own",
+        choices=("none", "mirrored", "turned"),
+    )
+    validation: float = setting(
+        0.2,
+        "share of the classes held out to find the threshold; 0 holds out none",
+        low=0,
+        high=0.9,
+    )
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The network."""
+
+    backbone: str = setting("small_resnet", "name of the backbone")
+    width: int = setting(32, "channels of its first stage", low=4, high=512)
+    dimension: int = setting(128, "length of the embedding vector", low=2, high=4096)
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """Random changes to each training picture; 0 turns one off."""
+
+    rotate: float = setting(10.0, "largest rotation, degrees, either way", low=0, high=180)
+    scale: float = setting(0.12, "largest change of size, as a share, either way", low=0, high=0.9)
+    shift: float = setting(
+        0.08, "largest shift, as a share of the side, either way", low=0, high=0.9
+    )
+    flip: float = setting(0.0, "chance that a picture is mirrored left to right", low=0, high=1)
+    brightness: float = setting(
+        0.2, "largest change of brightness, black to white is 1", low=0, high=1
+    )
+    contrast: float = setting(0.25, "largest change of contrast, as a share", low=0, high=0.9)
+    erase: float = setting(0.3, "chance that a random rectangle is covered", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What training makes small."""
+
+    name: str = setting("arcface", "name of the loss")
+    margin: float = setting(0.3, "arcface: angle in radians; triplet: distance", low=0, high=3)
+    scale: float = setting(16.0, "arcface: factor on the cosines", low=1, high=256)
+
+
+@dataclass(frozen=True)
+class OptimSettings:
+    """How the weights are moved."""
+
+    name: str = setting("adamw", "name of the optimiser")
+    lr: float = setting(0.002, "highest learning rate", low=0, high=100)
+    weight_decay: float = setting(0.05, "decoupled weight decay of weight matrices", low=0, high=10)
+    warm_up: float = setting(0.15, "share of the run in which the rate rises", low=0, high=0.9)
+    clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", low=0)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How long and how training runs."""
+
+    epochs: int = setting(40, "passes over the training pictures", low=1, high=100_000)
+    classes_per_batch: int = setting(16, "classes drawn for a batch", low=2, high=4096)
+    pictures_per_class: int = setting(
+        4, "pictures drawn of each class in a batch", low=1, high=4096
+    )
+    seed: int = setting(0, "seed of every random draw", low=0, high=2**31 - 1)
+    precision: str = setting(
+        AUTO,
+        "auto is bfloat16 where the processor has instructions for it",
+        choices=(AUTO, "float32", "bfloat16"),
+    )
+    threads: int = setting(0, "processor threads; 0 uses every core", low=0, high=1024)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a run."""
+
+    task: str = setting("embed", "what is learned")
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    augment: AugmentSettings = AugmentSettings()
+    loss: LossSettings = LossSettings()
+    optim: OptimSettings = OptimSettings()
+    train: TrainSettings = TrainSettings()
+
+
+def read_recipe(path: Path | str, base: Recipe | None = None) -> Recipe:
+    """Return ``base`` with the settings of a TOML file laid over it."""
+    file = Path(path)
+    if not file.is_file():
+        raise SettingError(f"recipe {file} does not exist; check the path")
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"recipe {file} is not valid TOML: {error}") from error
+    return override(base or Recipe(), _flat(table), where=f"recipe {file}")
+
+
+def override(recipe: Recipe, values: Iterable[tuple[str, Any]], *, where: str) -> Recipe:
+    """Return ``recipe`` with ``(name, value)`` pairs laid over it; names as ``section.key``.
+
+    A value may be text, as typed on a command line, or already of its type, as TOML gives it.
+    Raises SettingError naming ``where`` for an unknown name or a value that is not allowed.
+    """
+    known = settings(recipe)
+    for name, value in values:
+        if name not in known:
+            raise SettingError(f"{where}: there is no setting '{name}'; {suggest(name, known)}")
+        checked = _check(f"{where}: {name}", value, known[name])
+        section, _, key = name.rpartition(".")
+        if section:
+            checked, key = replace(getattr(recipe, section), **{key: checked}), section
+        recipe = replace(recipe, **{key: checked})
+    return recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting with its value and what is allowed."""
+
+    name: str
+    value: Any
+    text: str
+    low: float | None
+    high: float | None
+    choices: tuple[Any, ...]
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        if self.choices:
+            return ", ".join(map(str, self.choices))
+        if self.low is None and self.high is None:
+            return ""
+        return f"at least {self.low}" if self.high is None else f"{self.low} to {self.high}"
+
+
+def settings(recipe: Recipe | None = None) -> dict[str, Setting]:
+    """Return every setting by its full name, with its value in ``recipe`` (else the default)."""
+    found: dict[str, Setting] = {}
+    owner = recipe or Recipe()
+    for entry in fields(owner):
+        value = getattr(owner, entry.name)
+        if entry.metadata:
+            found[entry.name] = Setting(entry.name, value, **entry.metadata)
+            continue
+        for inner in fields(value):
+            name = f"{entry.name}.{inner.name}"
+            found[name] = Setting(name, getattr(value, inner.name), **inner.metadata)
+    return found
+
+
+def to_toml(recipe: Recipe) -> str:
+    """Return the recipe as TOML text that ``read_recipe`` reads back to the same values."""
+    lines: list[str] = []
+    section = ""
+    for name, entry in settings(recipe).items():
+        head, _, key = name.rpartition(".")
+        if head != section:
+            lines += ["", f"[{head}]"]
+            section = head
+        lines.append(f"{key} = {_literal(entry.value)}")
+    return "\n".join(lines) + "\n"
+
+
+def parse_size(text: str, *, where: str = "data.size") -> tuple[int, int] | None:
+    """Return (height, width) from "56x48", None for "auto"; ``where`` begins the error's text."""
+    if text == AUTO:
+        return None
+    height, cross, width = text.lower().partition("x")
+    if not (cross and height.isdecimal() and width.isdecimal()):
+        raise SettingError(f"{where} must be auto or HEIGHTxWIDTH as 56x48. Got '{text}' instead")
+    if max(len(height), len(width)) > 4 or not all(8 <= int(s) <= 1024 for s in (height, width)):
+        raise SettingError(f"{where}: each side must be 8 to 1024 pixels. Got '{text}' instead")
+    return int(height), int(width)
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _check(where: str, value: Any, entry: Setting) -> Any:
+    kind = type(entry.value)
+    converted = _convert(value, kind)
+    if converted is None:
+        raise SettingError(f"{where} must be {_KINDS[kind]}. Got '{value}' instead")
+    too_low = entry.low is not None and not converted >= entry.low
+    too_high = entry.high is not None and not converted <= entry.high
+    if too_low or too_high or (entry.choices and converted not in entry.choices):
+        raise SettingError(f"{where} must be {entry.allowed}. Got '{value}' instead")
+    if entry.name == "data.size":
+        parse_size(converted, where=where)
+    return converted
+
+
+def _convert(value: Any, kind: type) -> Any:
+    """Return ``value`` as ``kind``, or None when it is not one."""
+    if isinstance(value, bool):
+        return None
+    if kind is str:
+        return value if isinstance(value, str) else None
+    try:
+        if kind is float:
+            return float(value)
+        return int(value) if isinstance(value, str) or value == int(value) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        # JSON escapes as TOML does, but for the delete character, which only TOML forbids.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "text"}

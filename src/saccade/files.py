@@ -1,0 +1,82 @@
+"""Files: atomic writes, hashes, and the one safe path join."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from saccade.errors import InputError
+
+HASH_BLOCK_BYTES = 1 << 20
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write the whole of ``content`` to ``path`` or leave what was there untouched."""
+    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; on success it is synced and takes that name."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Ask the system to bring a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def safe_join(root: Path, name: str) -> Path:
+    """Return ``root / name``; a name that would leave ``root`` is refused."""
+    base = root.resolve()
+    try:
+        joined = (base / name).resolve()
+    except (ValueError, RuntimeError):  # A NUL in the name; links that go in a circle.
+        joined = None
+    if joined is None or not joined.is_relative_to(base):
+        raise InputError(f"{name!r} leaves the folder {root}; use a name inside it")
+    return joined
+
+
+def existing_folder(path: Path | str, what: str) -> Path:
+    """Return ``path`` as a Path; ``what`` says in the error which folder was meant."""
+    folder = Path(path)
+    if not folder.exists():
+        raise InputError(f"{what} {folder} does not exist; check the path")
+    if not folder.is_dir():
+        raise InputError(f"{what} {folder} is a file; a folder is needed")
+    return folder
+
+
+def _umask() -> int:
+    """The permissions that new files do not get; asking for them needs setting them twice."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

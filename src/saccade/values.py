@@ -1,0 +1,90 @@
+"""Frozen values that pass between the layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32Array = NDArray[np.float32]
+UInt8Array = NDArray[np.uint8]
+IntArray = NDArray[np.int64]
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture file and the class or identity it shows."""
+
+    path: Path
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its confidence interval; ``n`` is the number of units that were resampled."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An identity that a picture may show.
+
+    ``similarity`` is the cosine, in [-1, 1], to the enrolled picture that matched best, whose file
+    name (``picture``) and number in the gallery (``picture_id``) are given.
+    """
+
+    identity: str
+    similarity: float
+    picture: str
+    picture_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a gallery answers for one picture: the best hits, best first, and the verdict."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    threshold: float | None
+
+    @property
+    def known(self) -> bool:
+        """True when the best hit reaches the threshold, or no threshold is set and a hit exists."""
+        if not self.hits:
+            return False
+        return self.threshold is None or self.hits[0].similarity >= self.threshold
+
+    @property
+    def identity(self) -> str:
+        """The best hit's identity, or "unknown"."""
+        return self.hits[0].identity if self.known else UNKNOWN
+
+
+class Embedder(Protocol):
+    """Turns pictures into vectors.
+
+    Called with decoded pictures, each (H, W, 3) uint8 RGB of any size, it returns (n, dimension)
+    float32 rows of Euclidean length 1. ``fingerprint`` (SHA-256) changes when its answers would.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 in hexadecimal of all that decides the vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+
+    def __call__(self, pictures: Sequence[UInt8Array]) -> Float32Array: ...

@@ -1,0 +1,49 @@
+"""One thread, fixed draws, and small generated pictures for all tests."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+from PIL import Image, ImageDraw
+
+torch.set_num_threads(1)
+settings.register_profile(
+    "fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("fixed")
+
+CLASSES = ("blue-disc", "blue-square", "green-disc", "green-square", "red-disc", "red-square")
+PICTURES_PER_CLASS = 6
+SIDE = 24
+COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (50, 70, 230)}
+
+
+def shape_picture(label, draw):
+    """Return one (SIDE, SIDE, 3) uint8 picture: a coloured shape somewhere, with noise."""
+    colour, shape = label.split("-")
+    image = Image.new("RGB", (SIDE, SIDE), (90, 90, 90))
+    left, top = draw.integers(1, 9, size=2)
+    box = (left, top, left + 12, top + 12)
+    pen = ImageDraw.Draw(image)
+    (pen.ellipse if shape == "disc" else pen.rectangle)(box, fill=COLOURS[colour])
+    noisy = np.asarray(image) + draw.normal(0, 8, size=(SIDE, SIDE, 3))
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def shapes():
+    """Pictures (36, 24, 24, 3) uint8 and targets (36,) int64: six classes of six."""
+    draw = np.random.default_rng(0)
+    pictures = [shape_picture(label, draw) for label in CLASSES for _ in range(PICTURES_PER_CLASS)]
+    return np.stack(pictures), np.repeat(np.arange(len(CLASSES)), PICTURES_PER_CLASS)
+
+
+@pytest.fixture(scope="session")
+def class_folders(shapes, tmp_path_factory):
+    """Return a folder with the pictures of ``shapes`` as PNG files, one sub-folder a class."""
+    root = tmp_path_factory.mktemp("shapes")
+    for number, (picture, target) in enumerate(zip(*shapes, strict=True)):
+        folder = root / CLASSES[target]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    return root
