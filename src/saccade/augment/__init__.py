@@ -1,0 +1,5 @@
+"""Random changes to whole batches of training pictures."""
+
+from saccade.augment.batch import Augment
+
+__all__ = ["Augment"]

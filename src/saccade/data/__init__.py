@@ -1,0 +1,1 @@
+"""Pictures from disk: readers, decoding, batches, splits."""

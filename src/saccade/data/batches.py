@@ -1,0 +1,78 @@
+"""Pictures as one uint8 tensor, and the draws that make training batches of it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saccade.data.pictures import read_picture, resize
+from saccade.errors import InputError
+from saccade.values import IntArray
+
+MAX_BYTES = 8 << 30
+DECODE_THREADS = 4
+
+
+def load_pictures(paths: Sequence[Path], *, size_hw: tuple[int, int], channels: int) -> Tensor:
+    """Decode every file once: (n, channels, H, W) uint8, in the order given.
+
+    Raises PictureError naming the first file that cannot be read, InputError when the pictures
+    would take more than MAX_BYTES.
+    """
+    height, width = size_hw
+    size_bytes = len(paths) * channels * height * width
+    if size_bytes > MAX_BYTES:
+        raise InputError(
+            f"{len(paths):,} pictures of {height}x{width} take {size_bytes / 2**30:.0f} GiB, more "
+            f"than {MAX_BYTES >> 30}; set a smaller data.size"
+        )
+    pictures = torch.empty((len(paths), channels, height, width), dtype=torch.uint8)
+
+    def fill(row: int) -> None:
+        pictures[row] = torch.from_numpy(resize(read_picture(paths[row]), size_hw, channels))
+
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        for _ in pool.map(fill, range(len(paths))):
+            pass
+    return pictures
+
+
+class BalancedBatches:
+    """Batches with the same number of pictures of each of a few classes.
+
+    With fewer classes than ``classes_per_batch`` every class is in each batch and brings more
+    pictures, so that the batch keeps its size. A class with too few pictures repeats them;
+    augmentation makes the copies differ. The draws depend on the seed and the epoch only.
+    """
+
+    def __init__(
+        self, targets: IntArray, *, classes_per_batch: int, pictures_per_class: int, seed: int
+    ) -> None:
+        self.rows = [np.flatnonzero(targets == target) for target in range(int(targets.max()) + 1)]
+        self.classes = min(classes_per_batch, len(self.rows))
+        self.pictures = classes_per_batch * pictures_per_class // self.classes
+        self.batches = math.ceil(len(targets) / (self.classes * self.pictures))
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Batches an epoch: as many as it takes to draw each picture once on average."""
+        return self.batches
+
+    def epoch(self, number: int) -> Iterator[IntArray]:
+        """Yield the rows of each batch of epoch ``number``: (classes * pictures,) int64."""
+        draw = np.random.default_rng((self.seed, number))
+        order: list[int] = []
+        for _ in range(self.batches):
+            if len(order) < self.classes:
+                rest = np.setdiff1d(np.arange(len(self.rows)), order)
+                order = order + draw.permutation(rest).tolist()
+            chosen, order = order[: self.classes], order[self.classes :]
+            yield np.concatenate([self._draw(self.rows[label], draw) for label in chosen])
+
+    def _draw(self, rows: IntArray, draw: np.random.Generator) -> IntArray:
+        repeats = math.ceil(self.pictures / len(rows))
+        return np.concatenate([draw.permutation(rows) for _ in range(repeats)])[: self.pictures]

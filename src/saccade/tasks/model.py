@@ -1,0 +1,168 @@
+"""A model folder: ``model.safetensors`` and ``model.json``; what can predict, loaded from a run."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from saccade.data.pictures import read_picture, resize
+from saccade.errors import InputError
+from saccade.files import existing_folder, sha256_file, write_atomic
+from saccade.tasks.embed import EmbeddingNetwork, embed_batch
+from saccade.values import Float32Array, UInt8Array
+
+FORMAT = 1
+BATCH = 64
+WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
+# The keys that a card must have, by its kind.
+PIXEL_KEYS = {"dimension", "channels", "size_hw"}
+NEEDED_KEYS = {"pixels": PIXEL_KEYS, "network": PIXEL_KEYS | {"backbone", "width", "sha256"}}
+# The keys of the card that decide what the model answers; the rest tells where it comes from.
+ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "sha256")
+
+
+class Model:
+    """An embedder: a trained network, or plain pixels, with its card.
+
+    ``card`` is the content of ``model.json``: format, kind, task, classes, preprocessing, licence,
+    provenance, threshold, score, and the SHA-256 of the weights.
+    """
+
+    def __init__(self, card: dict[str, Any], network: EmbeddingNetwork | None) -> None:
+        self.card = card
+        self.network = network
+        self.size_hw: tuple[int, int] = (int(card["size_hw"][0]), int(card["size_hw"][1]))
+        self.channels: int = card["channels"]
+        self.dimension: int = card["dimension"]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that decides the answers, in hexadecimal."""
+        answers = {key: self.card.get(key) for key in ANSWER_KEYS}
+        return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def threshold(self) -> float | None:
+        """The similarity from which two pictures are taken for one identity, if it is known."""
+        found = self.card.get("threshold")
+        return None if found is None else float(found["similarity"])
+
+    def __call__(self, pictures: Sequence[UInt8Array]) -> Float32Array:
+        """(H, W, 3) uint8 pictures of any size → (n, dimension) float32 rows of length 1."""
+        if len(pictures) == 0:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        prepared = np.stack([resize(item, self.size_hw, self.channels) for item in pictures])
+        return self.embed_prepared(torch.from_numpy(prepared))
+
+    def embed(self, paths: Sequence[Path | str]) -> Float32Array:
+        """Decode picture files; returns their vectors, (n, dimension) float32 rows of length 1."""
+        blocks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+        vectors = [self([read_picture(Path(path)) for path in block]) for block in blocks]
+        return np.concatenate([np.zeros((0, self.dimension), np.float32), *vectors])
+
+    def embed_prepared(self, pictures: torch.Tensor) -> Float32Array:
+        """(n, channels, H, W) uint8 of the model's own size → (n, dimension) float32."""
+        blocks = torch.split(pictures, BATCH)
+        if self.network is None:
+            vectors = [_pixels(block) for block in blocks]
+        else:
+            vectors = [embed_batch(self.network, block) for block in blocks]
+        return np.ascontiguousarray(torch.cat(vectors).numpy(), dtype=np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write the card and, for a network, its weights into an existing folder."""
+        if self.network is not None:
+            weights = save({k: v.contiguous() for k, v in self.network.state_dict().items()})
+            write_atomic(folder / WEIGHTS_FILE, weights)
+            self.card["sha256"] = hashlib.sha256(weights).hexdigest()
+        write_atomic(folder / CARD_FILE, json.dumps(self.card, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Open a model folder; nothing in it can run code.
+
+        Raises InputError when it is missing, of a newer format, or the weights are not those that
+        the card names.
+        """
+        root = existing_folder(folder, "model folder")
+        card = _read_card(root / CARD_FILE)
+        if card["kind"] == "pixels":
+            return cls(card, None)
+        weights = root / WEIGHTS_FILE
+        if not weights.is_file() or sha256_file(weights) != card["sha256"]:
+            raise InputError(
+                f"{weights} is missing or not the file that {CARD_FILE} names; copy the run again"
+            )
+        try:
+            network = build_network(card)
+            network.load_state_dict(load_file(weights))
+        except (SafetensorError, RuntimeError) as error:
+            raise InputError(f"{weights} does not fit {CARD_FILE}; copy the run again") from error
+        return cls(card, network.eval())
+
+
+def build_network(card: dict[str, Any]) -> EmbeddingNetwork:
+    """Return the network that a card describes, with fresh weights."""
+    return EmbeddingNetwork(
+        backbone=card["backbone"],
+        width=card["width"],
+        dimension=card["dimension"],
+        channels=card["channels"],
+        size_hw=(card["size_hw"][0], card["size_hw"][1]),
+    )
+
+
+def pixel_model(*, size_hw: tuple[int, int] = (16, 16), channels: int = 1) -> Model:
+    """Return the plainest embedder: the picture's pixels, scaled to ``size_hw``, at length 1."""
+    card = {
+        "format": FORMAT,
+        "kind": "pixels",
+        "task": "embed",
+        "dimension": channels * size_hw[0] * size_hw[1],
+        "channels": channels,
+        "size_hw": list(size_hw),
+        "licence": "none needed: no weights",
+    }
+    return Model(card, None)
+
+
+def _pixels(pictures: torch.Tensor) -> torch.Tensor:
+    rows = pictures.flatten(1).float()
+    rows[rows.sum(1) == 0] = 1.0  # A black picture has no direction; it gets that of a flat one.
+    return torch.nn.functional.normalize(rows)
+
+
+def _read_card(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise InputError(
+            f"{file.parent} holds no {CARD_FILE}: it is not a run, or its training did not end"
+        )
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+        newer = card["format"] > FORMAT
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file} is not a model card; copy the run again") from error
+    if newer:
+        raise InputError(
+            f"{file} has format {card['format']}, this Saccade reads {FORMAT}; install a newer one"
+        )
+    if not _complete(card):
+        raise InputError(f"{file} is not a complete model card; copy the run again")
+    found: dict[str, Any] = card
+    return found
+
+
+def _complete(card: dict[str, Any]) -> bool:
+    """True when the card has all keys of its kind, and its sizes are whole numbers above zero."""
+    needed = NEEDED_KEYS.get(str(card.get("kind")), {"a kind that Saccade knows"})
+    if not needed <= card.keys() or not isinstance(card["size_hw"], list):
+        return False
+    sizes = [card["dimension"], card["channels"], *card["size_hw"], card.get("width", 1)]
+    whole = all(type(size) is int and size > 0 for size in sizes)
+    return whole and len(card["size_hw"]) == 2 and isinstance(card.get("backbone", ""), str)

@@ -1,0 +1,1 @@
+"""The training loop, its records, checkpoints and run folders."""

@@ -1,0 +1,106 @@
+"""The one-cycle rate and the table of optimisers."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from saccade.errors import UnknownNameError
+from saccade.optim import FINAL_SHARE, OPTIMISERS, make_optimiser, one_cycle
+
+WARM_UP = st.just(0.0) | st.floats(0.01, 0.9)
+
+
+@given(st.floats(0, 1), WARM_UP)
+def test_the_rate_stays_between_its_end_and_one(progress, warm_up):
+    assert FINAL_SHARE - 1e-12 <= one_cycle(progress, warm_up=warm_up) <= 1
+
+
+@given(WARM_UP)
+def test_the_rate_peaks_after_warm_up_and_ends_low(warm_up):
+    assert one_cycle(warm_up, warm_up=warm_up) == 1
+    assert one_cycle(1.0, warm_up=warm_up) == pytest.approx(FINAL_SHARE, abs=1e-12)
+    start = 1.0 if warm_up == 0 else FINAL_SHARE
+    assert one_cycle(0.0, warm_up=warm_up) == pytest.approx(start)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), WARM_UP)
+def test_the_rate_rises_then_falls(one, other, warm_up):
+    low, high = sorted((one, other))
+    first, second = one_cycle(low, warm_up=warm_up), one_cycle(high, warm_up=warm_up)
+    if high <= warm_up:
+        assert first <= second + 1e-12
+    if low >= warm_up:
+        assert first >= second - 1e-12
+
+
+@given(st.floats(0, 1), WARM_UP)
+def test_the_rate_is_continuous(progress, warm_up):
+    step = 1e-6
+    steepest = math.pi / 2 / min(warm_up or 1.0, 1 - warm_up)
+    jump = one_cycle(min(1.0, progress + step), warm_up=warm_up) - one_cycle(
+        progress, warm_up=warm_up
+    )
+    assert abs(jump) <= 1.01 * steepest * step + 1e-12
+
+
+def test_the_rate_halfway_down():
+    assert one_cycle(0.6, warm_up=0.2) == pytest.approx((1 + FINAL_SHARE) / 2)
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3))
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_weight_decay_acts_on_matrices_only(name):
+    model = network()
+    before = {key: value.detach().clone() for key, value in model.named_parameters()}
+    optimiser = make_optimiser([model], name=name, lr=0.1, weight_decay=0.5)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimiser.step()
+    for key, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            assert (parameter.abs() < before[key].abs()).all()
+        else:
+            assert torch.equal(parameter, before[key])
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_all_modules_are_moved_and_frozen_parameters_are_not(name):
+    first, second = network(), nn.Linear(3, 3)
+    first[0].weight.requires_grad_(False)
+    optimiser = make_optimiser([first, second], name=name, lr=0.1, weight_decay=0.0)
+    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    wanted = {*first.parameters(), *second.parameters()} - {first[0].weight}
+    assert held == {id(p) for p in wanted}
+    assert all(group["lr"] == 0.1 for group in optimiser.param_groups)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_optimiser_lowers_a_quadratic(name):
+    torch.manual_seed(0)
+    model = nn.Linear(4, 3)
+    inputs, goal = torch.randn(32, 4), torch.randn(32, 3)
+    best = torch.linalg.lstsq(torch.cat([inputs, torch.ones(32, 1)], 1), goal).solution
+    lowest = float(((torch.cat([inputs, torch.ones(32, 1)], 1) @ best - goal) ** 2).mean())
+    optimiser = make_optimiser([model], name=name, lr=0.05, weight_decay=0.0)
+    losses = []
+    for _ in range(400):
+        optimiser.zero_grad()
+        loss = ((model(inputs) - goal) ** 2).mean()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[0] > 1.2 * lowest
+    assert losses[-1] == pytest.approx(lowest, rel=1e-3)
+
+
+def test_an_unknown_optimiser_is_refused():
+    with pytest.raises(UnknownNameError, match="no optimiser 'adamv'; did you mean 'adamw'"):
+        make_optimiser([network()], name="adamv", lr=0.1, weight_decay=0.0)
