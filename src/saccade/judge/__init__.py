@@ -1,0 +1,20 @@
+"""Judging: protocols, figures with their intervals, and the reports made of them."""
+
+from saccade.judge.embedding import EmbeddingScores, Mistake, judge_embedding
+from saccade.judge.embedding_report import embedding_report
+from saccade.judge.intervals import bootstrap_over_identities, paired_bootstrap
+from saccade.judge.pair_intervals import VerificationIntervals, bootstrap_verification
+from saccade.judge.protocol import OneShot, one_shot
+
+__all__ = [
+    "EmbeddingScores",
+    "Mistake",
+    "OneShot",
+    "VerificationIntervals",
+    "bootstrap_over_identities",
+    "bootstrap_verification",
+    "embedding_report",
+    "judge_embedding",
+    "one_shot",
+    "paired_bootstrap",
+]

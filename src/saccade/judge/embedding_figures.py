@@ -1,0 +1,132 @@
+"""The figures of an embedder as a table, each with its interval and a plain sentence."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from saccade.judge.embedding import EmbeddingScores
+from saccade.report import Table
+from saccade.values import Interval
+
+STATED_RATES = (0.1, 0.01, 0.001)
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def figures_table(scores: EmbeddingScores) -> Table:
+    """Return a row a figure: value, interval, number of identities, and a plain sentence."""
+    first, fifth, equal = scores.rank_1.value, scores.rank_5.value, scores.equal_error_rate.value
+    rows = [
+        _Row(
+            "Rank-1 accuracy",
+            scores.rank_1,
+            f"Of 100 searches, {share_of_100(first)} find the right identity first.",
+            percent,
+        ),
+        _Row(
+            "Rank-5 accuracy",
+            scores.rank_5,
+            f"Of 100 searches, {share_of_100(fifth)} have the right identity among the first five.",
+            percent,
+        ),
+        _Row(
+            "AUC",
+            scores.auc,
+            "Chance that two pictures of one identity look more alike than two of different ones; "
+            "0.5 is guessing, 1 is perfect.",
+            decimal,
+        ),
+        _Row(
+            "Equal error rate",
+            scores.equal_error_rate,
+            f"At a threshold of {scores.equal_error_threshold:.4g}, {percent(equal)} of strangers "
+            "pass and as many true matches are turned away.",
+            percent,
+        ),
+        *_rows_at_rates(scores),
+        *_rows_at_threshold(scores),
+    ]
+    level = percent(scores.rank_1.level, 0)
+    head = ("Figure", "Value", f"{level} interval", "Identities", "What it means")
+    return Table(head, tuple(row.cells() for row in rows))
+
+
+def limits(found: Interval, write: Callable[[float], str]) -> str:
+    """Write "64.8 to 76.2 %": the sign once."""
+    low, high = write(found.low), write(found.high)
+    return f"{low.removesuffix(f'{SPACE}%')} to {high}"
+
+
+def share_of_100(share: float) -> str:
+    """Say a share as so many of 100, without rounding a mistake away."""
+    of_100 = 100 * share
+    if share in (0.0, 1.0):
+        return f"{of_100:.0f}"
+    if of_100 < 1:
+        return "fewer than 1"
+    return "more than 99" if of_100 > 99 else f"about {of_100:.0f}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Write a share; one that is neither 0 nor 1 is never rounded to it."""
+    while digits < 4 and share not in (0.0, 1.0) and float(f"{share:.{digits + 2}f}") in (0.0, 1.0):
+        digits += 1
+    return f"{100 * share:.{digits}f}{SPACE}%"
+
+
+def decimal(share: float) -> str:
+    """Write a figure with three digits, or more where these would round to 1."""
+    digits = 3
+    while digits < 6 and share != 1.0 and float(f"{share:.{digits}f}") == 1.0:
+        digits += 1
+    return f"{share:.{digits}f}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A figure of the table; ``write`` turns a share into text."""
+
+    name: str
+    found: Interval
+    meaning: str
+    write: Callable[[float], str]
+
+    def cells(self) -> tuple[str, ...]:
+        found = self.found
+        bounds = limits(found, self.write)
+        return self.name, self.write(found.value), bounds, f"{found.n:,}", self.meaning
+
+
+def _rows_at_rates(scores: EmbeddingScores) -> list[_Row]:
+    rows = []
+    for rate in STATED_RATES:
+        for at, found in zip(scores.false_accept_rates, scores.true_accept_rates, strict=True):
+            if np.isclose(at, rate):
+                meaning = (
+                    f"If 1 stranger in {round(1 / rate):,} may pass, "
+                    f"{share_of_100(found.value)} of 100 true pairs are accepted."
+                )
+                name = f"True accepts at {100 * rate:g}{SPACE}% false accepts"
+                rows.append(_Row(name, found, meaning, percent))
+    return rows
+
+
+def _rows_at_threshold(scores: EmbeddingScores) -> list[_Row]:
+    if scores.false_accept_rate is None or scores.false_reject_rate is None:
+        return []
+    at = f"at the threshold {scores.threshold:.4g}"
+    accept, reject = scores.false_accept_rate, scores.false_reject_rate
+    return [
+        _Row(
+            f"False accepts {at}",
+            accept,
+            f"Of 100 pairs of strangers, {share_of_100(accept.value)} are taken for the same.",
+            percent,
+        ),
+        _Row(
+            f"False rejects {at}",
+            reject,
+            f"Of 100 true pairs, {share_of_100(reject.value)} are turned away.",
+            percent,
+        ),
+    ]

@@ -1,0 +1,69 @@
+"""Figures of merit: NumPy in, numbers out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from saccade.metrics.identification import cmc, rank_k_accuracy, ranks
+from saccade.metrics.pairs import Pairs, collect_pairs, pair_scores
+from saccade.metrics.similarity import SIMILARITIES
+from saccade.metrics.verification import (
+    Roc,
+    auc,
+    equal_error_rate,
+    error_rates,
+    roc,
+    threshold_at_false_accept_rate,
+)
+
+__all__ = [
+    "METRICS",
+    "SIMILARITIES",
+    "Metric",
+    "Pairs",
+    "Roc",
+    "auc",
+    "cmc",
+    "collect_pairs",
+    "equal_error_rate",
+    "error_rates",
+    "pair_scores",
+    "rank_k_accuracy",
+    "ranks",
+    "roc",
+    "threshold_at_false_accept_rate",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure by name: what it is computed from, and whether more is better.
+
+    ``reads`` "ranks": ``compute(ranks)``. ``reads`` "pair_scores": ``compute(genuine, impostor)``.
+    """
+
+    compute: Callable[..., float]
+    reads: Literal["ranks", "pair_scores"]
+    rises: bool
+    meaning: str
+
+
+def _equal_error_rate(genuine: Any, impostor: Any) -> float:
+    return equal_error_rate(genuine, impostor)[0]
+
+
+METRICS = {
+    "rank_1": Metric(
+        partial(rank_k_accuracy, k=1), "ranks", True, "share of searches answered right at once"
+    ),
+    "rank_5": Metric(
+        partial(rank_k_accuracy, k=5), "ranks", True, "share of searches right within five answers"
+    ),
+    "auc": Metric(
+        auc, "pair_scores", True, "chance that a genuine pair scores above an impostor pair"
+    ),
+    "equal_error_rate": Metric(
+        _equal_error_rate, "pair_scores", False, "rate at which both kinds of error are equal"
+    ),
+}

@@ -1,0 +1,35 @@
+"""Charts and pages: plain parts in, one self-contained HTML file out."""
+
+from saccade.report.charts import Series, histogram, line_chart
+from saccade.report.page import page
+from saccade.report.parts import (
+    Chart,
+    Charts,
+    Part,
+    Picture,
+    PictureSheet,
+    Section,
+    Table,
+    Text,
+    Tile,
+    Tiles,
+)
+from saccade.report.pictures import data_uri
+
+__all__ = [
+    "Chart",
+    "Charts",
+    "Part",
+    "Picture",
+    "PictureSheet",
+    "Section",
+    "Series",
+    "Table",
+    "Text",
+    "Tile",
+    "Tiles",
+    "data_uri",
+    "histogram",
+    "line_chart",
+    "page",
+]

@@ -1,0 +1,224 @@
+"""Charts as inline SVG text; the one file that imports matplotlib.
+
+Text stays text and colours are CSS variables with a fallback, so that a chart follows the page
+between light and dark, and prints. Series differ in colour and in line style. Colours: M. Okabe
+and K. Ito, "Color Universal Design" (2008). The same input gives the same bytes.
+"""
+
+import io
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from saccade.errors import InputError
+from saccade.report.svg import tidy
+
+SIZE_INCHES = (4.8, 3.2)
+INK, GRID, MUTED, PAPER = "#22262a", "#dcdfe2", "#6b7278", "#fefefe"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#a3508a", "#b07900", "#2f8fc9")
+LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)), (0, (4, 1)), (0, (1, 1)))
+FEW_POINTS = 25  # up to here every point gets a marker
+MARKERS = ("o", "s", "^", "D", "v", "P")
+BINS = 50
+VARIABLES = {
+    INK: "--chart-ink",
+    GRID: "--chart-grid",
+    MUTED: "--chart-muted",
+    PAPER: "--chart-paper",
+    **{colour: f"--chart-{number}" for number, colour in enumerate(COLOURS, 1)},
+}
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "saccade",
+    "text.parse_math": False,  # a class may be called $x$
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "font.size": 9.5,
+    "legend.fontsize": 9,
+    "legend.facecolor": PAPER,
+    "legend.edgecolor": PAPER,
+    "legend.framealpha": 0.85,
+    "lines.linewidth": 1.9,
+}
+_MATPLOTLIB = threading.Lock()  # its settings are global
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One line: ``x`` and ``y`` (n,); ``low`` and ``high`` (n,) bound a band around it.
+
+    ``muted`` draws it thin and grey, for what is there to compare with.
+    """
+
+    name: str
+    x: ArrayLike
+    y: ArrayLike
+    low: ArrayLike | None = None
+    high: ArrayLike | None = None
+    muted: bool = False
+
+
+def line_chart(
+    series: Sequence[Series],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    description: str = "",
+    log_x: bool = False,
+    percent: str = "",
+    y_limits: tuple[float, float] | None = None,
+    whole_x: bool = False,
+) -> str:
+    """Return an SVG of lines with their bands.
+
+    ``title`` and ``description`` are for those who cannot see it. ``percent``: the axes, "x", "y"
+    or "xy", whose values are shares shown as percentages. ``whole_x``: ticks at whole numbers.
+    """
+    if not series:
+        raise InputError(f"chart '{title}' has no series; give at least one")
+    with _MATPLOTLIB, mpl.rc_context(_settings()):
+        figure, axes = _empty(x_label, y_label)
+        if log_x:
+            axes.set_xscale("log")
+        _draw(axes, series)
+        if y_limits is not None:
+            axes.set_ylim(y_limits)
+        if whole_x:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _percentages(axes, percent)
+        if len(series) > 1:
+            axes.legend(handlelength=2.6)
+        return _finish(figure, title, description)
+
+
+def histogram(
+    groups: Sequence[tuple[str, ArrayLike]],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    description: str = "",
+    line_at: float | None = None,
+    line_name: str = "threshold",
+) -> str:
+    """Return an SVG of the share of each group's values in bins that all groups have in common.
+
+    ``groups``: (name, values) each. ``line_at`` draws a vertical line, named ``line_name``.
+    """
+    arrays = [(name, np.asarray(values, dtype=np.float64)) for name, values in groups]
+    if not arrays or any(array.size == 0 for _, array in arrays):
+        raise InputError(f"chart '{title}' has an empty group; every group needs a value")
+    edges = _bin_edges(np.concatenate([array for _, array in arrays]))
+    with _MATPLOTLIB, mpl.rc_context(_settings()):
+        figure, axes = _empty(x_label, y_label)
+        for place, (name, array) in enumerate(arrays):
+            shares = np.histogram(array, edges)[0] / array.size
+            colour, line = COLOURS[place % len(COLOURS)], LINES[place % len(LINES)]
+            axes.stairs(shares, edges, fill=True, color=colour, alpha=0.22)
+            axes.stairs(
+                shares, edges, label=_label(name), linewidth=1.6, color=colour, linestyle=line
+            )
+        if line_at is not None:
+            axes.axvline(
+                line_at, color=INK, linewidth=1.3, linestyle=(0, (1.5, 2)), label=line_name
+            )
+        axes.set_ylim(bottom=0)
+        _percentages(axes, "y")
+        axes.legend(handlelength=2.6)
+        return _finish(figure, title, description)
+
+
+def _bin_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return BINS + 1 edges; values that differ by rounding only share the middle of a unit."""
+    low, high = float(values.min()), float(values.max())
+    if high - low < 1e-6 * max(1.0, abs(low), abs(high)):
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, BINS + 1)
+
+
+def _label(name: str) -> str:
+    """Matplotlib leaves names with a leading underscore out of the legend; an empty sign helps."""
+    return f"\N{ZERO WIDTH SPACE}{name}" if name.startswith("_") else name
+
+
+def _settings() -> dict[Any, Any]:
+    """Matplotlib's own settings under ours, so that a file in the user's home changes nothing."""
+    machine = ("backend", "interactive", "toolbar", "webagg")
+    plain = {
+        key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(machine)
+    }
+    return {**plain, **SETTINGS}
+
+
+def _empty(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.margins(x=0.02)
+    return figure, axes
+
+
+def _draw(axes: Axes, series: Sequence[Series]) -> None:
+    place = 0
+    for one in series:
+        if one.muted:
+            axes.plot(
+                one.x, one.y, label=_label(one.name), color=MUTED, linewidth=1.1, linestyle=":"
+            )
+            continue
+        colour = COLOURS[place % len(COLOURS)]
+        few = np.size(one.x) <= FEW_POINTS
+        axes.plot(
+            one.x,
+            one.y,
+            label=_label(one.name),
+            color=colour,
+            linestyle=LINES[place % len(LINES)],
+            marker=MARKERS[place % len(MARKERS)] if few else None,
+            markersize=4,
+        )
+        if one.low is not None and one.high is not None:
+            axes.fill_between(one.x, one.low, one.high, color=colour, alpha=0.18, linewidth=0)
+        place += 1
+
+
+def _percentages(axes: Axes, which: str) -> None:
+    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        if name in which:
+            axis.set_major_formatter(FuncFormatter(_percent))
+
+
+def _percent(share: float, _place: object) -> str:
+    return f"{100 * share:.6g}\N{NO-BREAK SPACE}%"
+
+
+def _finish(figure: Figure, title: str, description: str) -> str:
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with warnings.catch_warnings():
+        # The browser draws the text, with fonts that matplotlib does not have.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
+    return tidy(buffer.getvalue(), title=title, description=description, variables=VARIABLES)

@@ -1,0 +1,112 @@
+"""The parts that a page is built of; all text in them is escaped by the page."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from saccade.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph; a "note" and a "warning" stand in a box."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+    tone: Literal["plain", "note", "warning"] = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A key figure. ``low``, ``at``, ``high``: shares in [0, 1] that draw its interval as a bar."""
+
+    label: str
+    value: str
+    detail: str
+    low: float | None = None
+    at: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Key figures side by side."""
+
+    kind: ClassVar[str] = "tiles"
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a head of as many cells; an empty head draws none.
+
+    The first cell of a row names it. On a narrow screen each row becomes a block.
+    """
+
+    kind: ClassVar[str] = "table"
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        width = len(self.head) or (len(self.rows[0]) if self.rows else 0)
+        for number, row in enumerate(self.rows, 1):
+            if len(row) != width:
+                raise InputError(f"table row {number} has {len(row)} cells; it needs {width}")
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """An SVG made by ``charts``, with its title and a sentence below it."""
+
+    title: str
+    svg: str
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.svg.startswith('<svg class="chart"'):
+            raise InputError(f"chart '{self.title}' is no SVG from report.charts; draw it there")
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """Charts side by side where there is room."""
+
+    kind: ClassVar[str] = "charts"
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as a data URI; ``role`` says what it is here, ``name`` what it shows.
+
+    ``details``: small lines below the name.
+    """
+
+    uri: str
+    role: str
+    name: str
+    details: tuple[str, ...] = ()
+    tone: Literal["plain", "good", "bad"] = "plain"
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith("data:image/"):
+            raise InputError(f"picture '{self.name}' is no data URI; make one with data_uri")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSheet:
+    """Groups of pictures that belong together, each group one card."""
+
+    kind: ClassVar[str] = "pictures"
+    groups: tuple[tuple[Picture, ...], ...]
+
+
+Part = Text | Tiles | Table | Charts | PictureSheet
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands below it."""
+
+    heading: str
+    parts: tuple[Part, ...]

@@ -1,0 +1,61 @@
+"""Cleaning of matplotlib's SVG, so that many charts can stand in one page.
+
+Only tags are touched, never the text between them: matplotlib escapes "<" and ">" there, so that
+what lies between angle brackets is its own.
+"""
+
+import re
+from collections.abc import Mapping
+from html import escape
+
+TAG = re.compile(r"<[a-zA-Z][^<>]*>")
+ID = re.compile(r' id="([^"]*)"')
+REFERENCE = re.compile(r'(url\(#|href="#)([^")]+)')
+COLOUR = re.compile(r"(fill|stroke|stop-color): (#[0-9a-f]{6})")
+FONT = re.compile(r" ?font-family: [^;\"]*;?")
+VIEW_BOX = re.compile(r'viewBox="([^"]*)"')
+STYLE_BLOCK = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+SPACES = re.compile(r"\n\s*")
+NO_TURN = re.compile(r' transform="rotate\(-0 [^)]*\)"')
+
+
+def tidy(svg: str, *, title: str, description: str, variables: Mapping[str, str]) -> str:
+    """Return one ``<svg>`` element without head, style block, unused ids and needless spaces.
+
+    ``variables``: colour → CSS variable that may replace it; the colour stays as the fallback.
+    ``title`` and ``description`` become the accessible name and description.
+    """
+    body = STYLE_BLOCK.sub("", svg[svg.index("<svg") :])
+    box = VIEW_BOX.search(body)
+    inner = body[body.index(">") + 1 :].rstrip()
+    used = {found[1] for tag in TAG.findall(inner) for found in REFERENCE.findall(tag)}
+
+    def clean(match: re.Match[str]) -> str:
+        tag = ID.sub(lambda one: one[0] if one[1] in used else "", match[0])
+        tag = FONT.sub("", NO_TURN.sub("", tag))
+        tag = COLOUR.sub(lambda one: f"{one[1]}: {_variable(one[2], variables)}", tag)
+        return SPACES.sub(" ", tag)
+
+    inner = re.sub(r">\s+<", "><", TAG.sub(clean, inner))
+    name, more = escape(title), escape(description)
+    described = f"<desc>{more}</desc>" if description else ""
+    return (
+        f'<svg class="chart" role="img" aria-label="{name}" viewBox="{box[1] if box else ""}" '
+        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        'font-family="sans-serif" style="stroke-linejoin: round; stroke-linecap: butt">'
+        f"<title>{name}</title>{described}{inner}"
+    )
+
+
+def prefix_ids(svg: str, prefix: str) -> str:
+    """Put ``prefix`` before every id of ``svg`` and before every reference to one."""
+
+    def rename(match: re.Match[str]) -> str:
+        tag = ID.sub(lambda one: f' id="{prefix}{one[1]}"', match[0])
+        return REFERENCE.sub(lambda one: f"{one[1]}{prefix}{one[2]}", tag)
+
+    return TAG.sub(rename, svg)
+
+
+def _variable(colour: str, variables: Mapping[str, str]) -> str:
+    return f"var({variables[colour]}, {colour})" if colour in variables else colour
