@@ -1,0 +1,6 @@
+"""A gallery: enrolled pictures, identities and vectors in one folder, with SQLite as the truth."""
+
+from saccade.gallery.answers import Enrolled, Forgotten, GalleryStats, IdentityInfo, Verified
+from saccade.gallery.gallery import Gallery
+
+__all__ = ["Enrolled", "Forgotten", "Gallery", "GalleryStats", "IdentityInfo", "Verified"]

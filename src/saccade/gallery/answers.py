@@ -1,0 +1,83 @@
+"""What a gallery answers: frozen values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ENROLLED = "enrolled"
+UNCHANGED = "unchanged"
+SKIPPED = "skipped"
+
+FORGOTTEN = "forgotten"
+PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What became of one picture, told after its transaction is on the disk.
+
+    ``status`` is "enrolled" (new), "unchanged" (the same content stands under this identity) or
+    "skipped" (nothing was written, and ``reason`` says why). ``picture`` is the path or the name
+    that was given; ``picture_id`` its number in the gallery, None when skipped.
+    """
+
+    identity: str
+    picture: str
+    picture_id: int | None
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What ``forget`` removed.
+
+    ``number`` is the identity's number in the gallery and in its log. ``status`` is "forgotten"
+    when the bytes are gone from every file and ``receipt`` was written; "pending" when the rows are
+    removed but ``reason`` keeps the old bytes in a file: the next write or open tries again.
+    """
+
+    number: int
+    pictures: int
+    vectors: int
+    status: str
+    receipt: Path | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Whether two pictures show the same: ``same`` is ``similarity >= threshold``."""
+
+    similarity: float
+    threshold: float
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityInfo:
+    """An identity, its number of pictures, and when it was first enrolled (ISO 8601, UTC)."""
+
+    name: str
+    pictures: int
+    enrolled_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryStats:
+    """Counts and settings of a gallery.
+
+    ``generation`` grows by one with every change. ``free_slots`` counts zeroed places of forgotten
+    vectors that the next enrolments fill. ``pending_forgets`` counts forgets without a receipt.
+    """
+
+    identities: int
+    pictures: int
+    dimension: int
+    format_version: int
+    bytes_on_disk: int
+    threshold: float | None
+    fingerprint: str
+    embedder: str
+    generation: int
+    pending_forgets: int
+    free_slots: int

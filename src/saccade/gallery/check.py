@@ -1,0 +1,101 @@
+"""The invariants of a gallery, checked over every row. Reads all of it; for tests and for doubt."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from saccade.gallery import log, store
+from saccade.gallery.database import DamageError
+from saccade.gallery.finding import CHUNK_ROWS, decode_vectors
+from saccade.gallery.schema import SHELVES
+
+USERS = {
+    "vectors": "SELECT vector FROM pictures",
+    "thumbnails": "SELECT thumbnail FROM pictures WHERE thumbnail IS NOT NULL",
+    "labels": "SELECT label FROM pictures",
+    "names": "SELECT name FROM identities",
+}
+
+
+def problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield what is wrong, in sentences; nothing when the gallery is whole."""
+    for (answer,) in connection.execute("PRAGMA integrity_check"):
+        if answer != "ok":
+            yield str(answer)
+    if connection.execute("PRAGMA foreign_key_check").fetchone():
+        yield "a row points at a row that is not there"
+    for shelf in SHELVES:
+        yield from _slot_problems(connection, shelf)
+    yield from _identity_problems(connection)
+    yield from _picture_problems(connection)
+    yield from log.problems(connection)
+    yield from _count_problems(connection)
+
+
+def _slot_problems(connection: sqlite3.Connection, shelf: str) -> Iterator[str]:
+    """Every slot is used once, or free and zero."""
+    used = [slot for (slot,) in connection.execute(USERS[shelf])]
+    free = dict(
+        connection.execute(
+            "SELECT slot, bytes FROM free_slots WHERE shelf = ?", (shelf,)
+        ).fetchall()
+    )
+    if len(set(used)) != len(used):
+        yield f"{shelf}: a slot is used twice"
+    if not free.keys().isdisjoint(used):
+        yield f"{shelf}: a slot is both used and free"
+    known = free.keys() | set(used)
+    total = connection.execute(f"SELECT count(*) FROM {shelf}").fetchone()[0]
+    if total != len(known):
+        yield f"{shelf}: {total} slots, but {len(known)} are used or free"
+    for slot, length in free.items():
+        row = connection.execute(f"SELECT content FROM {shelf} WHERE slot = ?", (slot,)).fetchone()
+        if row is None or row[0] != bytes(length):
+            yield f"{shelf}: free slot {slot} is not zero"
+
+
+def _identity_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    names = set()
+    try:
+        for number, name, pictures, _ in store.identities(connection):
+            if not pictures:
+                yield f"identity {number} has no picture"
+            if name in names:
+                yield f"identity {number} has the name of another"
+            names.add(name)
+    except DamageError as damage:
+        yield str(damage)
+
+
+def _picture_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    dimension = store.read_meta(connection).dimension
+    sources = set()
+    pictures = 0
+    cursor = connection.execute(
+        "SELECT v.content, l.content, p.source_key, t.content FROM pictures p "
+        "JOIN vectors v ON v.slot = p.vector JOIN labels l ON l.slot = p.label "
+        "LEFT JOIN thumbnails t ON t.slot = p.thumbnail"
+    )
+    try:
+        while chunk := cursor.fetchmany(CHUNK_ROWS):
+            decode_vectors([row[0] for row in chunk], dimension)
+            for _, label, key, thumbnail in chunk:
+                store.read_label(label, key)
+                sources.add(label[: store.SOURCE_BYTES])
+                if thumbnail is not None and not store.is_jpeg(thumbnail.rstrip(b"\0")):
+                    yield "a thumbnail is no JPEG"
+            pictures += len(chunk)
+    except DamageError as damage:
+        yield str(damage)
+    if len(sources) != pictures:
+        yield "a source stands in the gallery twice"
+
+
+def _count_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """The log and the rows agree on the number of pictures."""
+    logged = connection.execute(
+        "SELECT coalesce(sum(CASE action WHEN 'enrol' THEN pictures "
+        "WHEN 'forget' THEN -pictures ELSE 0 END), 0) FROM log"
+    ).fetchone()[0]
+    held = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]
+    if logged != held:
+        yield f"the log counts {logged} pictures, the gallery holds {held}"

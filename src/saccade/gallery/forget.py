@@ -1,0 +1,207 @@
+"""Forgetting an identity, so that it can be proved. See docs/decisions/0002-forget-in-place.md.
+
+1. One transaction zeroes everything about the identity in place, deletes the rows that point there,
+   and notes the debt in ``pending_forgets``: numbers, counts and hash prefixes only.
+2. The write-ahead log, which holds older copies of the pages, is moved into the database and cut to
+   zero bytes. A reader of an older snapshot prevents that: then the forget is *pending*.
+3. The files are searched for the bytes of the forgotten vectors.
+4. The receipt is written, then the debt is struck.
+
+A crash after 1 leaves the debt, and the next open or write goes on from 2. Nobody knows the
+vectors' bytes any more by then, so that receipt says that no search was made.
+"""
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from saccade.errors import UnknownNameError
+from saccade.files import write_atomic
+from saccade.gallery import inputs, log, store
+from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
+from saccade.gallery.database import DamageError, Database
+from saccade.gallery.rawfile import RawFile
+from saccade.gallery.schema import RECEIPTS_FOLDER
+from saccade.names import suggest
+
+WAIT_S = 5.0
+PREFIX_DIGITS = 8  # of a source's SHA-256: enough to recognise a file that one has
+PIECE_BYTES = 32  # shorter vectors may stand somewhere by chance
+PIECE_STRIDE_BYTES = 1024
+PIECE_MIN_VALUES = 8
+SEARCH_BUDGET_BYTES = 8 << 30  # file size times pieces searched for: a few seconds
+SUGGESTED_AMONG = 10_000
+
+NOT_COVERED = "backups, exports and other copies that were made earlier"
+BLOCKED = "a reader of an older snapshot keeps the old bytes in the write-ahead log"
+STILL_FOUND = (
+    "the search found bytes of a forgotten vector in the files; enrol the others into a new "
+    "gallery and delete this one"
+)
+
+Debt = dict[str, Any]
+
+
+def forget(database: Database, name: str, *, wait_s: float = WAIT_S) -> Forgotten:
+    """Forget the identity; waits up to ``wait_s`` for readers of older snapshots.
+
+    Raises UnknownNameError, with the nearest name, when nobody is called ``name``.
+    """
+    number, debt, vectors = _remove(database, inputs.identity_name(name))
+    reasons = settle(database, wait_s=wait_s, vectors={number: vectors})
+    if number in reasons:
+        return Forgotten(number, debt["pictures"], len(vectors), PENDING, reason=reasons[number])
+    receipt = _receipt_path(database, number, debt)
+    return Forgotten(number, debt["pictures"], len(vectors), FORGOTTEN, receipt=receipt)
+
+
+def settle(
+    database: Database, *, wait_s: float, vectors: Mapping[int, Sequence[bytes]] | None = None
+) -> dict[int, str]:
+    """Finish pending forgets; returns those that stay pending, identity number to reason.
+
+    ``vectors`` are the forgotten bytes to search for, where they are still known.
+    """
+    debts = open_debts(database)
+    if not debts or database.read_only:
+        return dict.fromkeys(debts, BLOCKED)
+    if not database.truncate_log(wait_s):
+        return dict.fromkeys(debts, BLOCKED)
+    reasons = {}
+    for number, debt in debts.items():
+        search = _search(database, (vectors or {}).get(number, ()))
+        if debt.get("found") or search.get("found"):
+            reasons[number] = STILL_FOUND
+            if not debt.get("found"):
+                _note_found(database, number, debt)
+            continue
+        try:
+            _write_receipt(database, number, debt, search)
+        except OSError as error:
+            reasons[number] = f"the receipt could not be written: {error}"
+    _strike(database, [number for number in debts if number not in reasons])
+    return reasons
+
+
+def open_debts(database: Database) -> dict[int, Debt]:
+    """Return the forgets that have no receipt yet, by identity number."""
+    with database.reading() as connection:
+        rows = connection.execute("SELECT identity, content FROM pending_forgets").fetchall()
+        try:
+            return {number: json.loads(content) for number, content in rows}
+        except ValueError as error:
+            raise DamageError("a pending forget cannot be read") from error
+
+
+def _remove(database: Database, name: str) -> tuple[int, Debt, tuple[bytes, ...]]:
+    at = store.now()
+    with database.writing() as connection:
+        number = store.find_identity(connection, name)
+        if number is None:
+            raise UnknownNameError(_unknown(connection, database.folder, name))
+        removed = store.remove_identity(connection, number)
+        pictures = len(removed.picture_ids)
+        generation, digest = log.append(
+            connection, "forget", at=at, identity=number, pictures=pictures
+        )
+        debt = {
+            "forgotten_at": at,
+            "pictures": pictures,
+            "vectors": pictures,
+            "picture_ids": removed.picture_ids,
+            "source_sha256_prefixes": [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
+            "generation": generation,
+            "log_sha256": digest,
+        }
+        connection.execute("INSERT INTO pending_forgets VALUES (?, ?)", (number, json.dumps(debt)))
+    return number, debt, removed.vectors
+
+
+def _unknown(connection: sqlite3.Connection, folder: Path, name: str) -> str:
+    rows = connection.execute(
+        "SELECT n.content, i.name_key FROM identities i JOIN names n ON n.slot = i.name LIMIT ?",
+        (SUGGESTED_AMONG,),
+    )
+    names = [store.read_name(content, key) for content, key in rows]
+    return f"gallery {folder} has no identity '{name}'; {suggest(name, names)}"
+
+
+def _search(database: Database, vectors: Sequence[bytes]) -> dict[str, int]:
+    """Look for the vectors in the database and its log; returns what was searched and found.
+
+    An empty answer means that no search was made. Bytes that another picture holds in its own
+    vector are no find.
+    """
+    size = database.raw.size()
+    pieces = [cut for vector in vectors if (cut := _pieces(vector))]
+    affordable = SEARCH_BUDGET_BYTES // max(size * max(map(len, pieces), default=1), 1)
+    pieces = pieces[:affordable]
+    if not pieces:
+        return {}
+    wanted = list(dict.fromkeys(itertools.chain.from_iterable(pieces)))
+    found = set(database.raw.search(wanted))
+    log_file = RawFile(database.log_path)
+    try:
+        found.update(log_file.search(wanted))
+    finally:
+        log_file.close()
+    with database.reading() as connection:
+        foreign = [
+            piece
+            for piece in found
+            if not connection.execute(
+                "SELECT 1 FROM vectors WHERE instr(content, ?) LIMIT 1", (piece,)
+            ).fetchone()
+        ]
+    return {"bytes": size, "vectors": len(pieces), "found": len(foreign)}
+
+
+def _pieces(vector: bytes) -> list[bytes]:
+    """Cut pieces to search for: long vectors spread over pages, copies may be overwritten in part.
+
+    Pieces of few different bytes, as of zeros, stand anywhere by chance and are left out.
+    """
+    starts = [*range(0, len(vector) - PIECE_BYTES, PIECE_STRIDE_BYTES), len(vector) - PIECE_BYTES]
+    pieces = [vector[start : start + PIECE_BYTES] for start in starts if start >= 0]
+    return [piece for piece in pieces if len(set(piece)) >= PIECE_MIN_VALUES]
+
+
+def _note_found(database: Database, number: int, debt: Debt) -> None:
+    with database.writing() as connection:
+        connection.execute(
+            "UPDATE pending_forgets SET content = ? WHERE identity = ?",
+            (json.dumps(debt | {"found": True}), number),
+        )
+
+
+def _strike(database: Database, numbers: Sequence[int]) -> None:
+    if not numbers:
+        return
+    with database.writing() as connection:
+        connection.executemany(
+            "DELETE FROM pending_forgets WHERE identity = ?", [(number,) for number in numbers]
+        )
+
+
+def _receipt_path(database: Database, number: int, debt: Debt) -> Path:
+    time = debt["forgotten_at"].replace("-", "").replace(":", "")
+    return database.folder / RECEIPTS_FOLDER / f"{time}-{number}.json"
+
+
+def _write_receipt(database: Database, number: int, debt: Debt, search: dict[str, int]) -> None:
+    path = _receipt_path(database, number, debt)
+    if path.exists():  # a crash came between the receipt and striking the debt
+        return
+    receipt = {
+        "format": 1,
+        "identity": number,
+        **debt,
+        "write_ahead_log": "truncated",
+        "search": search or None,
+        "not_covered": NOT_COVERED,
+    }
+    path.parent.mkdir(exist_ok=True)
+    write_atomic(path, json.dumps(receipt, indent=2) + "\n")

@@ -1,0 +1,262 @@
+"""A gallery: enrolled pictures and identities in one folder, searched, verified, forgotten."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from saccade.data.pictures import read_picture
+from saccade.errors import GalleryError, InputError
+from saccade.gallery import check, enrol, finding, inputs, log, store
+from saccade.gallery import forget as forgetting
+from saccade.gallery.answers import Enrolled, Forgotten, GalleryStats, IdentityInfo, Verified
+from saccade.gallery.database import Database
+from saccade.gallery.schema import create_database
+from saccade.values import Embedder, Float32Array, Found, Sample
+
+OPEN_WAIT_S = 0.25
+FIND_ATTEMPTS = 4
+FIND_PICTURES = 32
+SHORT_HASH_DIGITS = 8
+
+
+class Gallery:
+    """One open gallery. Use it as a context manager, or call ``close``.
+
+    Threads may share it; each process opens its own. Other processes may read and write the same
+    folder meanwhile. In this process, open ``gallery.db`` in no other way: see ``rawfile``.
+    """
+
+    def __init__(self, folder: Path | str, *, embedder: Embedder | None = None) -> None:
+        """Open the gallery in ``folder``; the same as ``Gallery.open``."""
+        self.folder = Path(folder)
+        self._embedder = embedder
+        self._memory: finding.Memory | None = None
+        self._loading = threading.Lock()
+        self._database = Database(self.folder)
+        try:
+            with self._database.reading() as connection:
+                meta = store.read_meta(connection)
+            self.dimension = meta.dimension
+            self._require_same_embedder(meta)
+            forgetting.settle(self._database, wait_s=OPEN_WAIT_S)
+        except BaseException:
+            self._database.close()
+            raise
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        *,
+        fingerprint: str,
+        dimension: int,
+        threshold: float | None = None,
+        description: str = "",
+        embedder: Embedder | None = None,
+    ) -> Self:
+        """Make an empty gallery, all of it or nothing, and open it.
+
+        ``fingerprint`` and ``dimension`` are the embedder's, ``description`` says in words which it
+        is. Raises GalleryError when ``folder`` exists and is not an empty folder.
+        """
+        if not fingerprint or dimension < 1:
+            raise InputError(
+                f"a gallery needs an embedder's fingerprint and a dimension of 1 or more, got "
+                f"'{fingerprint}' and {dimension}"
+            )
+        create_database(
+            Path(folder),
+            dimension=dimension,
+            fingerprint=fingerprint,
+            embedder=description,
+            threshold=inputs.threshold_value(threshold),
+        )
+        return cls(folder, embedder=embedder)
+
+    @classmethod
+    def open(cls, folder: Path | str, *, embedder: Embedder | None = None) -> Self:
+        """Open a gallery, finish pending forgets, and take ``embedder`` for its pictures.
+
+        Without an embedder everything works that needs none. Raises GalleryError when there is no
+        gallery, it is damaged or of a newer format, or it was made by another embedder.
+        """
+        return cls(folder, embedder=embedder)
+
+    def close(self) -> None:
+        """Close the gallery; doing it twice is harmless."""
+        self._memory = None
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def enrol(self, samples: Iterable[Sample]) -> list[Enrolled]:
+        """Enrol pictures under their labels; returns what became of each, in order."""
+        return list(self.enrolling(samples))
+
+    def enrolling(self, samples: Iterable[Sample]) -> Iterator[Enrolled]:
+        """Enrol pictures; yields what became of each, in order, once it is on the disk.
+
+        A picture that cannot be read, a name that cannot be used, and a content that another
+        identity has already are "skipped" with the reason; the rest goes on.
+        """
+        for outcomes in enrol.enrol_pictures(self._database, self._need_embedder(), samples):
+            self._settle_after_write()
+            yield from outcomes
+
+    def enrol_vectors(
+        self, vectors: ArrayLike, identities: Sequence[str], names: Sequence[str] | None = None
+    ) -> list[Enrolled]:
+        """Enrol vectors (n, d) of any length but zero; rows are scaled to length 1.
+
+        ``names`` are shown as the pictures' file names ("row 0", … when None). The source hash is
+        SHA-256 of a row's float32 bytes. Raises InputError, and writes nothing, when a vector or an
+        identity cannot be used. Written in batches: a crash leaves whole ones, enrol again then.
+        """
+        rows = inputs.as_float32(vectors, dimension=self.dimension)
+        shown = inputs.row_names(len(rows), names)
+        labels = inputs.row_identities(len(rows), identities)
+        enrolled: list[Enrolled] = []
+        for outcomes in enrol.enrol_rows(self._database, rows, labels, shown):
+            self._settle_after_write()
+            enrolled += outcomes
+        return enrolled
+
+    def find(self, pictures: Sequence[Path], k: int = 5) -> list[Found]:
+        """Return for each picture its best k identities; PictureError when one cannot be read."""
+        inputs.number_of_hits(k)
+        found: list[Found] = []
+        for start in range(0, len(pictures), FIND_PICTURES):
+            block = pictures[start : start + FIND_PICTURES]
+            vectors = self._embed(block)
+            found += self.find_vectors(vectors, k, [str(path) for path in block])
+        return found
+
+    def find_vectors(
+        self, vectors: ArrayLike, k: int = 5, names: Sequence[str] | None = None
+    ) -> list[Found]:
+        """Return for each vector (q, d) the k identities whose best picture is nearest, best first.
+
+        Similarities are cosines to the stored float16 vectors; equal ones go by picture number.
+        """
+        queries = inputs.as_float32(vectors, dimension=self.dimension)
+        shown = inputs.row_names(len(queries), names)
+        inputs.number_of_hits(k)
+        queries = inputs.unit_rows(queries)
+        for _ in range(FIND_ATTEMPTS):
+            matches = finding.best_matches(self._current_memory(), queries, k)
+            found, complete = finding.with_names(self._database, matches, shown)
+            if complete:
+                break
+        return found
+
+    def verify(self, a: Path, b: Path) -> Verified:
+        """Compare two pictures, that need not be enrolled, by the gallery's threshold."""
+        with self._database.reading() as connection:
+            threshold = store.read_meta(connection).threshold
+        if threshold is None:
+            raise GalleryError(
+                f"gallery {self.folder} has no threshold, so nothing says what is the same; set "
+                "one with set_threshold"
+            )
+        first, second = self._embed([a, b])
+        similarity = float(np.clip(first @ second, -1.0, 1.0))
+        return Verified(similarity, threshold, similarity >= threshold)
+
+    def forget(self, name: str, *, wait_s: float = forgetting.WAIT_S) -> Forgotten:
+        """Remove an identity and every trace of it, and write the receipt.
+
+        A process that reads an older state keeps the bytes on the disk: after ``wait_s`` the answer
+        is "pending", and the next write or open finishes. Raises UnknownNameError.
+        """
+        forgotten = forgetting.forget(self._database, name, wait_s=wait_s)
+        self._memory = None
+        return forgotten
+
+    def identities(self) -> list[IdentityInfo]:
+        """Return every identity, sorted by name."""
+        with self._database.reading() as connection:
+            rows = list(store.identities(connection))
+        infos = [IdentityInfo(name, pictures, at) for _, name, pictures, at in rows]
+        return sorted(infos, key=lambda info: info.name)
+
+    def thumbnail(self, picture_id: int) -> bytes:
+        """Return the JPEG, at most 96 × 96, of an enrolled picture."""
+        with self._database.reading() as connection:
+            return store.read_thumbnail(connection, picture_id)
+
+    def stats(self) -> GalleryStats:
+        """Return counts and settings."""
+        with self._database.reading() as connection:
+            meta = store.read_meta(connection)
+            counts = store.counts(connection)
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return GalleryStats(
+            **counts,
+            dimension=meta.dimension,
+            format_version=self._database.version,
+            bytes_on_disk=sum(path.stat().st_size for path in files),
+            threshold=meta.threshold,
+            fingerprint=meta.fingerprint,
+            embedder=meta.embedder,
+            generation=meta.generation,
+        )
+
+    def set_threshold(self, threshold: float | None) -> None:
+        """Set the similarity, in [-1, 1], from which a best hit is known; None: any hit is."""
+        value = inputs.threshold_value(threshold)
+        with self._database.writing() as connection:
+            connection.execute("UPDATE meta SET threshold = ?", (value,))
+            log.append(connection, "threshold", at=store.now())
+        self._settle_after_write()
+
+    def check(self) -> None:
+        """Check every row; raises GalleryError that names the first thing that is wrong."""
+        with self._database.reading() as connection:
+            problem = next(check.problems(connection), None)
+        if problem is not None:
+            raise self._database.damaged(problem)
+
+    def _current_memory(self) -> finding.Memory:
+        """Return the vectors in memory, copied again when the gallery has changed."""
+        with self._loading:
+            with self._database.reading() as connection:
+                generation = store.read_meta(connection).generation
+            memory = self._memory
+            if memory is None or memory.generation != generation:
+                self._memory = memory = finding.load(self._database)
+            return memory
+
+    def _embed(self, paths: Sequence[Path]) -> Float32Array:
+        embedder = self._need_embedder()
+        return enrol.embedded(embedder, [read_picture(path) for path in paths])
+
+    def _settle_after_write(self) -> None:
+        forgetting.settle(self._database, wait_s=0.0)
+
+    def _need_embedder(self) -> Embedder:
+        if self._embedder is None:
+            raise GalleryError(
+                f"gallery {self.folder} was opened without an embedder, which pictures need; open "
+                "it with the model that made it"
+            )
+        return self._embedder
+
+    def _require_same_embedder(self, meta: store.Meta) -> None:
+        embedder = self._embedder
+        if embedder is None:
+            return
+        if (embedder.fingerprint, embedder.dimension) != (meta.fingerprint, meta.dimension):
+            raise GalleryError(
+                f"gallery {self.folder} was made by embedder "
+                f"{meta.fingerprint[:SHORT_HASH_DIGITS]} ({meta.dimension} numbers a vector), not "
+                f"by {embedder.fingerprint[:SHORT_HASH_DIGITS]} ({embedder.dimension}); open it "
+                "with the model that made it, or enrol the pictures into a new gallery"
+            )

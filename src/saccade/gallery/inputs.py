@@ -1,0 +1,114 @@
+"""What may enter a gallery: names of identities, vectors, thumbnails."""
+
+import io
+import math
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from saccade.errors import InputError
+from saccade.values import Float32Array, UInt8Array
+
+MAX_NAME_LENGTH = 200
+THUMBNAIL_PIXELS = 96
+THUMBNAIL_QUALITY = 80
+
+
+def identity_name(name: str) -> str:
+    """Return the name in Unicode NFC; raises InputError when it cannot name an identity."""
+    normal = unicodedata.normalize("NFC", name)
+    if not normal.strip():
+        raise InputError("the name of an identity is empty; give it a name")
+    if len(normal) > MAX_NAME_LENGTH:
+        raise InputError(
+            f"the name '{normal[:20]}…' has {len(normal)} characters; {MAX_NAME_LENGTH} are allowed"
+        )
+    # Control characters, halves of characters, line and paragraph separators.
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in normal):
+        raise InputError(f"the name {normal!a} holds a control character; take it out")
+    return normal
+
+
+def threshold_value(threshold: float | None) -> float | None:
+    """Return a similarity threshold; raises InputError when it is no number in [-1, 1]."""
+    if threshold is None:
+        return None
+    if not (math.isfinite(threshold) and -1.0 <= threshold <= 1.0):
+        raise InputError(f"threshold must be a cosine between -1 and 1, got {threshold}")
+    return float(threshold)
+
+
+def number_of_hits(k: int) -> int:
+    """Return k; raises InputError when it is below 1."""
+    if k < 1:
+        raise InputError(f"k must be 1 or more, got {k}")
+    return k
+
+
+def as_float32(vectors: ArrayLike, *, dimension: int) -> Float32Array:
+    """Return (n, dimension) float32; raises InputError that names the first row it cannot use."""
+    array = np.asarray(vectors)
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"vectors must be an array (n, {dimension}) of numbers, got shape {array.shape} of "
+            f"{array.dtype}"
+        )
+    if array.shape[1] != dimension:
+        raise InputError(
+            f"vectors have length {array.shape[1]}, this gallery holds length {dimension}; embed "
+            "with the model that the gallery was made with"
+        )
+    with np.errstate(over="ignore"):  # an overflow becomes infinity and is refused below
+        rows = np.ascontiguousarray(array, dtype=np.float32)
+    _refuse_first(~np.isfinite(rows), "holds NaN or infinity")
+    _refuse_first((rows == 0).all(axis=1, keepdims=True), "has length zero")
+    return rows
+
+
+def row_names(n: int, names: Sequence[str] | None) -> list[str]:
+    """Return n names to show for rows; "row 0", … when none are given."""
+    if names is None:
+        return [f"row {row}" for row in range(n)]
+    if len(names) != n:
+        raise InputError(f"{n} vectors but {len(names)} names; give one name a vector")
+    return list(names)
+
+
+def row_identities(n: int, identities: Sequence[str]) -> list[str]:
+    """Return n names of identities; raises InputError that names the first row it cannot use."""
+    if len(identities) != n:
+        raise InputError(f"{n} vectors but {len(identities)} identities; give one a vector")
+    checked = []
+    for row, name in enumerate(identities):
+        try:
+            checked.append(identity_name(name))
+        except InputError as error:
+            raise InputError(f"identities row {row}: {error}") from error
+    return checked
+
+
+def unit_rows(rows: Float32Array) -> Float32Array:
+    """Scale rows that are finite and not zero to Euclidean length 1."""
+    # Divided by the largest component first: squares of very small or large ones would not fit.
+    scaled: Float32Array = rows / np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    scaled /= np.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled
+
+
+def thumbnail(picture: UInt8Array) -> bytes:
+    """Return a JPEG of at most 96 × 96 pixels of (H, W, 3) uint8 RGB."""
+    image = Image.fromarray(picture)
+    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    stream = io.BytesIO()
+    image.save(stream, format="JPEG", quality=THUMBNAIL_QUALITY)
+    return stream.getvalue()
+
+
+def _refuse_first(bad: NDArray[np.bool_], why: str) -> None:
+    if bad.any():
+        raise InputError(
+            f"vectors row {int(np.argmax(bad.any(axis=1)))} {why}; take it out or embed it again"
+        )

@@ -1,0 +1,75 @@
+"""The audit log: a chain of hashes in which no entry can be changed or taken out unseen.
+
+Each entry's hash is SHA-256 over the hash before it and its own content. An entry holds numbers,
+counts and times, no name and nothing biometric, so that ``forget`` never has to rewrite it. Every
+change of the gallery writes one entry and raises the generation by one: the generation is the
+length of the log, and an entry cut from the end is missed too.
+"""
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import astuple, dataclass
+
+START = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change: what, when (ISO 8601, UTC), and which numbers it touched."""
+
+    number: int
+    at: str
+    action: str
+    identity: int | None = None
+    first_picture: int | None = None
+    last_picture: int | None = None
+    pictures: int = 0
+
+
+def append(
+    connection: sqlite3.Connection,
+    action: str,
+    *,
+    at: str,
+    identity: int | None = None,
+    picture_ids: tuple[int, int] | None = None,
+    pictures: int = 0,
+) -> tuple[int, str]:
+    """Write one entry and raise the generation; returns the new generation and the hash in hex.
+
+    ``picture_ids`` are the first and the last picture number that were touched.
+    """
+    last = connection.execute(
+        "SELECT number, hash FROM log ORDER BY number DESC LIMIT 1"
+    ).fetchone() or (0, START)
+    first_picture, last_picture = picture_ids or (None, None)
+    entry = Entry(last[0] + 1, at, action, identity, first_picture, last_picture, pictures)
+    digest = _hash(last[1], entry)
+    connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*astuple(entry), digest))
+    connection.execute("UPDATE meta SET generation = ?", (entry.number,))
+    return entry.number, digest.hex()
+
+
+def problems(connection: sqlite3.Connection) -> list[str]:
+    """Return what is wrong with the chain, in sentences; an empty list when it is intact."""
+    before, length = START, 0
+    rows = connection.execute(
+        "SELECT number, at, action, identity, first_picture, last_picture, pictures, hash "
+        "FROM log ORDER BY number"
+    )
+    for *fields, digest in rows:
+        length += 1
+        if fields[0] != length:
+            return [f"log entry {length} is missing"]
+        if digest != _hash(before, Entry(*fields)):
+            return [f"log entry {length} does not fit its hash"]
+        before = digest
+    generation = connection.execute("SELECT generation FROM meta").fetchone()[0]
+    if generation != length:
+        return [f"the log has {length} entries, the generation is {generation}"]
+    return []
+
+
+def _hash(before: bytes, entry: Entry) -> bytes:
+    return hashlib.sha256(before + json.dumps(astuple(entry)).encode()).digest()

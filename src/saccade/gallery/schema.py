@@ -1,0 +1,136 @@
+"""The tables of ``gallery.db``, and how a new one is made.
+
+Whatever could tell who is enrolled stands in one of four *shelves*: ``vectors`` (float16),
+``thumbnails`` (JPEG), ``labels`` (SHA-256 of the source, then the file name) and ``names``. A row
+on a shelf is never deleted, moved or resized (see ``slots``); the reason stands in
+docs/decisions/0002-forget-in-place.md. The other tables hold numbers only, and SQLite may move
+their rows as it likes. Look-up keys are therefore short: 16 bits of a name's hash and 32 bits of a
+source's hash, too few to say which name it was if a stale copy of a key stays in a page.
+"""
+
+import secrets
+import shutil
+import sqlite3
+from pathlib import Path
+
+from saccade.errors import GalleryError
+from saccade.files import sync
+
+DATABASE_NAME = "gallery.db"
+RECEIPTS_FOLDER = "receipts"
+FORMAT_VERSION = 1
+APPLICATION_ID = 0x53414343  # "SACC" in the header of the file
+
+SHELVES = ("vectors", "thumbnails", "labels", "names")
+
+TABLES = (
+    """CREATE TABLE meta (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        dimension INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        embedder TEXT NOT NULL,
+        threshold REAL,
+        generation INTEGER NOT NULL)""",
+    *(
+        f"CREATE TABLE {shelf} (slot INTEGER PRIMARY KEY, content BLOB NOT NULL)"
+        for shelf in SHELVES
+    ),
+    """CREATE TABLE free_slots (
+        shelf TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        slot INTEGER NOT NULL,
+        PRIMARY KEY (shelf, bytes, slot)) WITHOUT ROWID""",
+    """CREATE TABLE identities (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name_key INTEGER NOT NULL,
+        name INTEGER NOT NULL REFERENCES names (slot),
+        enrolled_at TEXT NOT NULL)""",
+    "CREATE INDEX identities_by_name ON identities (name_key)",
+    """CREATE TABLE pictures (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        identity INTEGER NOT NULL REFERENCES identities (number),
+        source_key INTEGER NOT NULL,
+        vector INTEGER NOT NULL UNIQUE REFERENCES vectors (slot),
+        label INTEGER NOT NULL REFERENCES labels (slot),
+        thumbnail INTEGER REFERENCES thumbnails (slot))""",
+    "CREATE INDEX pictures_by_identity ON pictures (identity)",
+    "CREATE INDEX pictures_by_source ON pictures (source_key)",
+    """CREATE TABLE log (
+        number INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        action TEXT NOT NULL,
+        identity INTEGER,
+        first_picture INTEGER,
+        last_picture INTEGER,
+        pictures INTEGER NOT NULL,
+        hash BLOB NOT NULL)""",
+    """CREATE TABLE pending_forgets (
+        identity INTEGER PRIMARY KEY,
+        content TEXT NOT NULL)""",
+)
+
+SETTINGS = (
+    # Pages must never move: no vacuum of its own accord.
+    "PRAGMA auto_vacuum = NONE",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA foreign_keys = ON",
+    # A crash must lose nothing that was acknowledged.
+    "PRAGMA synchronous = FULL",
+    # Says "malformed" sooner when a page was damaged.
+    "PRAGMA cell_size_check = ON",
+)
+
+
+def create_database(
+    folder: Path, *, dimension: int, fingerprint: str, embedder: str, threshold: float | None
+) -> None:
+    """Make the gallery ``folder``, all of it or nothing.
+
+    It is made under another name beside ``folder`` and renamed at the end, so that a crash leaves
+    no half gallery. Raises GalleryError when ``folder`` exists and is not an empty folder.
+    """
+    refuse_existing(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
+    draft.mkdir()
+    try:
+        (draft / RECEIPTS_FOLDER).mkdir()
+        _write_tables(draft / DATABASE_NAME, (1, dimension, fingerprint, embedder, threshold, 0))
+        sync(draft)
+        try:
+            draft.replace(folder)
+        except OSError:
+            refuse_existing(folder)
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    sync(folder.parent)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise GalleryError when a new gallery cannot be made at ``folder``."""
+    if (folder / DATABASE_NAME).exists():
+        raise GalleryError(f"{folder} is a gallery already; open it, or choose another folder")
+    if folder.exists() and not folder.is_dir():
+        raise GalleryError(f"{folder} is a file; choose a new folder for the gallery")
+    if folder.exists() and any(folder.iterdir()):
+        raise GalleryError(f"{folder} is not empty; choose a new or an empty folder")
+
+
+def _write_tables(path: Path, meta: tuple[int, int, str, str, float | None, int]) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for setting in SETTINGS:
+            connection.execute(setting)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        for table in TABLES:
+            connection.execute(table)
+        connection.execute("INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?)", meta)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    sync(path)

@@ -1,0 +1,98 @@
+"""A process that works on a gallery and may be killed at any moment; tells what it has done.
+
+    python gallery_victim.py enrol GALLERY PICTURES    label = the name of the sub-folder
+    python gallery_victim.py forget GALLERY WAIT_S     every identity, by name
+    python gallery_victim.py read GALLERY              holds a snapshot until a line comes in
+    python gallery_victim.py find GALLERY PICTURES N   searches N times
+
+Also holds what the tests share with it: a cheap embedder, and pictures to enrol.
+"""
+
+import hashlib
+import sqlite3
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from saccade.gallery import Gallery, enrol
+from saccade.values import Sample
+
+DIMENSION = 32
+SMALL_BATCH = 4
+
+
+class TinyEmbedder:
+    """Projects an 8 × 8 grey version of a picture on fixed random directions."""
+
+    def __init__(self, seed=0, dimension=DIMENSION):
+        self.dimension = dimension
+        self.fingerprint = hashlib.sha256(f"tiny {seed} {dimension}".encode()).hexdigest()
+        self._directions = np.random.default_rng(seed).standard_normal((64, dimension))
+
+    def __call__(self, pictures):
+        small = [
+            np.asarray(Image.fromarray(picture).convert("L").resize((8, 8)), dtype=np.float64)
+            for picture in pictures
+        ]
+        rows = (np.stack(small).reshape(-1, 64) - 127.5) @ self._directions
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def make_pictures(root, *, identities, each, seed=0, prefix="person"):
+    """Write noise pictures in one sub-folder an identity; returns the samples, in order.
+
+    The names of identities and files are long random words, so that a search for their bytes can
+    find nothing else.
+    """
+    rng = np.random.default_rng(seed)
+    samples = []
+    for _ in range(identities):
+        label = f"{prefix}-{rng.bytes(8).hex()}"
+        (root / label).mkdir(parents=True)
+        for _ in range(each):
+            path = root / label / f"file-{rng.bytes(8).hex()}.png"
+            Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).save(path)
+            samples.append(Sample(path, label))
+    return samples
+
+
+def read_samples(root):
+    return [Sample(path, path.parent.name) for path in sorted(Path(root).glob("*/*.png"))]
+
+
+def main(work, folder, *arguments):
+    """Do the work; one line on standard output for each acknowledgement."""
+    if work == "read":
+        hold_snapshot(Path(folder))
+        return
+    with Gallery.open(folder, embedder=TinyEmbedder()) as gallery:
+        print("open", flush=True)
+        if work == "enrol":
+            enrol.BATCH_PICTURES = SMALL_BATCH
+            for outcome in gallery.enrolling(read_samples(arguments[0])):
+                print(outcome.status, outcome.picture_id, outcome.picture, flush=True)
+        elif work == "forget":
+            for info in gallery.identities():
+                outcome = gallery.forget(info.name, wait_s=float(arguments[0]))
+                print(outcome.status, outcome.number, info.name, flush=True)
+        elif work == "find":
+            paths = [sample.path for sample in read_samples(arguments[0])][:5]
+            for _ in range(int(arguments[1])):
+                gallery.find(paths, k=3)
+                gallery.identities()
+    print("done", flush=True)
+
+
+def hold_snapshot(folder):
+    connection = sqlite3.connect(folder / "gallery.db", isolation_level=None)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM pictures").fetchall()
+    print("reading", flush=True)
+    sys.stdin.readline()
+    connection.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
