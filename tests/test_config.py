@@ -17,6 +17,8 @@ def values_of(entry):
         return st.just("auto") | SIZES
     if entry.choices:
         return st.sampled_from(entry.choices)
+    if isinstance(entry.value, bool):
+        return st.booleans()
     if isinstance(entry.value, str):
         return st.text()
     kind = st.integers if isinstance(entry.value, int) else st.floats
@@ -85,6 +87,8 @@ def test_a_whole_number_does_for_a_fraction():
         ("optim.lr", "fast", "optim.lr must be a number. Got 'fast' instead"),
         ("optim.lr", False, "optim.lr must be a number. Got 'False' instead"),
         ("optim.lr", None, "optim.lr must be a number. Got 'None' instead"),
+        ("model.mirror", "yes", "model.mirror must be true or false. Got 'yes' instead"),
+        ("model.mirror", 1, "model.mirror must be true or false. Got '1' instead"),
         ("loss.name", 3, "loss.name must be text. Got '3' instead"),
         ("loss.name", True, "loss.name must be text. Got 'True' instead"),
         ("train.epochs", 0, "train.epochs must be 1 to 100000. Got '0' instead"),

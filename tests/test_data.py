@@ -18,7 +18,8 @@ from saccade.data.batches import BalancedBatches, load_pictures
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import find_pictures, is_picture, read_picture, resize, suit
 from saccade.data.splits import hold_out_classes
-from saccade.errors import InputError, PictureError
+from saccade.data.symmetries import EXTRA_CLASSES, add_classes
+from saccade.errors import InputError, PictureError, SettingError, UnknownNameError
 
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -412,6 +413,32 @@ def test_every_class_is_drawn_about_equally_often():
     drawn = BalancedBatches(targets, classes_per_batch=3, pictures_per_class=2, seed=0)
     counts = Counter(targets[np.concatenate(list(drawn.epoch(0)))].tolist())
     assert max(counts.values()) - min(counts.values()) <= 2 * drawn.pictures
+
+
+# Extra classes
+
+
+def test_the_pictures_stand_first_and_each_image_is_a_class_of_its_own():
+    pictures = torch.arange(2 * 3 * 16).reshape(2, 3, 4, 4).to(torch.uint8)
+    targets = torch.tensor([1, 0])
+    assert set(EXTRA_CLASSES) == {"none", "mirrored", "turned"}
+    for how, times in (("none", 1), ("mirrored", 2), ("turned", 8)):
+        more, labels = add_classes(pictures, targets, how=how)
+        assert more.shape == (2 * times, 3, 4, 4)
+        assert torch.equal(more[:2], pictures)
+        assert labels.tolist() == [target + 2 * k for k in range(times) for target in (1, 0)]
+        assert len(more[0::2].flatten(1).unique(dim=0)) == times
+    mirrored, _ = add_classes(pictures, targets, how="mirrored")
+    assert torch.equal(mirrored[2:], pictures.flip(3))
+
+
+def test_oblong_pictures_are_mirrored_but_not_turned():
+    pictures, targets = torch.zeros(2, 1, 8, 12, dtype=torch.uint8), torch.tensor([0, 1])
+    assert add_classes(pictures, targets, how="mirrored")[0].shape == (4, 1, 8, 12)
+    with pytest.raises(SettingError, match=r"needs square pictures\. Got 8x12 instead"):
+        add_classes(pictures, targets, how="turned")
+    with pytest.raises(UnknownNameError, match="did you mean 'turned'"):
+        add_classes(pictures, targets, how="turn")
 
 
 # Splits

@@ -94,9 +94,15 @@ def test_a_broken_file_is_named(tmp_path):
         pixel_model().embed([tmp_path / "x.png"])
 
 
-def test_a_mirrored_picture_gives_the_same_vector(shapes):
-    model = network_model()
-    np.testing.assert_allclose(model(shapes[0][:, :, ::-1]), model(shapes[0]), atol=1e-5)
+def test_mirroring_averages_the_two_vectors(shapes):
+    plain, both = network_model(), network_model(mirror=True)
+    mirrored = shapes[0][:, :, ::-1]
+    total = plain(shapes[0]) + plain(mirrored)
+    total /= np.linalg.norm(total, axis=1, keepdims=True)
+    np.testing.assert_allclose(both(shapes[0]), total, atol=1e-5)
+    np.testing.assert_allclose(both(mirrored), both(shapes[0]), atol=1e-5)
+    assert not np.allclose(plain(mirrored), plain(shapes[0]), atol=1e-4)
+    assert plain.fingerprint != both.fingerprint
 
 
 def test_pixels_are_the_scaled_picture_at_length_one():

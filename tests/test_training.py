@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from saccade.api.train import Training
 from saccade.augment import Augment
 from saccade.data.batches import BalancedBatches
 from saccade.errors import InputError, NotFiniteError
 from saccade.losses import LOSSES
 from saccade.optim import OPTIMISERS, make_optimiser, one_cycle
-from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
+from saccade.tasks.embed import EmbeddingNetwork, EmbedTask, embed_batch
 from saccade.training.checkpoint import load_checkpoint, save_checkpoint
 from saccade.training.loop import train
 from saccade.training.precision import choose_precision
@@ -86,7 +87,7 @@ def test_records_tell_what_happened(shapes):
     records = list(start(task, shapes, build_optimiser(task), epochs=4))
     total = 4 * STEPS_PER_EPOCH
     assert [record.step for record in records] == list(range(total))
-    assert [record.epoch for record in records] == [step // 3 for step in range(total)]
+    assert [record.epoch for record in records] == [step // 3 + 1 for step in range(total)]
     assert [record.epoch_ends for record in records] == [step % 3 == 2 for step in range(total)]
     for record in records:
         share = one_cycle((record.step + 1) / total, warm_up=0.2)
@@ -104,22 +105,22 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shapes):
     for seed in (0, 0, 1):
         task = build_task()
         list(start(task, shapes, build_optimiser(task), seed=seed))
-        ends.append(task.network.project.weight.detach().clone())
+        ends.append(weights_of(task))
     assert torch.equal(ends[0], ends[1])
     assert not torch.equal(ends[0], ends[2])
 
 
 def test_nothing_moves_until_a_record_is_asked_for_and_stopping_stops(shapes):
     task = build_task()
-    before = task.network.project.weight.detach().clone()
+    before = weights_of(task)
     records = start(task, shapes, build_optimiser(task))
-    assert torch.equal(task.network.project.weight, before)
+    assert torch.equal(weights_of(task), before)
     next(records)
     records.close()
-    moved = task.network.project.weight.detach().clone()
+    moved = weights_of(task)
     assert not torch.equal(moved, before)
     assert list(records) == []
-    assert torch.equal(task.network.project.weight, moved)
+    assert torch.equal(weights_of(task), moved)
 
 
 def test_a_clipped_step_is_short_and_the_norm_is_that_before(shapes):
@@ -184,16 +185,38 @@ def test_a_gradient_that_is_not_finite_names_step_and_parameter(shapes):
     assert torch.equal(task.fine, torch.ones(3))
 
 
+@pytest.mark.parametrize("projection", ["whitened", "trained"])
+def test_a_completed_network_tells_the_shapes_apart(shapes, projection):
+    task = build_task()
+    list(start(task, shapes, build_optimiser(task), epochs=12))
+    pictures, targets = torch.from_numpy(shapes[0]).permute(0, 3, 1, 2), torch.from_numpy(shapes[1])
+    task.complete(pictures, targets, projection=projection, shrinkage=0.3)
+    vectors = embed_batch(task.network, pictures, mirror=False)
+    cosines = vectors @ vectors.T - 2 * torch.eye(len(vectors))
+    assert float((targets[cosines.argmax(1)] == targets).float().mean()) > 0.5  # chance is 0.14
+
+
+def test_the_trained_projection_is_the_head_in_eval_mode(shapes):
+    task = build_task()
+    list(start(task, shapes, build_optimiser(task)))
+    pictures, targets = torch.from_numpy(shapes[0]).permute(0, 3, 1, 2), torch.from_numpy(shapes[1])
+    task.complete(pictures, targets, projection="trained", shrinkage=0.3)
+    scaled = pictures.float() / 255
+    with torch.no_grad():
+        wanted = task.head(task.network.features(scaled))
+        torch.testing.assert_close(task.network(scaled), wanted, atol=1e-4, rtol=1e-4)
+
+
 # Checkpoints
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
 @pytest.mark.parametrize("stop", [1, 3])
 def test_a_resumed_run_ends_bit_for_bit_the_same(shapes, tmp_path, name, stop):
-    whole, optimiser = build_task(), None
+    whole = build_task()
     optimiser = build_optimiser(whole, name)
     for record in start(whole, shapes, optimiser, epochs=4):
-        if record.epoch_ends and record.epoch + 1 == stop:
+        if record.epoch_ends and record.epoch == stop:
             save_checkpoint(tmp_path, task=whole, optimiser=optimiser, next_epoch=stop)
     resumed = build_task(seed=99)
     optimiser = build_optimiser(resumed, name)
@@ -261,6 +284,19 @@ def test_a_run_without_checkpoint_is_refused(tmp_path):
     task = build_task()
     with pytest.raises(InputError, match="holds no checkpoint"):
         load_checkpoint(tmp_path, task=task, optimiser=build_optimiser(task))
+
+
+def test_a_run_leaves_a_checkpoint_that_goes_on_where_it_ended(class_folders, tmp_path):
+    small = {"train.epochs": 2, "model.width": 4, "model.dimension": 8, "train.threads": 1}
+    batch = {"train.classes_per_batch": 2, "train.pictures_per_class": 3}
+    training = Training(class_folders, out=tmp_path / "run", settings=small | batch)
+    assert len(training.batches) > 1
+    for record in training.records():
+        if record.epoch_ends:
+            found = load_checkpoint(
+                training.folder, task=training.task, optimiser=training.optimiser
+            )
+            assert found == record.epoch
 
 
 # The run folder

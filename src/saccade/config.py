@@ -61,6 +61,15 @@ class ModelSettings:
     backbone: str = setting("small_resnet", "name of the backbone")
     width: int = setting(32, "channels of its first stage", low=4, high=512)
     dimension: int = setting(128, "length of the embedding vector", low=2, high=4096)
+    projection: str = setting(
+        "whitened",
+        "last map: whitened is fitted after training, trained is the training head",
+        choices=("whitened", "trained"),
+    )
+    shrinkage: float = setting(
+        0.3, "whitened: share of the covariance made equal in all directions", low=0, high=1
+    )
+    mirror: bool = setting(False, "average the vectors of a picture and of its mirror image")
 
 
 @dataclass(frozen=True)
@@ -246,6 +255,8 @@ def _check(where: str, value: Any, entry: Setting) -> Any:
 
 def _convert(value: Any, kind: type) -> Any:
     """Return ``value`` as ``kind``, or None when it is not one."""
+    if kind is bool:
+        return _BOOLEANS.get(str(value).lower())
     if isinstance(value, bool):
         return None
     if kind is str:
@@ -259,10 +270,13 @@ def _convert(value: Any, kind: type) -> Any:
 
 
 def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         # JSON escapes as TOML does, but for the delete character, which only TOML forbids.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
 
 
-_KINDS = {int: "a whole number", float: "a number", str: "text"}
+_BOOLEANS = {"true": True, "false": False}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -25,7 +25,8 @@ def result_charts(scores: EmbeddingScores) -> tuple[Chart, ...]:
 def history_charts(history: Sequence[Mapping[str, Any]]) -> tuple[Chart, ...]:
     """Return a chart of losses and one of scores, as far as the records hold them.
 
-    A record counts where it has "epoch" (or else "step") as a number. Keys that hold "loss" go to
+    A record counts where it has "epoch" (or else "step") as a number; those of one epoch are
+    averaged. Keys that hold "loss" go to
     the first chart, keys that hold the name of a metric, such as "validation_rank_1", to the
     second; values that are no finite numbers are passed over.
     """
@@ -56,13 +57,13 @@ def history_charts(history: Sequence[Mapping[str, Any]]) -> tuple[Chart, ...]:
 
 
 def _history(history: Sequence[Mapping[str, Any]], step: str, key: str) -> Series | None:
-    points = [
-        (float(record[step]), float(record[key]))
-        for record in history
-        if _is_number(record.get(step)) and _is_number(record.get(key))
-    ]
-    if not points:
+    values: dict[float, list[float]] = {}
+    for record in history:
+        if _is_number(record.get(step)) and _is_number(record.get(key)):
+            values.setdefault(float(record[step]), []).append(float(record[key]))
+    if not values:
         return None
+    points = [(place, float(np.mean(found))) for place, found in values.items()]
     # The last point always stays: it is the one that people look for.
     x, y = np.array(points[::-1][:: 1 + len(points) // MAX_POINTS][::-1]).T
     return Series(key.replace("_", " "), x, y)

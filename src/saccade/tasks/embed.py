@@ -10,10 +10,14 @@ from saccade.losses import LOSSES
 from saccade.names import look_up
 from saccade.nn import BACKBONES
 from saccade.nn.standardise import standardise
+from saccade.tasks.projection import within_class_whitening
+
+BATCH = 64
+FIT_PICTURES = 20_000
 
 
 class EmbeddingNetwork(nn.Module):
-    """Backbone, then a linear map to ``dimension`` and batch normalisation."""
+    """A backbone, then a linear map to ``dimension``."""
 
     def __init__(
         self, *, backbone: str, width: int, dimension: int, channels: int, size_hw: tuple[int, int]
@@ -21,42 +25,85 @@ class EmbeddingNetwork(nn.Module):
         super().__init__()
         build = look_up(BACKBONES, backbone, "backbone")
         self.backbone = build(channels=channels, width=width, size_hw=size_hw)
-        features = cast(int, self.backbone.features)
-        self.project = nn.Linear(features, dimension, bias=False)
-        self.norm = nn.BatchNorm1d(dimension)
+        self.project = nn.Linear(cast(int, self.backbone.features), dimension)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(n, c, H, W) float in [0, 1] → (n, features) float."""
+        found: Tensor = self.backbone(standardise(pictures))
+        return found
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, dimension) float, of any length."""
-        features = self.backbone(standardise(pictures))
-        vectors: Tensor = self.norm(self.project(features))
+        vectors: Tensor = self.project(self.features(pictures))
         return vectors
 
 
 class EmbedTask(nn.Module):
-    """The network with the loss that trains it."""
+    """The network with the head and the loss that train it.
+
+    The head, a linear map and batch normalisation, is used in training only; ``complete`` puts the
+    network's own last map in its place.
+    """
 
     def __init__(
         self, network: EmbeddingNetwork, *, loss: str, classes: int, margin: float, scale: float
     ) -> None:
         super().__init__()
         self.network = network
+        dimension, features = network.project.weight.shape
+        network.project.requires_grad_(False)
+        self.head = nn.Sequential(
+            nn.Linear(features, dimension, bias=False), nn.BatchNorm1d(dimension)
+        )
         build = look_up(LOSSES, loss, "loss")
-        dimension = network.project.out_features
         self.criterion = build(classes=classes, dimension=dimension, margin=margin, scale=scale)
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
-        loss: Tensor = self.criterion(self.network(pictures).float(), targets)
+        vectors = self.head(self.network.features(pictures))
+        loss: Tensor = self.criterion(vectors.float(), targets)
         return loss
+
+    @torch.no_grad()
+    def complete(
+        self, pictures: Tensor, targets: Tensor, *, projection: str, shrinkage: float
+    ) -> None:
+        """Set the network's last map.
+
+        ``projection`` "whitened" fits it to these pictures, "trained" copies the head.
+        ``pictures`` is (n, c, H, W) uint8 and ``targets`` (n,) int64; at most FIT_PICTURES, spread
+        evenly, are used.
+        """
+        self.eval()
+        if projection == "trained":
+            weight, bias = _folded(self.head)
+        else:
+            step = -(-len(pictures) // FIT_PICTURES)
+            blocks = torch.split(pictures[::step], BATCH)
+            features = torch.cat([self.network.features(block.float() / 255) for block in blocks])
+            dimension = self.network.project.out_features
+            weight, bias = within_class_whitening(
+                features, targets[::step], dimension=dimension, shrinkage=shrinkage
+            )
+        self.network.project.weight.copy_(weight)
+        self.network.project.bias.copy_(bias)
 
 
 @torch.inference_mode()
-def embed_batch(network: EmbeddingNetwork, pictures: Tensor) -> Tensor:
+def embed_batch(network: EmbeddingNetwork, pictures: Tensor, *, mirror: bool) -> Tensor:
     """(n, c, H, W) uint8 → (n, dimension) float32 rows of length 1, from the network in eval mode.
 
-    Each picture is embedded as it is and mirrored, and the two vectors are averaged.
+    With ``mirror`` the vectors of the picture and of its mirror image are averaged.
     """
-    scaled = pictures.float() / 255
     network.eval()
-    both = normalize(network(scaled)) + normalize(network(scaled.flip(3)))
-    return normalize(both)
+    scaled = pictures.float() / 255
+    vectors = normalize(network(scaled))
+    return normalize(vectors + normalize(network(scaled.flip(3)))) if mirror else vectors
+
+
+def _folded(head: nn.Sequential) -> tuple[Tensor, Tensor]:
+    """A linear map and the batch normalisation behind it, in eval mode, as one linear map."""
+    linear, norm = cast(nn.Linear, head[0]), cast(nn.BatchNorm1d, head[1])
+    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+    factor = norm.weight / (variance + norm.eps).sqrt()
+    return linear.weight * factor[:, None], norm.bias - mean * factor

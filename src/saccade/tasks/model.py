@@ -24,7 +24,7 @@ WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 PIXEL_KEYS = {"dimension", "channels", "size_hw"}
 NEEDED_KEYS = {"pixels": PIXEL_KEYS, "network": PIXEL_KEYS | {"backbone", "width", "sha256"}}
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
-ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "sha256")
+ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
 
 
 class Model:
@@ -72,7 +72,8 @@ class Model:
         if self.network is None:
             vectors = [_pixels(block) for block in blocks]
         else:
-            vectors = [embed_batch(self.network, block) for block in blocks]
+            mirror = bool(self.card.get("mirror"))
+            vectors = [embed_batch(self.network, block, mirror=mirror) for block in blocks]
         return np.ascontiguousarray(torch.cat(vectors).numpy(), dtype=np.float32)
 
     def save(self, folder: Path) -> None:

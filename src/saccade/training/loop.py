@@ -22,8 +22,8 @@ from saccade.errors import NotFiniteError
 class Record:
     """What happened in one step.
 
-    ``step`` counts from 0 over the whole run; ``gradient_norm`` is the L2 norm over all parameters
-    before clipping; ``wait_s`` is the time spent on making the batch.
+    ``epoch`` counts from 1, ``step`` from 0 over the whole run; ``gradient_norm`` is the L2 norm
+    over all parameters before clipping; ``wait_s`` is the time spent on making the batch.
     """
 
     epoch: int
@@ -82,7 +82,7 @@ def train(
             loss, norm = _step(task, batch, targets[index], optimiser, clip, precision, step)
             now = time.perf_counter()
             yield Record(
-                epoch=epoch,
+                epoch=epoch + 1,
                 step=step,
                 loss=loss,
                 gradient_norm=norm,

@@ -1,0 +1,1 @@
+"""What Saccade does, one file a command group; the only reader of recipes."""

@@ -1,0 +1,102 @@
+"""``evaluate``: how well a model tells identities apart that it has never seen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from saccade.data.folders import read_class_folders
+from saccade.errors import InputError
+from saccade.files import write_atomic
+from saccade.judge.embedding import EmbeddingScores, judge_embedding
+from saccade.judge.embedding_report import embedding_report
+from saccade.metrics.pairs import pair_scores
+from saccade.metrics.verification import equal_error_rate
+from saccade.tasks.model import Model, pixel_model
+from saccade.training.run import read_history
+from saccade.values import Float32Array, Sample
+
+PIXELS = "pixels"
+
+
+def load(run: Path | str) -> Model:
+    """Return the model of a run folder; the word "pixels" gives the plain pixel embedder."""
+    return pixel_model() if str(run) == PIXELS else Model.load(run)
+
+
+def evaluate(
+    run: Path | str | Model, data: Path | str, *, report: Path | str | None = None
+) -> EmbeddingScores:
+    """Judge a model on class folders, and write an HTML report when a place is given.
+
+    Each picture takes its turn as the only enrolled one of its identity; the others are searched.
+    The figures carry 95 % intervals from a bootstrap over the identities.
+    """
+    model = run if isinstance(run, Model) else load(run)
+    samples = read_class_folders(data)
+    vectors = model.embed([sample.path for sample in samples])
+    folder = None if isinstance(run, Model) or str(run) == PIXELS else Path(run)
+    place = None if report is None else Path(report)
+    return judge_model(model, samples, vectors, report=place, run=folder)
+
+
+def judge_model(
+    model: Model,
+    samples: Sequence[Sample],
+    vectors: Float32Array,
+    *,
+    report: Path | None,
+    run: Path | None,
+) -> EmbeddingScores:
+    """Judge vectors already computed, and write the report; ``run`` adds its training curve."""
+    labels = [sample.label for sample in samples]
+    scores = judge_embedding(vectors, labels, threshold=model.threshold)
+    if report is not None:
+        page = embedding_report(
+            scores,
+            pictures=[sample.path for sample in samples],
+            labels=labels,
+            history=read_history(run) if run else None,
+            about=_about(model, samples),
+        )
+        _write_report(report, page)
+    return scores
+
+
+def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the similarity at which both error rates are equal on all pairs of these pictures.
+
+    The result names its criterion, the rate, and the numbers of pairs. Raises InputError when no
+    identity has two pictures, or there is one identity.
+    """
+    genuine, impostor = pair_scores(vectors, labels)
+    if not len(genuine) or not len(impostor):
+        raise InputError(
+            "a threshold needs at least two identities, one of them with two pictures; add pictures"
+        )
+    rate, similarity = equal_error_rate(genuine, impostor)
+    return {
+        "similarity": float(similarity),
+        "criterion": "equal error rate",
+        "equal_error_rate": float(rate),
+        "genuine_pairs": len(genuine),
+        "impostor_pairs": len(impostor),
+    }
+
+
+def _about(model: Model, samples: Sequence[Sample]) -> dict[str, str]:
+    card = model.card
+    size = f"{model.size_hw[0]}x{model.size_hw[1]}, {'grey' if model.channels == 1 else 'colour'}"
+    return {
+        "model": f"{card.get('backbone', card['kind'])}, {model.dimension} dimensions",
+        "pictures are seen at": size,
+        "licence": str(card.get("licence", "not stated")),
+        "provenance": str(card.get("provenance", "not stated")),
+        "judged on": f"{len(samples)} pictures of {len({s.label for s in samples})} identities",
+        "fingerprint": model.fingerprint[:16],
+    }
+
+
+def _write_report(place: Path, page: str) -> None:
+    if not place.parent.is_dir():
+        raise InputError(f"folder {place.parent} for the report does not exist; make it first")
+    write_atomic(place, page)

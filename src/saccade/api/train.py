@@ -1,0 +1,220 @@
+"""``train``: from a folder of pictures to a run folder."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saccade.api.evaluate import find_threshold, judge_model
+from saccade.augment import Augment
+from saccade.config import Recipe, override, parse_size, read_recipe, to_toml
+from saccade.data.batches import BalancedBatches, load_pictures
+from saccade.data.folders import read_class_folders
+from saccade.data.pictures import suit
+from saccade.data.splits import hold_out_classes
+from saccade.data.symmetries import add_classes
+from saccade.errors import InputError
+from saccade.files import write_atomic
+from saccade.judge.embedding import EmbeddingScores
+from saccade.names import look_up
+from saccade.optim import make_optimiser, one_cycle
+from saccade.tasks import TASKS
+from saccade.tasks.model import FORMAT, Model, build_network
+from saccade.training.checkpoint import save_checkpoint
+from saccade.training.loop import Record
+from saccade.training.loop import train as train_loop
+from saccade.training.precision import choose_precision
+from saccade.training.run import HISTORY_FILE, append_record, new_run_folder, write_environment
+from saccade.values import Sample
+
+LONGEST_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training left: its folder, the model, and the scores on the held-out classes, if any."""
+
+    folder: Path
+    model: Model
+    validation: EmbeddingScores | None
+
+
+def train(
+    data: Path | str,
+    *,
+    task: str | None = None,
+    recipe: Recipe | Path | str | None = None,
+    out: Path | str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """Learn from class folders and return the finished run.
+
+    ``data`` holds one sub-folder a class. ``recipe`` is a TOML file or a Recipe; ``settings``, as
+    ``{"train.epochs": 10}``, are laid over it. ``out`` is the run folder to make; without one, the
+    next free below ``runs/``. Raises InputError or SettingError, with nothing written, when something
+    given cannot be used.
+    """
+    training = Training(data, task=task, recipe=recipe, out=out, settings=settings)
+    for _ in training.records():
+        pass
+    return training.finish()
+
+
+class Training:
+    """A run in its three parts: made ready, ``records()`` to iterate, ``finish()``."""
+
+    def __init__(
+        self,
+        data: Path | str,
+        *,
+        task: str | None = None,
+        recipe: Recipe | Path | str | None = None,
+        out: Path | str | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.recipe = _whole_recipe(recipe, task, settings or {})
+        if self.recipe.train.threads:
+            torch.set_num_threads(self.recipe.train.threads)
+        torch.manual_seed(self.recipe.train.seed)
+        samples = read_class_folders(data)
+        self.kept, self.held = _split(samples, self.recipe, Path(data))
+        self.classes = sorted({sample.label for sample in self.kept})
+        self.card = _card(samples, self.classes, self.recipe, Path(data))
+        self.pictures, self.targets = self._training_tensors()
+        self.network = build_network(self.card)
+        loss = self.recipe.loss
+        self.task = look_up(TASKS, self.recipe.task, "task")(
+            self.network,
+            loss=loss.name,
+            classes=int(self.targets.max()) + 1,
+            margin=loss.margin,
+            scale=loss.scale,
+        ).to(memory_format=torch.channels_last)
+        optim = self.recipe.optim
+        self.optimiser = make_optimiser(
+            [self.task], name=optim.name, lr=optim.lr, weight_decay=optim.weight_decay
+        )
+        self.batches = BalancedBatches(
+            self.targets.numpy(),
+            classes_per_batch=self.recipe.train.classes_per_batch,
+            pictures_per_class=self.recipe.train.pictures_per_class,
+            seed=self.recipe.train.seed,
+        )
+        place = None if out is None else Path(out)
+        self.folder = new_run_folder(place, data=Path(data), task=self.recipe.task)
+        write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
+
+    @property
+    def steps(self) -> int:
+        """How many records the whole run yields."""
+        return self.recipe.train.epochs * len(self.batches)
+
+    def records(self) -> Iterator[Record]:
+        """Train, yielding what happened in each step; a checkpoint is written after each epoch."""
+        settings = self.recipe.train
+        precision = choose_precision(settings.precision)
+        write_environment(self.folder, seed=settings.seed, precision=str(precision).split(".")[1])
+        augment = self.recipe.augment
+        steps = train_loop(
+            self.task,
+            self.pictures,
+            self.targets,
+            batches=self.batches,
+            augment=Augment(**vars(augment)),
+            optimiser=self.optimiser,
+            schedule=lambda progress: one_cycle(progress, warm_up=self.recipe.optim.warm_up),
+            epochs=settings.epochs,
+            clip=self.recipe.optim.clip,
+            seed=settings.seed,
+            precision=precision,
+        )
+        with (self.folder / HISTORY_FILE).open("w") as history:
+            for record in steps:
+                append_record(history, record)
+                if record.epoch_ends:
+                    save_checkpoint(
+                        self.folder,
+                        task=self.task,
+                        optimiser=self.optimiser,
+                        next_epoch=record.epoch,
+                    )
+                yield record
+
+    def finish(self) -> Run:
+        """Find the threshold and the scores on the held-out classes, and write model and report."""
+        settings = self.recipe.model
+        self.task.complete(
+            self.pictures,
+            self.targets,
+            projection=settings.projection,
+            shrinkage=settings.shrinkage,
+        )
+        model = Model(self.card, self.network.eval())
+        scores = None
+        if self.held:
+            vectors = model.embed_prepared(self._load(self.held))
+            labels = [sample.label for sample in self.held]
+            self.card["threshold"] = find_threshold(vectors, labels)
+        model.save(self.folder)
+        if self.held:
+            scores = judge_model(
+                model, self.held, vectors, report=self.folder / "report.html", run=self.folder
+            )
+            self.card["score"] = {"on": "held-out classes", "rank_1": asdict(scores.rank_1)}
+            model.save(self.folder)
+        return Run(self.folder, model, scores)
+
+    def _training_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        targets = torch.tensor([self.classes.index(sample.label) for sample in self.kept])
+        pictures = self._load(self.kept)
+        return add_classes(pictures, targets, how=self.recipe.data.extra_classes)
+
+    def _load(self, samples: list[Sample]) -> torch.Tensor:
+        height, width = self.card["size_hw"]
+        return load_pictures(
+            [sample.path for sample in samples],
+            size_hw=(height, width),
+            channels=self.card["channels"],
+        )
+
+
+def _whole_recipe(
+    recipe: Recipe | Path | str | None, task: str | None, settings: Mapping[str, Any]
+) -> Recipe:
+    whole = recipe if isinstance(recipe, Recipe) else read_recipe(recipe) if recipe else Recipe()
+    whole = override(whole, settings.items(), where="settings")
+    return whole if task is None else replace(whole, task=task)
+
+
+def _split(samples: list[Sample], recipe: Recipe, data: Path) -> tuple[list[Sample], list[Sample]]:
+    labels = [sample.label for sample in samples]
+    if len(set(labels)) < 2:
+        raise InputError(
+            f"data folder {data} has one class, '{labels[0]}'; "
+            "training needs at least two sub-folders with pictures"
+        )
+    _, held = hold_out_classes(labels, share=recipe.data.validation, seed=recipe.train.seed)
+    kept = [sample for sample in samples if sample.label not in held]
+    return kept, [sample for sample in samples if sample.label in held]
+
+
+def _card(samples: list[Sample], classes: list[str], recipe: Recipe, data: Path) -> dict[str, Any]:
+    suited, channels = suit([sample.path for sample in samples], longest=LONGEST_SIDE)
+    colour = recipe.data.colour
+    return {
+        "format": FORMAT,
+        "kind": "network",
+        "task": recipe.task,
+        "backbone": recipe.model.backbone,
+        "width": recipe.model.width,
+        "dimension": recipe.model.dimension,
+        "channels": channels if colour == "auto" else {"grey": 1, "rgb": 3}[colour],
+        "mirror": recipe.model.mirror,
+        "size_hw": list(parse_size(recipe.data.size) or suited),
+        "standardise": "each picture by its own mean and deviation",
+        "classes": classes,
+        "licence": "that of the pictures it learned from; no weights of others",
+        "provenance": f"trained from scratch on {data.resolve().name}, {len(samples)} pictures",
+    }

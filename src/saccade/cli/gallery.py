@@ -1,0 +1,269 @@
+"""Commands on a gallery: create, enrol, find, verify, list, forget, stats."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from saccade.cli.output import bar, say, say_json, shown, table
+from saccade.errors import InputError
+
+if TYPE_CHECKING:
+    from saccade.values import Found, Sample
+
+Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
+As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all pictures show.")]
+Embedder = Annotated[
+    str | None, Parameter(help="Run folder to check against; else the gallery's own copy.")
+]
+
+
+def create(
+    gallery: Path,
+    /,
+    *,
+    embedder: str,
+    threshold: float | None = None,
+    threshold_from: Path | None = None,
+    json: Json = False,
+) -> int:
+    """Make an empty gallery for the vectors of one embedder.
+
+    Parameters
+    ----------
+    gallery
+        Folder to make.
+    embedder
+        Run folder, or the word pixels for plain pixels.
+    threshold
+        Cosine similarity from which find and verify say yes; else the run's own.
+    threshold_from
+        Class folders on whose pairs the threshold is found.
+    """
+    from saccade.api.gallery import Gallery
+
+    with Gallery.create(
+        gallery, embedder=embedder, threshold=threshold, threshold_from=threshold_from
+    ) as made:
+        stats = made.stats()
+    if json:
+        say_json(stats)
+        return 0
+    limit = "none: find never says unknown" if stats.threshold is None else f"{stats.threshold:.4f}"
+    say(f"gallery: {gallery}   dimension: {stats.dimension}   threshold: {limit}")
+    return 0
+
+
+def enrol(
+    gallery: Path,
+    /,
+    *pictures: Path,
+    as_: As = None,
+    embedder: Embedder = None,
+    json: Json = False,
+) -> int:
+    """Put pictures into a gallery; a folder of sub-folders names its identities.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    pictures
+        Picture files, folders of pictures (with --as), or folders of one sub-folder an identity.
+    """
+    from saccade.api.gallery import Gallery
+
+    samples = _samples(pictures, as_)
+    counts: dict[str, int] = {"enrolled": 0, "unchanged": 0, "skipped": 0}
+    done = []
+    with Gallery.open(gallery, embedder=embedder) as opened:
+        for item in bar(
+            opened.enrolling(samples), total=len(samples), what="enrolling", quiet=json
+        ):
+            counts[item.status] += 1
+            done.append(item)
+            if not json:
+                reason = f"   {item.reason}" if item.reason else ""
+                say(f"{item.status:<10} {shown(item.identity)}   {shown(item.picture)}{reason}")
+    if json:
+        say_json({**counts, "pictures": done})
+    else:
+        say(", ".join(f"{count} {word}" for word, count in counts.items()))
+    if counts["skipped"] == len(samples):
+        raise InputError("no picture could be read; see the lines above")
+    return 0
+
+
+def find(
+    gallery: Path,
+    /,
+    *pictures: Path,
+    top: Annotated[int, Parameter(help="Identities to show for each picture.")] = 5,
+    embedder: Embedder = None,
+    json: Json = False,
+) -> int:
+    """Say who or what pictures show; exit code 1 when none is known.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    pictures
+        Picture files, or folders that are searched at any depth.
+    """
+    from saccade.api.gallery import Gallery
+    from saccade.data.pictures import find_pictures
+
+    if top < 1:
+        raise InputError(f"--top must be at least 1. Got {top} instead")
+    paths = [found for item in _some(pictures) for found in find_pictures(item)]
+    with Gallery.open(gallery, embedder=embedder) as opened:
+        answers = opened.find(paths, k=top)
+    if json:
+        say_json([_answer(found) for found in answers])
+    else:
+        for found in answers:
+            _print_found(found)
+    return 0 if any(found.known for found in answers) else 1
+
+
+def verify(
+    gallery: Path, a: Path, b: Path, /, *, embedder: Embedder = None, json: Json = False
+) -> int:
+    """Say whether two pictures show the same identity; exit code 1 when they do not.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery whose embedder and threshold are used.
+    a
+        First picture.
+    b
+        Second picture.
+    """
+    from saccade.api.gallery import Gallery
+
+    with Gallery.open(gallery, embedder=embedder) as opened:
+        answer = opened.verify(a, b)
+    if json:
+        say_json(answer)
+    else:
+        word = "same" if answer.same else "different"
+        say(f"{word}   similarity {answer.similarity:.4f}   threshold {answer.threshold:.4f}")
+    return 0 if answer.same else 1
+
+
+def list_(gallery: Path, /, *, json: Json = False) -> int:
+    """List the identities of a gallery.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        identities = opened.identities()
+    if json:
+        say_json(identities)
+        return 0
+    heads = [("identity", "pictures", "enrolled")]
+    table(heads + [(shown(i.name), str(i.pictures), i.enrolled_at) for i in identities])
+    return 0
+
+
+def forget(gallery: Path, name: str, /, *, json: Json = False) -> int:
+    """Remove an identity for good; exit code 1 while another reader delays it.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    name
+        Identity to forget.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        gone = opened.forget(name)
+    if json:
+        say_json(gone)
+    else:
+        say(f"{gone.status}: {shown(name)}, {gone.pictures} pictures")
+        if gone.receipt:
+            say(f"receipt: {gone.receipt}")
+        else:
+            say(f"{gone.reason}; the next command on this gallery finishes it")
+    return 0 if gone.status == "forgotten" else 1
+
+
+def stats(gallery: Path, /, *, json: Json = False) -> int:
+    """Show how large a gallery is and how it was made.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    """
+    from dataclasses import asdict
+
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        found = opened.stats()
+    if json:
+        say_json(found)
+    else:
+        table((key.replace("_", " "), str(value)) for key, value in asdict(found).items())
+    return 0
+
+
+def _samples(pictures: tuple[Path, ...], name: str | None) -> "list[Sample]":
+    from saccade.data.folders import read_class_folders
+    from saccade.data.pictures import find_pictures
+    from saccade.values import Sample
+
+    samples: list[Sample] = []
+    for item in _some(pictures):
+        if name is not None:
+            samples += [Sample(path, name) for path in find_pictures(item)]
+        elif item.is_file():
+            raise InputError(f"whom {item} shows is not said; add --as NAME")
+        else:
+            samples += read_class_folders(item)
+    return samples
+
+
+def _some(pictures: tuple[Path, ...]) -> Iterable[Path]:
+    if not pictures:
+        raise InputError("no picture is named; give files or folders")
+    return pictures
+
+
+def _print_found(found: "Found") -> None:
+    say(f"{shown(found.query)}: {shown(found.identity)}")
+    for hit in found.hits:
+        say(f"   {hit.similarity:7.4f}  {shown(hit.identity)}   (picture {shown(hit.picture)})")
+
+
+def _answer(found: "Found") -> dict[str, object]:
+    return {
+        "query": found.query,
+        "identity": found.identity,
+        "known": found.known,
+        "threshold": found.threshold,
+        "hits": found.hits,
+    }
+
+
+COMMANDS = {
+    "create": create,
+    "enrol": enrol,
+    "find": find,
+    "verify": verify,
+    "list": list_,
+    "forget": forget,
+    "stats": stats,
+}

@@ -1,0 +1,58 @@
+"""What a command prints: text for people, one JSON document for machines, a bar while it works."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+
+def say(text: str = "") -> None:
+    """Print one line at once, so that a reader of the pipe sees it when it is true."""
+    print(text, flush=True)
+
+
+def say_json(value: Any) -> None:
+    """Print one JSON document; dataclasses become objects, paths text."""
+    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=1), flush=True)
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> None:
+    """Print rows in columns as wide as their widest cell."""
+    cells = list(rows)
+    if not cells:
+        return
+    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
+    for row in cells:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def bar(items: Iterable[Item], *, total: int, what: str, quiet: bool = False) -> Iterator[Item]:
+    """Pass ``items`` through, with a progress bar on the terminal's error stream.
+
+    Without a terminal, or when ``quiet``, nothing is drawn.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(items, description=what, total=total, console=console, transient=True)
+
+
+def shown(name: str) -> str:
+    """Return a name that is safe on a terminal: control characters are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")

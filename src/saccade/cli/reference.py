@@ -1,0 +1,105 @@
+"""``docs/reference``, made from the code: commands, settings, the Python API.
+
+``python -m saccade.cli.reference`` writes it; a test compares, so that nothing stays undocumented.
+"""
+
+import inspect
+import io
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import saccade
+from saccade.cli.app import build_app
+from saccade.config import settings
+from saccade.files import write_atomic
+
+MADE = "<!-- made from the code by `make docs`; do not edit -->\n"
+
+
+def commands_page() -> str:
+    """Return every command with its help, as ``saccade COMMAND --help`` prints it."""
+    from rich.console import Console
+
+    app = build_app()
+    parts = [MADE, "# Commands\n", "Exit codes: 0 good, 1 a negative answer, 2 wrong use.\n"]
+    for name in sorted(n for n in app if not n.startswith("-")):
+        page = io.StringIO()
+        console = Console(file=page, width=96, color_system=None)
+        app.help_print([name], console=console)
+        text = "\n".join(line.rstrip() for line in page.getvalue().strip().splitlines())
+        parts.append(f"## saccade {name}\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+def settings_page() -> str:
+    """Return a table of every setting of a recipe."""
+    rows = [
+        MADE,
+        "# Settings\n",
+        "In a recipe, `[section]` and `key = value`; on the command line of `train`, "
+        "`--section.key value`.\n",
+        "| setting | default | allowed | what it is |",
+        "|---|---|---|---|",
+    ]
+    for name, entry in settings().items():
+        rows.append(f"| `{name}` | `{entry.value}` | {entry.allowed} | {entry.text} |")
+    return "\n".join(rows) + "\n"
+
+
+def python_page() -> str:
+    """Return the public names with their signatures and docstrings."""
+    parts = [MADE, "# Python\n", "`import saccade`; each name is loaded on first use.\n"]
+    for name in saccade.__all__:
+        value = getattr(saccade, name)
+        parts.append(f"## saccade.{name}\n\n{_described(name, value)}")
+        if inspect.isclass(value) and not issubclass(value, Exception):
+            parts += [_method(name, *item) for item in _methods(value)]
+    return "\n".join(parts)
+
+
+def write(folder: Path) -> None:
+    """Write the three pages into ``folder``."""
+    for name, make in PAGES.items():
+        write_atomic(folder / name, make())
+
+
+def _described(name: str, value: Any) -> str:
+    signature = "" if inspect.isclass(value) and issubclass(value, Exception) else _signature(value)
+    return f"```python\n{name}{signature}\n```\n\n{inspect.getdoc(value) or ''}\n"
+
+
+def _method(owner: str, name: str, value: Any) -> str:
+    text = inspect.getdoc(value) or ""
+    if isinstance(value, property):
+        return f"### {owner}.{name}\n\n{text}\n"
+    return f"### {owner}.{name}\n\n```python\n{name}{_signature(value)}\n```\n\n{text}\n"
+
+
+def _methods(owner: type) -> list[tuple[str, Any]]:
+    found = []
+    for name, value in inspect.getmembers(owner):
+        own = any(
+            name in base.__dict__ for base in owner.__mro__ if base.__module__[:7] == "saccade"
+        )
+        shown = callable(value) or isinstance(value, property)
+        if own and shown and (not name.startswith("_") or name == "__call__"):
+            found.append((name, value))
+    return found
+
+
+def _signature(value: Any) -> str:
+    """The signature, modules' paths left out of the types."""
+    return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", str(inspect.signature(value)))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands_page,
+    "settings.md": settings_page,
+    "python.md": python_page,
+}
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference"))

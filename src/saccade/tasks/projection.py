@@ -1,0 +1,57 @@
+"""The last linear map of an embedding, fitted in closed form after training.
+
+Hatch, Kajarekar, Stolcke, "Within-class covariance normalization for SVM-based speaker
+recognition", Interspeech 2006: directions in which pictures of one class differ are made short.
+Classes never seen in training are told apart better so than by the layer that was trained, which
+keeps only what separates the classes it has seen (as found for the head of SimCLR: Chen et al.,
+2020, arXiv:2002.05709, section 4.2). We differ: features are first brought to their leading
+principal components, and of the whitened directions those with the most variance are kept.
+"""
+
+import torch
+from torch import Tensor
+
+MAX_COMPONENTS = 300
+
+
+def within_class_whitening(
+    features: Tensor, targets: Tensor, *, dimension: int, shrinkage: float
+) -> tuple[Tensor, Tensor]:
+    """Return (weight (dimension, f), bias (dimension,)) float32 of the map ``weight @ x + bias``.
+
+    ``features`` is (n, f) float and ``targets`` (n,) int64. ``shrinkage`` (0 to 1) mixes the
+    within-class covariance with a multiple of the identity that has the same trace. Rows beyond the
+    rank of the data are zero.
+    """
+    rows = features.double()
+    mean = rows.mean(0)
+    centred = rows - mean
+    components = _principal(centred, min(MAX_COMPONENTS, len(rows) - 1))
+    reduced = centred @ components
+    residual = reduced - _class_means(reduced, targets)[targets]
+    covariance = residual.T @ residual / len(residual)
+    size = len(covariance)
+    if not covariance.any():  # One picture a class: nothing says how pictures of a class differ.
+        covariance = torch.eye(size, dtype=torch.float64)
+    even = torch.eye(size, dtype=torch.float64) * covariance.trace() / size
+    values, vectors = torch.linalg.eigh((1 - shrinkage) * covariance + shrinkage * even)
+    whiten = vectors / values.clamp(min=values.max() * 1e-9).sqrt()
+    turn = _principal(reduced @ whiten, dimension)
+    kept = components @ whiten @ turn
+    weight = torch.zeros(dimension, features.shape[1], dtype=torch.float64)
+    weight[: kept.shape[1]] = kept.T
+    return weight.float(), -(weight @ mean).float()
+
+
+def _principal(centred: Tensor, count: int) -> Tensor:
+    """(f, k) orthonormal columns: the leading principal directions, k ≤ ``count`` and the rank."""
+    values, vectors = torch.linalg.eigh(centred.T @ centred)
+    chosen = values.flip(0) > values.max() * 1e-9
+    directions: Tensor = vectors.flip(1)[:, chosen][:, :count]
+    return directions
+
+
+def _class_means(rows: Tensor, targets: Tensor) -> Tensor:
+    sums = torch.zeros(int(targets.max()) + 1, rows.shape[1], dtype=rows.dtype)
+    counts = torch.bincount(targets).clamp(min=1)
+    return sums.index_add_(0, targets, rows) / counts[:, None]

@@ -1,0 +1,147 @@
+"""Every wrong use: one clear line with the remedy, exit code 2, nothing written, no traceback."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import saccade
+from saccade.cli.app import main
+
+SETTINGS = ["--train.epochs", "1", "--model.width", "4", "--model.dimension", "8"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with good and bad data, two runs, and galleries, one of them corrupt."""
+    root = tmp_path_factory.mktemp("world")
+    random = np.random.default_rng(0)
+    for name in ("ann", "bo", "cy", "di"):
+        (root / "people" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = random.integers(0, 256, (16, 16), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "people" / name / f"{number}.png")
+    shutil.copytree(root / "people" / "ann", root / "one_class" / "ann")
+    shutil.copytree(root / "people" / "ann", root / "loose")
+    (root / "empty").mkdir()
+    (root / "hollow" / "ann").mkdir(parents=True)
+    (root / "broken" / "ann").mkdir(parents=True)
+    (root / "broken" / "ann" / "0.png").write_text("this is no picture")
+    shutil.copytree(root / "people" / "bo", root / "broken" / "bo")
+    (root / "text.png").write_text("this is no picture")
+    (root / "typo.toml").write_text("[train]\nepoch = 3\n")
+    (root / "range.toml").write_text("[train]\nepochs = 0\n")
+    (root / "broken.toml").write_text("[train\n")
+    for run, seed in (("run", "0"), ("other_run", "1")):
+        words = ["train", root / "people", "--out", root / run, *SETTINGS, "--train.seed", seed]
+        assert main([str(word) for word in words]) == 0
+    saccade.Gallery.create(root / "gallery", embedder=root / "run", threshold=0.5).close()
+    with saccade.Gallery.open(root / "gallery") as gallery:
+        gallery.enrol([saccade.Sample(root / "people" / "ann" / "0.png", "ann")])
+    shutil.copytree(root / "gallery", root / "corrupt")
+    content = bytearray((root / "corrupt" / "gallery.db").read_bytes())
+    content[:16] = b"not a database!!"
+    (root / "corrupt" / "gallery.db").write_bytes(content)
+    shutil.copytree(root / "gallery", root / "cut")
+    whole = (root / "gallery" / "gallery.db").read_bytes()
+    (root / "cut" / "gallery.db").write_bytes(whole[: len(whole) // 2])
+    saccade.Gallery.create(root / "no_threshold", embedder="pixels").close()
+    shutil.copytree(root / "run", root / "tampered")
+    (root / "tampered" / "model.safetensors").write_bytes(b"0" * 100)
+    shutil.copytree(root / "run", root / "cardless")
+    (root / "cardless" / "model.json").write_text("{")
+    return root
+
+
+# A row: the command line, and what the line on the error stream must hold.
+WRONG = [
+    ("train missing", ["missing", "does not exist"]),
+    ("train empty", ["empty", "sub-folder"]),
+    ("train hollow", ["hollow", "no picture"]),
+    ("train loose", ["loose", "sub-folder"]),
+    ("train one_class", ["one class", "'ann'"]),
+    ("train text.png", ["text.png", "folder is needed"]),
+    ("train broken --out new", ["0.png", "cannot be read"]),
+    ("train people --tsk embed", ["--tsk", "'task'"]),
+    ("train people --train.epoch 3", ["train.epoch", "'train.epochs'"]),
+    ("train people --train.epochs", ["train.epochs", "needs a value"]),
+    ("train people --train.epochs zero", ["whole number", "zero"]),
+    ("train people --train.epochs 0", ["1 to 100000", "0"]),
+    ("train people --optim.lr nan", ["optim.lr", "nan"]),
+    ("train people --data.size 5", ["data.size", "56x48"]),
+    ("train people --data.size 16x24 --data.extra_classes turned", ["turned", "16x24"]),
+    ("train people --loss.name arcfac", ["arcfac", "'arcface'"]),
+    ("train people --model.backbone small_resnt", ["'small_resnet'"]),
+    ("train people --optim.name adamv", ["'adamw'"]),
+    ("train people --task embd", ["'embed'"]),
+    ("train people empty", ["'empty'", "alone"]),
+    ("train people --recipe missing.toml", ["missing.toml", "does not exist"]),
+    ("train people --recipe typo.toml", ["typo.toml", "train.epoch", "'train.epochs'"]),
+    ("train people --recipe range.toml", ["range.toml", "1 to 100000"]),
+    ("train people --recipe broken.toml", ["broken.toml", "TOML"]),
+    ("train people --out run", ["run", "not empty"]),
+    ("train", ["DATA", "requires"]),
+    ("evaluate missing people", ["missing", "does not exist"]),
+    ("evaluate empty people", ["empty", "model.json"]),
+    ("evaluate tampered people", ["model.safetensors"]),
+    ("evaluate cardless people", ["model.json"]),
+    ("evaluate run one_class", ["identit"]),
+    ("evaluate run people --report missing/report.html", ["missing", "does not exist"]),
+    ("create new --embedder missing", ["missing", "does not exist"]),
+    ("create gallery --embedder run", ["gallery", "exists"]),
+    ("create new --embedder run --threshold 2", ["threshold", "2"]),
+    ("create new --embedder run --threshold nan", ["threshold", "nan"]),
+    ("create new --embedder run --threshold-from one_class", ["'ann'", "2 identities"]),
+    ("create new", ["embedder"]),
+    ("enrol missing people", ["missing", "does not exist"]),
+    ("enrol empty people", ["empty", "gallery"]),
+    ("enrol gallery", ["no picture is named"]),
+    ("enrol gallery people/bo/0.png", ["--as"]),
+    ("enrol gallery missing --as bo", ["missing", "does not exist"]),
+    ("enrol gallery empty --as bo", ["empty", "no picture"]),
+    ("enrol gallery text.png --as bo", ["no picture could be read"]),
+    ("enrol gallery people --embedder other_run", ["made by embedder", "model that made it"]),
+    ("find gallery missing.png", ["missing.png", "does not exist"]),
+    ("find gallery text.png", ["text.png", "cannot be read"]),
+    ("find gallery people --top 0", ["--top", "at least 1"]),
+    ("find gallery people --tops 3", ["--tops", "--top"]),
+    ("find gallery people --embedder other_run", ["made by embedder", "model that made it"]),
+    ("find corrupt people", ["corrupt", "not a gallery"]),
+    ("stats corrupt", ["corrupt", "not a gallery"]),
+    ("list cut", ["cut"]),
+    ("verify gallery people/bo/0.png missing.png", ["missing.png"]),
+    ("verify no_threshold people/bo/0.png people/bo/1.png", ["threshold"]),
+    ("forget gallery an", ["'an'", "'ann'"]),
+    ("forget missing ann", ["missing", "does not exist"]),
+    ("fnd gallery people", ["fnd", "find"]),
+    ("bench faces_one_sot", ["faces_one_shot"]),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), WRONG, ids=[row[0] for row in WRONG])
+def test_wrong_use_is_one_line_and_exit_code_2(
+    world: Path,
+    line: str,
+    expected: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(world)
+    before = snapshot(world)
+    code = main(line.split())
+    error = capsys.readouterr().err
+    assert code == 2, error
+    assert error.startswith("saccade: ") and error.count("\n") == 1, error
+    for words in expected:
+        assert words in error
+    assert snapshot(world) == before
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    """Every file below ``root`` with its content; empty folders too."""
+    return {
+        str(path.relative_to(root)): path.read_bytes() if path.is_file() else b"folder"
+        for path in sorted(root.rglob("*"))
+    }
