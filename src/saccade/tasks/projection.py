@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 MAX_COMPONENTS = 300
+SMALLEST = 1e-9  # of the largest eigenvalue; below it is rounding
 
 
 def within_class_whitening(
@@ -29,13 +30,7 @@ def within_class_whitening(
     components = _principal(centred, min(MAX_COMPONENTS, len(rows) - 1))
     reduced = centred @ components
     residual = reduced - _class_means(reduced, targets)[targets]
-    covariance = residual.T @ residual / len(residual)
-    size = len(covariance)
-    if not covariance.any():  # One picture a class: nothing says how pictures of a class differ.
-        covariance = torch.eye(size, dtype=torch.float64)
-    even = torch.eye(size, dtype=torch.float64) * covariance.trace() / size
-    values, vectors = torch.linalg.eigh((1 - shrinkage) * covariance + shrinkage * even)
-    whiten = vectors / values.clamp(min=values.max() * 1e-9).sqrt()
+    whiten = _whiten(residual.T @ residual / len(residual), shrinkage)
     turn = _principal(reduced @ whiten, dimension)
     kept = components @ whiten @ turn
     weight = torch.zeros(dimension, features.shape[1], dtype=torch.float64)
@@ -43,10 +38,22 @@ def within_class_whitening(
     return weight.float(), -(weight @ mean).float()
 
 
+def _whiten(covariance: Tensor, shrinkage: float) -> Tensor:
+    """(k, k) map that makes the shrunk covariance the identity; no change where it is zero."""
+    even = torch.eye(len(covariance), dtype=covariance.dtype)
+    trace = covariance.trace()
+    if trace <= 0:  # One picture a class: nothing says how pictures of a class differ.
+        return even
+    shrunk = (1 - shrinkage) * covariance + shrinkage * even * trace / len(covariance)
+    values, vectors = torch.linalg.eigh(shrunk)
+    scaled: Tensor = vectors / values.clamp(min=values.max() * SMALLEST).sqrt()
+    return scaled
+
+
 def _principal(centred: Tensor, count: int) -> Tensor:
     """(f, k) orthonormal columns: the leading principal directions, k ≤ ``count`` and the rank."""
     values, vectors = torch.linalg.eigh(centred.T @ centred)
-    chosen = values.flip(0) > values.max() * 1e-9
+    chosen = values.flip(0) > values.max() * SMALLEST
     directions: Tensor = vectors.flip(1)[:, chosen][:, :count]
     return directions
 

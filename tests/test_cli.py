@@ -1,0 +1,177 @@
+"""The commands on good input: what they print, their JSON, and their exit codes."""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import saccade
+from saccade.cli.app import main
+
+SETTINGS = ["--train.epochs", "2", "--model.width", "8", "--model.dimension", "16"]
+
+
+@pytest.fixture(scope="module")
+def run(class_folders, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    words = ["train", str(class_folders), "--task", "embed", "--out", str(folder), *SETTINGS]
+    assert main(words) == 0
+    return folder
+
+
+@pytest.fixture
+def gallery(run, class_folders, tmp_path):
+    folder = tmp_path / "gallery"
+    assert main(["create", str(folder), "--embedder", str(run), "--threshold", "0.99"]) == 0
+    picture = first(class_folders, "red-disc")
+    assert main(["enrol", str(folder), str(picture), "--as", "red"]) == 0
+    return folder
+
+
+def first(folders: Path, label: str) -> Path:
+    return sorted((folders / label).iterdir())[0]
+
+
+def answer(capsys, *words: object) -> tuple[int, object]:
+    """Run a command with --json; returns its exit code and the document it printed."""
+    capsys.readouterr()
+    code = main([*map(str, words), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_run_explains_itself(run):
+    names = {path.name for path in run.iterdir()}
+    assert names >= {
+        "checkpoint",
+        "environment.json",
+        "history.jsonl",
+        "model.json",
+        "model.safetensors",
+        "recipe.toml",
+        "report.html",
+    }
+    records = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert records[0].keys() >= {"loss", "gradient_norm", "wait_s", "pictures_per_s", "epoch"}
+    assert saccade.read_recipe(run / "recipe.toml").train.epochs == 2
+    card = json.loads((run / "model.json").read_text())
+    assert card["threshold"]["criterion"] == "equal error rate"
+    assert len(card["classes"]) == 4, "two of six classes are held out"
+
+
+def test_the_same_seed_gives_the_same_model(class_folders, tmp_path):
+    prints = []
+    for name in ("a", "b"):
+        settings = {"train.epochs": 1, "model.width": 4, "train.threads": 1}
+        made = saccade.train(class_folders, out=tmp_path / name, settings=settings)
+        prints.append(made.model.fingerprint)
+    assert prints[0] == prints[1]
+
+
+def test_a_moved_run_answers_the_same(run, class_folders, tmp_path):
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(run, moved)
+    pictures = [first(class_folders, "red-disc"), first(class_folders, "blue-disc")]
+    assert (saccade.load(run).embed(pictures) == saccade.load(moved).embed(pictures)).all()
+
+
+def test_train_takes_values_with_an_equals_sign_and_overrides_a_recipe(class_folders, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[train]\nepochs = 7\n[model]\nwidth = 4\n")
+    words = ["train", class_folders, "--recipe", recipe, "--out", tmp_path / "run"]
+    assert main([*map(str, words), "--train.epochs=1"]) == 0
+    made = saccade.read_recipe(tmp_path / "run" / "recipe.toml")
+    assert (made.train.epochs, made.model.width) == (1, 4)
+
+
+def test_evaluate_says_its_figures_with_intervals(run, class_folders, capsys):
+    code, figures = answer(capsys, "evaluate", run, class_folders)
+    assert code == 0
+    for name in ("rank_1", "rank_5", "auc", "equal_error_rate"):
+        assert figures[name]["low"] <= figures[name]["value"] <= figures[name]["high"]
+    assert Path(figures["report"]).is_file()
+
+
+def test_enrolling_twice_changes_nothing(gallery, class_folders, capsys):
+    words = ("enrol", gallery, first(class_folders, "red-disc"), "--as", "red")
+    code, done = answer(capsys, *words)
+    assert code == 0 and (done["enrolled"], done["unchanged"]) == (0, 1)
+    assert answer(capsys, "stats", gallery)[1]["pictures"] == 1
+
+
+def test_find_knows_the_enrolled_picture(gallery, class_folders, capsys):
+    code, (found,) = answer(capsys, "find", gallery, first(class_folders, "red-disc"))
+    assert code == 0 and found["known"] and found["identity"] == "red"
+    assert found["hits"][0]["similarity"] == pytest.approx(1, abs=1e-3)
+
+
+def test_find_says_unknown_with_exit_code_1(gallery, class_folders, capsys):
+    code, (found,) = answer(capsys, "find", gallery, first(class_folders, "blue-square"))
+    assert code == 1 and not found["known"] and found["identity"] == "unknown"
+
+
+def test_verify_answers_with_its_exit_code(gallery, class_folders, capsys):
+    red, blue = first(class_folders, "red-disc"), first(class_folders, "blue-square")
+    assert answer(capsys, "verify", gallery, red, red)[0] == 0
+    code, verdict = answer(capsys, "verify", gallery, red, blue)
+    assert code == 1 and verdict["same"] is False
+
+
+def test_a_folder_of_identities_is_listed_and_forgotten(gallery, class_folders, capsys):
+    code, done = answer(capsys, "enrol", gallery, class_folders)
+    assert code == 0
+    assert done["skipped"] == 1, "one picture is enrolled as 'red' already"
+    _, listed = answer(capsys, "list", gallery)
+    assert [row["name"] for row in listed] == sorted(
+        [p.name for p in class_folders.iterdir()] + ["red"]
+    )
+    code, gone = answer(capsys, "forget", gallery, "red")
+    assert code == 0 and gone["status"] == "forgotten" and Path(gone["receipt"]).is_file()
+    _, listed = answer(capsys, "list", gallery)
+    assert "red" not in [row["name"] for row in listed]
+
+
+def test_a_gallery_moves_with_its_embedder(gallery, run, class_folders, tmp_path, capsys):
+    moved = tmp_path / "moved"
+    gallery.rename(moved)
+    code, _ = answer(capsys, "find", moved, first(class_folders, "red-disc"))
+    assert code == 0
+
+
+def test_text_for_people(gallery, class_folders, capsys):
+    main(["find", str(gallery), str(first(class_folders, "red-disc"))])
+    main(["list", str(gallery)])
+    main(["stats", str(gallery)])
+    text = capsys.readouterr().out
+    assert ": red\n" in text and "identity" in text and "fingerprint" in text
+
+
+def test_names_cannot_steer_the_terminal(gallery, class_folders, tmp_path, capsys):
+    strange = tmp_path / "a\x1b[31mred\n.png"
+    shutil.copy(first(class_folders, "blue-disc"), strange)
+    main(["find", str(gallery), str(strange)])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == version("saccade")
+
+
+@pytest.mark.parametrize("command", ["train", "find", "enrol", "create", "evaluate", "forget"])
+def test_help_fits_one_screen(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) <= 40
+
+
+def test_a_closed_pipe_is_no_error():
+    words = [sys.executable, "-c", "from saccade.cli.app import main; main(['list', '--help'])"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert b"Traceback" not in error
