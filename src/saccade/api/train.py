@@ -53,8 +53,8 @@ def train(
 
     ``data`` holds one sub-folder a class. ``recipe`` is a TOML file or a Recipe; ``settings``, as
     ``{"train.epochs": 10}``, are laid over it. ``out`` is the run folder to make; without one, the
-    next free below ``runs/``. Raises InputError or SettingError, with nothing written, when something
-    given cannot be used.
+    next free below ``runs/``. Raises InputError or SettingError, with nothing written, when
+    something given cannot be used.
     """
     training = Training(data, task=task, recipe=recipe, out=out, settings=settings)
     for _ in training.records():

@@ -1,0 +1,301 @@
+"""The documents are true: nothing undocumented, no dead link, every block of code runs."""
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import saccade.api.train
+from saccade.cli import bench, learn, reference
+from saccade.cli.app import build_app, main
+from saccade.config import Recipe, override, read_recipe, settings
+from saccade.data.folders import read_class_folders
+from saccade.data.symmetries import EXTRA_CLASSES
+from saccade.losses import LOSSES
+from saccade.metrics import METRICS, SIMILARITIES
+from saccade.nn import BACKBONES
+from saccade.optim import OPTIMISERS
+from saccade.tasks import TASKS
+from saccade.vectors import INDEXES
+from tests.conftest import CLASSES, shape_picture
+from tests.documents import (
+    DOCUMENTS,
+    ROOT,
+    anchors,
+    blocks,
+    broken_links,
+    command_lines,
+    tables,
+)
+
+DOCS = ROOT / "docs"
+CATALOGUE = DOCS / "catalogue.md"
+TABLES = {
+    "Tasks": TASKS,
+    "Backbones": BACKBONES,
+    "Losses": LOSSES,
+    "Optimisers": OPTIMISERS,
+    "Extra classes": EXTRA_CLASSES,
+    "Indexes": INDEXES,
+    "Metrics": METRICS,
+    "Similarities": SIMILARITIES,
+    "Projections": dict.fromkeys(settings()["model.projection"].choices),
+}
+# The names that a setting takes from a table; its choices say the others.
+NAMED = {
+    "task": TASKS,
+    "model.backbone": BACKBONES,
+    "loss.name": LOSSES,
+    "optim.name": OPTIMISERS,
+}
+# Whose blocks are run, one page after the other; the tutorial has its own test.
+RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
+FILE_ENDINGS = {"py", "toml", "json", "safetensors"}  # of words that look like a setting
+# A negative answer is an answer.
+MAY_SAY_NO = {"find", "verify"}
+
+
+def names_of(section):
+    app = build_app()
+    return set(TABLES[section]) if section in TABLES else {n for n in app if n[0] != "-"}
+
+
+def stale_pages():
+    """Return the pages of the reference that do not say what the code says."""
+    folder = DOCS / "reference"
+    return [
+        name
+        for name, make in reference.PAGES.items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def catalogue_gaps():
+    """Return the names without a row, and the rows without a name, by section."""
+    rows = tables(CATALOGUE)
+    gaps = {}
+    for section in {*rows, *TABLES, "Commands"}:
+        known = names_of(section)
+        listed = {row[0].strip("`") for row in rows.get(section, [])}
+        if known ^ listed:
+            gaps[section] = known ^ listed
+    return gaps
+
+
+def flags_without_help():
+    """Return the commands, arguments and flags that say nothing about themselves."""
+    app = build_app()
+    silent = []
+    for name in names_of("Commands"):
+        if not (app[name].help or "").strip():
+            silent.append(name)
+        for argument in app[name].assemble_argument_collection(parse_docstring=True):
+            if argument.show and not argument.parameter.help:
+                silent.append(f"{name} {argument.name}")
+    return silent
+
+
+def test_the_reference_says_what_the_code_says():
+    assert stale_pages() == [], "docs/reference is out of date; run: make docs"
+
+
+def test_every_command_flag_and_setting_explains_itself():
+    assert flags_without_help() == []
+    assert [name for name, entry in settings().items() if not entry.text.strip()] == []
+
+
+def test_a_planted_command_is_noticed(monkeypatch):
+    def shred(gallery: str, /, *, fast: bool = False) -> int:
+        return 0
+
+    monkeypatch.setitem(learn.COMMANDS, "shred", shred)
+    assert stale_pages() == ["commands.md"]
+    assert catalogue_gaps() == {"Commands": {"shred"}}
+    assert set(flags_without_help()) == {"shred", "shred GALLERY", "shred --fast"}
+
+
+def test_a_planted_setting_is_noticed(monkeypatch):
+    planted = {**settings(), "train.luck": replace(settings()["train.epochs"], name="train.luck")}
+    monkeypatch.setattr(reference, "settings", lambda: planted)
+    assert stale_pages() == ["settings.md"]
+
+
+def test_a_planted_public_name_is_noticed(monkeypatch):
+    monkeypatch.setattr(saccade, "__all__", [*saccade.__all__, "Record"])
+    monkeypatch.setitem(saccade._HOME, "Record", "training.loop")
+    assert stale_pages() == ["python.md"]
+
+
+def test_the_catalogue_has_a_row_for_every_name_and_no_other():
+    assert catalogue_gaps() == {}
+
+
+@pytest.mark.parametrize("section", [*TABLES])
+def test_a_planted_row_of_a_table_is_noticed(monkeypatch, section):
+    monkeypatch.setitem(TABLES[section], "novelty", None)
+    assert catalogue_gaps() == {section: {"novelty"}}
+
+
+@pytest.mark.parametrize(
+    "row", [row for rows in tables(CATALOGUE).values() for row in rows], ids=lambda row: row[0]
+)
+def test_the_files_and_tests_of_the_catalogue_exist(row):
+    _, files, source, tests = row
+    assert files and source and tests
+    for name in re.findall(r"`([^`]+)`", f"{files} {tests}"):
+        path, _, function = name.partition("::")
+        assert (ROOT / path).is_file(), name
+        assert not function or f"\ndef {function}(" in (ROOT / path).read_text(), name
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_leads_somewhere(file):
+    assert broken_links(file) == []
+
+
+def test_links_that_lead_nowhere_are_noticed():
+    text = "[a](docs/README.md) [b](docs/none.md) [c](README.md#python) [d](README.md#nothing) `x`"
+    assert broken_links(ROOT / "README.md", text) == ["docs/none.md", "README.md#nothing"]
+    assert "what-it-does-not-reach" in anchors(DOCS / "how-to" / "forget-someone.md")
+
+
+def all_blocks(*languages):
+    made = DOCS / "reference"
+    files = [file for file in DOCUMENTS if made not in file.parents]
+    found = [block for file in files for block in blocks(file, *languages)]
+    return pytest.mark.parametrize("block", found, ids=lambda block: block.place)
+
+
+def check_command(words):
+    """Raise when a command line names what is not there; nothing is run."""
+    function, bound, *_ = build_app().parse_args(words, exit_on_error=False, print_error=False)
+    if function is learn.train:
+        check_recipe(
+            override(
+                Recipe(), learn._pairs(bound.arguments.get("changes", ())).items(), where="flags"
+            )
+        )
+
+
+def check_recipe(recipe):
+    for name, entry in settings(recipe).items():
+        assert name not in NAMED or entry.value in NAMED[name], f"{name}: {entry.value}"
+
+
+@all_blocks("bash")
+def test_shell_blocks_use_commands_and_flags_that_exist(block):
+    for words in command_lines(block.text):
+        check_command(words)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "saccade trian people",
+        "saccade find a b --topp 3",
+        "saccade evaluate run",
+        "saccade train people --train.epoch 5",
+        "saccade train people --train.epochs many",
+        "saccade train people --loss.name arcfase",
+        "for n in 1 2; do saccade shred $n; done",
+        "saccade list a || saccade lisst b  # saccade list c",
+    ],
+)
+def test_a_wrong_command_line_is_noticed(line):
+    with pytest.raises(Exception):  # noqa: B017  (of cyclopts, of ours, or an assertion)
+        for words in command_lines(line):
+            check_command(words)
+
+
+@all_blocks("python")
+def test_python_blocks_compile(block):
+    compile(block.text, block.place, "exec")
+
+
+@all_blocks("toml")
+def test_toml_blocks_are_recipes(block, tmp_path):
+    file = tmp_path / "recipe.toml"
+    file.write_text(block.text, encoding="utf-8")
+    check_recipe(read_recipe(file))
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_settings_named_in_a_text_exist(file):
+    sections = {name.partition(".")[0] for name in settings()}
+    for name in re.findall(r"`(\w+\.\w+)`", file.read_text(encoding="utf-8")):
+        head, _, tail = name.partition(".")
+        assert head not in sections or tail in FILE_ENDINGS or name in settings(), name
+
+
+@pytest.fixture
+def quick_training(monkeypatch):
+    """Training of any length ends after two epochs of a narrow network."""
+    whole = saccade.api.train._whole_recipe
+
+    def short(*given):
+        recipe = whole(*given)
+        train = replace(recipe.train, epochs=min(recipe.train.epochs, 2))
+        return replace(recipe, train=train, model=replace(recipe.model, width=8))
+
+    monkeypatch.setattr(saccade.api.train, "_whole_recipe", short)
+
+
+@pytest.fixture(scope="module")
+def furnished(class_folders, tmp_path_factory):
+    """The folder that the pages speak of: people, others, anna.jpg, who.jpg, a run, a gallery."""
+    root = tmp_path_factory.mktemp("pages")
+    shutil.copytree(class_folders, root / "people")
+    draw = np.random.default_rng(1)
+    for name, label in zip(("ben", "cleo", "dora"), CLASSES, strict=False):
+        (root / "others" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.fromarray(shape_picture(label, draw)).save(
+                root / "others" / name / f"{number}.png"
+            )
+    for name in ("anna.jpg", "who.jpg"):
+        Image.fromarray(shape_picture(CLASSES[-1], draw)).save(root / name)
+    run = saccade.train(
+        root / "people",
+        out=root / "runs" / "people",
+        settings={"train.epochs": 2, "model.width": 8},
+    )
+    with saccade.Gallery.create(root / "people.gallery", embedder=run.model) as gallery:
+        samples = read_class_folders(root / "others")
+        gallery.enrol([saccade.Sample(root / "anna.jpg", "anna"), *samples])
+    return root
+
+
+def run_block(block):
+    """Run a block as a reader would, in the current folder; ``saccade`` in this process."""
+    if block.language == "python":
+        exec(compile(block.text, block.place, "exec"), {})
+    elif block.language == "toml":
+        name = re.match(r"# (\S+\.toml)\n", block.text)
+        assert name, f"{block.place}: the first line must name the file"
+        Path(name[1]).write_text(block.text, encoding="utf-8")
+    for words in command_lines(block.text) if block.language == "bash" else ():
+        allowed = (0, 1) if words[0] in MAY_SAY_NO else (0,)
+        assert main(words) in allowed, f"{block.place}: {words}"
+
+
+@pytest.mark.parametrize("file", RUN, ids=lambda file: file.stem)
+def test_the_blocks_of_a_page_run(file, furnished, tmp_path, monkeypatch, quick_training):
+    world = tmp_path / "world"
+    shutil.copytree(furnished, world)
+    text = file.read_text(encoding="utf-8")
+    for made in ("runs/people", "people.gallery"):
+        if f"--out {made} " in f"{text.replace(chr(10), ' ')} " or f"create {made} " in text:
+            shutil.rmtree(world / made)
+    monkeypatch.chdir(world)
+    for block in blocks(file, "bash", "python", "toml"):
+        run_block(block)
+
+
+def test_bench_lists_its_scripts(capsys):
+    assert main(["bench"]) == 0
+    scripts = {file.stem for file in (ROOT / "benchmarks").glob("[!_]*.py")}
+    assert set(capsys.readouterr().out.split()) == scripts == set(bench.find_scripts())

@@ -1,0 +1,94 @@
+"""The tutorial and the demo, run from the first line to the last as a reader runs them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.documents import ROOT, blocks
+
+TUTORIAL = ROOT / "docs" / "tutorial" / "faces.md"
+DATA = os.environ.get("SACCADE_DATA")
+FACES = Path(DATA or "") / "faces_orl"
+LONGEST_S = 900
+
+
+def run(words, folder):
+    """Run a program in ``folder``, ``saccade`` on its path; returns what it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{words[-1]}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What each block of the tutorial printed, in order: (block, output)."""
+    if not DATA or not FACES.is_dir():
+        pytest.skip("the ORL faces are not there; set SACCADE_DATA to the folder of faces_orl")
+    clone = tmp_path_factory.mktemp("clone")
+    (clone / "faces_orl").symlink_to(FACES.resolve())
+    shutil.copytree(ROOT / "recipes", clone / "recipes")
+    outputs = []
+    for block in blocks(TUTORIAL, "bash", "python", "text"):
+        if block.language == "text":
+            continue
+        words = ["bash", "-ec"] if block.language == "bash" else [sys.executable, "-c"]
+        outputs.append((block, run([*words, block.text], clone)))
+    return outputs
+
+
+def output_of(printed, command):
+    return next(output for block, output in printed if command in block.text)
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_and_prints_what_it_shows(printed):
+    shown = blocks(TUTORIAL, "bash", "python", "text")
+    outputs = dict(printed)
+    for before, block in pairwise(shown):
+        if block.language == "text":
+            assert block.text in outputs[before], block.place
+
+
+@pytest.mark.slow
+def test_the_tutorial_learns_finds_and_forgets(printed):
+    learned = rank_1(output_of(printed, "evaluate faces-run"))
+    assert learned > rank_1(output_of(printed, "evaluate pixels"))
+    one_picture = output_of(printed, "gallery unseen/s31 --top 1")
+    two_pictures = output_of(printed, "unseen/s31/2.pgm --as s31")
+    assert 1 <= one_picture.count(".pgm: s31") < two_pictures.count(".pgm: s31") <= 10
+    assert output_of(printed, "gallery unseen/s32 --top 1").count(".pgm: s32") > 5
+    strangers = output_of(printed, "unseen/s40 --top 1")
+    assert strangers.count(": unknown") > strangers.count(".pgm: ") / 2
+    before, after = output_of(printed, "saccade forget").split("forgotten: s31")
+    assert re.search(r"^s31 ", before, re.MULTILINE)
+    assert not re.search(r"^s31 ", after, re.MULTILINE)
+    assert ": s31" not in output_of(printed, "unseen/s31/1.pgm --top 1")
+    assert printed[-1][1].endswith("forgotten\n['s32']\n")
+
+
+def rank_1(output):
+    return float(re.search(r"rank-1 +([\d.]+)", output)[1])
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_its_figures_and_its_report(tmp_path):
+    answer = json.loads(run(["saccade", "demo", "--json"], tmp_path))
+    assert [outcome["embedder"] for outcome in answer["outcomes"]] == ["pixels", "learned"]
+    assert all(outcome["rank_1"]["value"] > 1 / 3 for outcome in answer["outcomes"])
+    assert (tmp_path / answer["report"]).is_file()
