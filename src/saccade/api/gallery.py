@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from saccade import gallery
 from saccade.api.evaluate import PIXELS, find_threshold, load
 from saccade.data.folders import read_class_folders
@@ -15,6 +17,7 @@ from saccade.tasks.model import Model
 from saccade.values import Embedder
 
 EMBEDDER_FOLDER = "embedder"
+BATCH = 64
 
 
 class Gallery(gallery.Gallery):
@@ -56,7 +59,7 @@ class Gallery(gallery.Gallery):
             ).close()
             if isinstance(chosen_embedder, Model):
                 (fresh / EMBEDDER_FOLDER).mkdir()
-                chosen_embedder.save(fresh / EMBEDDER_FOLDER)
+                _without_names(chosen_embedder).save(fresh / EMBEDDER_FOLDER)
             fresh.rename(place)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -79,6 +82,12 @@ def _loaded(embedder: Embedder | Path | str) -> Embedder:
     return load(embedder) if isinstance(embedder, str | Path) else embedder
 
 
+def _without_names(model: Model) -> Model:
+    """The same embedder, its card without the classes it learned from: they may be people."""
+    card = {key: value for key, value in model.card.items() if key != "classes"}
+    return Model(card, model.network)
+
+
 def _described(embedder: Embedder) -> str:
     if not isinstance(embedder, Model):
         return "given in Python"
@@ -95,6 +104,7 @@ def _threshold(
     if threshold_from is None:
         return embedder.threshold if isinstance(embedder, Model) else None
     samples = read_class_folders(threshold_from)
-    vectors = embedder([read_picture(sample.path) for sample in samples])
-    found = find_threshold(vectors, [sample.label for sample in samples])
+    blocks = [samples[start : start + BATCH] for start in range(0, len(samples), BATCH)]
+    vectors = [embedder([read_picture(sample.path) for sample in block]) for block in blocks]
+    found = find_threshold(np.concatenate(vectors), [sample.label for sample in samples])
     return float(found["similarity"])

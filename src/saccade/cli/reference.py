@@ -7,7 +7,7 @@ import inspect
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ import saccade
 from saccade.cli.app import build_app
 from saccade.config import settings
 from saccade.files import write_atomic
+from saccade.losses import LOSSES
+from saccade.nn import BACKBONES
+from saccade.optim import OPTIMISERS
+from saccade.tasks import TASKS
 
 MADE = "<!-- made from the code by `make docs`; do not edit -->\n"
 
@@ -45,7 +49,8 @@ def settings_page() -> str:
         "|---|---|---|---|",
     ]
     for name, entry in settings().items():
-        rows.append(f"| `{name}` | `{entry.value}` | {entry.allowed} | {entry.text} |")
+        allowed = ", ".join(TABLES[name]) if name in TABLES else entry.allowed
+        rows.append(f"| `{name}` | `{entry.value}` | {allowed} | {entry.text} |")
     return "\n".join(rows) + "\n"
 
 
@@ -95,6 +100,13 @@ def _signature(value: Any) -> str:
     return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", str(inspect.signature(value)))
 
 
+# Settings whose allowed values are the names of a table.
+TABLES: dict[str, Iterable[str]] = {
+    "task": TASKS,
+    "model.backbone": BACKBONES,
+    "loss.name": LOSSES,
+    "optim.name": OPTIMISERS,
+}
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "settings.md": settings_page,

@@ -164,7 +164,7 @@ class Gallery:
         if threshold is None:
             raise GalleryError(
                 f"gallery {self.folder} has no threshold, so nothing says what is the same; set "
-                "one with set_threshold"
+                "one with Gallery.set_threshold in Python, or create the gallery with --threshold"
             )
         first, second = self._embed([a, b])
         similarity = float(np.clip(first @ second, -1.0, 1.0))

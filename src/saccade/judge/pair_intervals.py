@@ -80,11 +80,16 @@ def bootstrap_verification(
 
 
 def _interval(value: float, low: float, high: float, n: int, level: float) -> Interval:
-    """An estimate of exactly 0 or 1 with no spread gets the exact bound."""
+    """An estimate with no spread, as that of two identities, says nothing of its own error.
+
+    Exactly 0 or 1 gets the exact bound, any other the whole range.
+    """
     if value == low == high == 1.0:
         return all_right(n, level)
     if value == low == high == 0.0:
         return none_right(n, level)
+    if low == high:
+        return holding(value, 0.0, 1.0, n, level)
     return holding(value, low, high, n, level)
 
 
