@@ -78,6 +78,18 @@ def test_a_moved_run_answers_the_same(run, class_folders, tmp_path):
     assert (saccade.load(run).embed(pictures) == saccade.load(moved).embed(pictures)).all()
 
 
+def test_one_picture_in_every_class_works(class_folders, tmp_path):
+    for folder in class_folders.iterdir():
+        (tmp_path / "data" / folder.name).mkdir(parents=True)
+        shutil.copy(first(class_folders, folder.name), tmp_path / "data" / folder.name)
+    made = saccade.train(
+        tmp_path / "data", out=tmp_path / "run", settings={"train.epochs": 1, "model.width": 4}
+    )
+    assert made.validation is None and made.model.threshold is None
+    vectors = made.model.embed(sorted((tmp_path / "data").rglob("*.png")))
+    assert vectors.shape == (6, 128) and abs((vectors**2).sum(1) - 1).max() < 1e-5
+
+
 def test_train_takes_values_with_an_equals_sign_and_overrides_a_recipe(class_folders, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text("[train]\nepochs = 7\n[model]\nwidth = 4\n")

@@ -14,7 +14,7 @@ from saccade.data.batches import BalancedBatches, load_pictures
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import suit
 from saccade.data.splits import hold_out_classes
-from saccade.data.symmetries import add_classes
+from saccade.data.symmetries import EXTRA_CLASSES, add_classes
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.embedding import EmbeddingScores
@@ -26,7 +26,13 @@ from saccade.training.checkpoint import save_checkpoint
 from saccade.training.loop import Record
 from saccade.training.loop import train as train_loop
 from saccade.training.precision import choose_precision
-from saccade.training.run import HISTORY_FILE, append_record, new_run_folder, write_environment
+from saccade.training.run import (
+    HISTORY_FILE,
+    append_record,
+    new_run_folder,
+    require_free,
+    write_environment,
+)
 from saccade.values import Sample
 
 LONGEST_SIDE = 64
@@ -75,36 +81,45 @@ class Training:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.recipe = _whole_recipe(recipe, task, settings or {})
-        if self.recipe.train.threads:
-            torch.set_num_threads(self.recipe.train.threads)
-        torch.manual_seed(self.recipe.train.seed)
+        place = None if out is None else Path(out)
+        require_free(place)
         samples = read_class_folders(data)
         self.kept, self.held = _split(samples, self.recipe, Path(data))
         self.classes = sorted({sample.label for sample in self.kept})
         self.card = _card(samples, self.classes, self.recipe, Path(data))
+        self._build()
         self.pictures, self.targets = self._training_tensors()
-        self.network = build_network(self.card)
-        loss = self.recipe.loss
-        self.task = look_up(TASKS, self.recipe.task, "task")(
-            self.network,
-            loss=loss.name,
-            classes=int(self.targets.max()) + 1,
-            margin=loss.margin,
-            scale=loss.scale,
-        ).to(memory_format=torch.channels_last)
-        optim = self.recipe.optim
-        self.optimiser = make_optimiser(
-            [self.task], name=optim.name, lr=optim.lr, weight_decay=optim.weight_decay
-        )
         self.batches = BalancedBatches(
             self.targets.numpy(),
             classes_per_batch=self.recipe.train.classes_per_batch,
             pictures_per_class=self.recipe.train.pictures_per_class,
             seed=self.recipe.train.seed,
         )
-        place = None if out is None else Path(out)
         self.folder = new_run_folder(place, data=Path(data), task=self.recipe.task)
         write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
+
+    def _build(self) -> None:
+        """Make network, task and optimiser; every name in the recipe is checked by then."""
+        recipe = self.recipe
+        if recipe.train.threads:
+            torch.set_num_threads(recipe.train.threads)
+        images = look_up(EXTRA_CLASSES, recipe.data.extra_classes, "way to add classes")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.train.seed)
+            self.network = build_network(self.card)
+            self.task = look_up(TASKS, recipe.task, "task")(
+                self.network,
+                loss=recipe.loss.name,
+                classes=len(self.classes) * len(images),
+                margin=recipe.loss.margin,
+                scale=recipe.loss.scale,
+            ).to(memory_format=torch.channels_last)
+        self.optimiser = make_optimiser(
+            [self.task],
+            name=recipe.optim.name,
+            lr=recipe.optim.lr,
+            weight_decay=recipe.optim.weight_decay,
+        )
 
     @property
     def steps(self) -> int:

@@ -23,9 +23,8 @@ def new_run_folder(out: Path | None, *, data: Path, task: str) -> Path:
     """
     try:
         if out is not None:
+            require_free(out)
             out.mkdir(parents=True, exist_ok=True)
-            if any(out.iterdir()):
-                raise InputError(f"run folder {out} is not empty; name another with --out")
             return out
         stem = re.sub(r"[^\w.-]+", "-", data.resolve().name) or "data"
         number = 1
@@ -37,6 +36,13 @@ def new_run_folder(out: Path | None, *, data: Path, task: str) -> Path:
         raise InputError(
             f"run folder {out or 'runs'} cannot be written: {error.strerror}"
         ) from error
+
+
+def require_free(out: Path | None) -> None:
+    """Raise InputError when ``out`` is a file or holds something; writes nothing."""
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        what = "not empty" if out.is_dir() else "a file"
+        raise InputError(f"run folder {out} is {what}; name another with --out")
 
 
 def write_environment(folder: Path, *, seed: int, precision: str) -> None:
