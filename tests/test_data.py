@@ -157,13 +157,13 @@ def test_other_colour_modes_become_rgb(tmp_path, mode, ending):
     assert picture.min() > 250
 
 
-def test_a_palette_with_alpha_gives_the_palette_colours(tmp_path):
+def test_what_is_transparent_lies_on_white(tmp_path):
     image = Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8), "P")
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     image.save(tmp_path / "x.png", transparency=bytes([255, 128, 255]))
     assert read_picture(tmp_path / "x.png").tolist() == [
-        [[255, 0, 0], [0, 255, 0]],
-        [[0, 0, 255], [0, 255, 0]],
+        [[255, 0, 0], [127, 255, 127]],
+        [[0, 0, 255], [127, 255, 127]],
     ]
 
 

@@ -65,7 +65,9 @@ def run_and_kill(moment, delay_s, *arguments):
     lines = [victim.stdout.readline() for _ in range(moment)]
     time.sleep(delay_s)
     victim.kill()
-    rest, errors = victim.communicate()
+    # Not communicate(): it would pass over what readline has buffered.
+    with victim:
+        rest, errors = victim.stdout.read(), victim.stderr.read()
     assert errors == ""
     # A last line without its end was not acknowledged.
     lines += [line for line in rest.splitlines(keepends=True) if line.endswith("\n")]

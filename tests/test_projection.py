@@ -91,3 +91,12 @@ def test_classes_missing_from_the_targets_do_no_harm():
     dense = within_class_whitening(features, targets, **settings)
     sparse = within_class_whitening(features, targets * 7 + 3, **settings)
     torch.testing.assert_close(dense, sparse)
+
+
+def test_random_projection_finds_the_same_directions(monkeypatch):
+    features, targets = draw(30, 10, 40)
+    settings = {"dimension": 6, "shrinkage": 0.3}
+    exact = mapped(features, targets, **settings)
+    monkeypatch.setattr("saccade.tasks.projection.EXACT_SIDE", 10)
+    near = mapped(features, targets, **settings)
+    torch.testing.assert_close(near @ near.T, exact @ exact.T, rtol=1e-3, atol=1e-3)

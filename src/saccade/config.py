@@ -104,7 +104,12 @@ class OptimSettings:
 
     name: str = setting("adamw", "name of the optimiser")
     lr: float = setting(0.002, "highest learning rate", low=0, high=100)
-    weight_decay: float = setting(0.05, "decoupled weight decay of weight matrices", low=0, high=10)
+    weight_decay: float = setting(
+        0.05,
+        "weight decay of weight matrices; adamw decouples it from the gradient",
+        low=0,
+        high=10,
+    )
     warm_up: float = setting(0.15, "share of the run in which the rate rises", low=0, high=0.9)
     clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", low=0)
 
@@ -116,7 +121,7 @@ class TrainSettings:
     epochs: int = setting(40, "passes over the training pictures", low=1, high=100_000)
     classes_per_batch: int = setting(16, "classes drawn for a batch", low=2, high=4096)
     pictures_per_class: int = setting(
-        4, "pictures drawn of each class in a batch", low=1, high=4096
+        4, "pictures drawn of each class in a batch", low=2, high=4096
     )
     seed: int = setting(0, "seed of every random draw", low=0, high=2**31 - 1)
     precision: str = setting(

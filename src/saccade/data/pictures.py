@@ -100,12 +100,10 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Bring 16-bit grey (modes I;16 and I) to 8 bits by dropping the low byte; unfold a palette.
-
-    Transparency is dropped: the colours below it are shown.
-    """
-    if image.mode == "P":
-        return image.convert("RGBA")
+    """Bring 16-bit grey (modes I;16 and I) to its high byte; lay what is transparent on white."""
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer)
     if not image.mode.startswith("I"):
         return image
     values = np.asarray(image).astype(np.int64)

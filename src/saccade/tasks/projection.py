@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 MAX_COMPONENTS = 300
+EXACT_SIDE = 1000  # of a matrix; above it the leading directions are found by random projection
+OVERSAMPLING, POWER_STEPS = 20, 6
 SMALLEST = 1e-9  # of the largest eigenvalue; below it is rounding
 
 
@@ -51,10 +53,21 @@ def _whiten(covariance: Tensor, shrinkage: float) -> Tensor:
 
 
 def _principal(centred: Tensor, count: int) -> Tensor:
-    """(f, k) orthonormal columns: the leading principal directions, k ≤ ``count`` and the rank."""
-    values, vectors = torch.linalg.eigh(centred.T @ centred)
-    chosen = values.flip(0) > values.max() * SMALLEST
-    directions: Tensor = vectors.flip(1)[:, chosen][:, :count]
+    """(f, k) orthonormal columns: the leading principal directions, k ≤ ``count`` and the rank.
+
+    Large inputs are decomposed by random projection (Halko, Martinsson, Tropp, 2011,
+    arXiv:0909.4061), with a fixed seed.
+    """
+    if min(centred.shape) <= EXACT_SIDE:
+        _, lengths, rows = torch.linalg.svd(centred, full_matrices=False)
+        columns = rows.T
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            width = count + OVERSAMPLING
+            _, lengths, columns = torch.svd_lowrank(centred, q=width, niter=POWER_STEPS)
+    chosen = lengths > lengths.max() * SMALLEST**0.5
+    directions: Tensor = columns[:, chosen][:, :count]
     return directions
 
 
