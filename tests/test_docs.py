@@ -174,11 +174,8 @@ def check_command(words):
     """Raise when a command line names what is not there; nothing is run."""
     function, bound, *_ = build_app().parse_args(words, exit_on_error=False, print_error=False)
     if function is learn.train:
-        check_recipe(
-            override(
-                Recipe(), learn._pairs(bound.arguments.get("changes", ())).items(), where="flags"
-            )
-        )
+        _, values = learn._data_and_settings(bound.arguments.get("words", ()))
+        check_recipe(override(Recipe(), values.items(), where="flags"))
 
 
 def check_recipe(recipe):

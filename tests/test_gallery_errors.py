@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saccade.errors import GalleryError, InputError, PictureError, UnknownNameError
+from saccade.errors import GalleryError, InputError, UnknownNameError
 from saccade.files import sha256_file
 from saccade.gallery import Gallery
 from saccade.gallery import schema as schema_module
@@ -137,11 +137,11 @@ def test_a_vector_has_no_thumbnail(folder):
 
 
 def test_a_query_that_is_no_picture(folder, tmp_path):
-    with (
-        Gallery.open(folder, embedder=EMBEDDER) as gallery,
-        pytest.raises(PictureError, match="does not exist"),
-    ):
-        gallery.find([tmp_path / "missing.png"])
+    with Gallery.open(folder, embedder=EMBEDDER) as gallery:
+        (found,) = gallery.find([tmp_path / "missing.png"])
+        assert "does not exist" in found.reason and not found.known and not found.hits
+        with pytest.raises(InputError, match="Got one path"):
+            gallery.find(str(tmp_path / "missing.png"))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,11 @@ HASH_BLOCK_BYTES = 1 << 20
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write the whole of ``content`` to ``path`` or leave what was there untouched."""
-    data = content.encode() if isinstance(content, str) else content
+    """Write the whole of ``content`` to ``path`` or leave what was there untouched.
+
+    Text is UTF-8; what of a file's name is not, is written as an escape.
+    """
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 

@@ -53,11 +53,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a gallery answers for one picture: the best hits, best first, and the verdict."""
+    """What a gallery answers for one picture: the best hits, best first, and the verdict.
+
+    ``reason`` says why there is no answer, when the picture could not be read.
+    """
 
     query: str
     hits: tuple[Hit, ...]
     threshold: float | None
+    reason: str = ""
 
     @property
     def known(self) -> bool:

@@ -10,12 +10,13 @@ from saccade.files import write_atomic
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
 from saccade.judge.embedding_report import embedding_report
 from saccade.metrics.pairs import pair_scores
-from saccade.metrics.verification import equal_error_rate
+from saccade.metrics.verification import error_rates, threshold_at_false_accept_rate
 from saccade.tasks.model import Model, pixel_model
 from saccade.training.run import read_history
 from saccade.values import Float32Array, Sample
 
 PIXELS = "pixels"
+FALSE_ACCEPT_RATE = 0.01
 
 
 def load(run: Path | str) -> Model:
@@ -24,19 +25,31 @@ def load(run: Path | str) -> Model:
 
 
 def evaluate(
-    run: Path | str | Model, data: Path | str, *, report: Path | str | None = None
+    model: Model | Path | str,
+    data: Path | str,
+    *,
+    report: Path | str | None = None,
 ) -> EmbeddingScores:
-    """Judge a model on class folders, and write an HTML report when a place is given.
+    """Judge a model, or that of a run folder, on class folders; write an HTML report if asked.
 
     Each picture takes its turn as the only enrolled one of its identity; the others are searched.
-    The figures carry 95 % intervals from a bootstrap over the identities.
+    The figures carry 95 % intervals from a bootstrap over the identities. Raises
+    InputError for data or a report that cannot be used.
     """
-    model = run if isinstance(run, Model) else load(run)
-    samples = read_class_folders(data)
-    vectors = model.embed([sample.path for sample in samples])
-    folder = None if isinstance(run, Model) or str(run) == PIXELS else Path(run)
+    loaded = model if isinstance(model, Model) else load(model)
+    run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
     place = None if report is None else Path(report)
-    return judge_model(model, samples, vectors, report=place, run=folder)
+    if place is not None and (place.is_dir() or not place.absolute().parent.is_dir()):
+        raise InputError(f"report {place} must be a file in a folder that exists")
+    samples = read_class_folders(data)
+    vectors = loaded.embed([sample.path for sample in samples])
+    return judge_model(loaded, samples, vectors, report=place, run=run)
+
+
+def seen_in_training(model: Model, data: Path | str) -> list[str]:
+    """Return the names that both the model's classes and the class folders have, sorted."""
+    labels = {sample.label for sample in read_class_folders(data)}
+    return sorted(labels.intersection(model.card.get("classes", ())))
 
 
 def judge_model(
@@ -58,45 +71,50 @@ def judge_model(
             history=read_history(run) if run else None,
             about=_about(model, samples),
         )
-        _write_report(report, page)
+        write_atomic(report, page)
     return scores
 
 
 def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, Any]:
-    """Return the similarity at which both error rates are equal on all pairs of these pictures.
+    """Return the lowest similarity that at most FALSE_ACCEPT_RATE of strangers' pairs reach.
 
-    The result names its criterion, the rate, and the numbers of pairs. Raises InputError when no
-    identity has two pictures, or there is one identity.
+    The result names its criterion, both error rates on these pairs, and the numbers of pairs and
+    identities. A search compares with every identity, so its rate of false alarms is higher, and
+    grows with the gallery. Raises InputError when no identity has two pictures, or there is one.
     """
     genuine, impostor = pair_scores(vectors, labels)
-    if not len(genuine) or not len(impostor):
-        raise InputError(
-            "a threshold needs at least two identities, one of them with two pictures; add pictures"
-        )
-    rate, similarity = equal_error_rate(genuine, impostor)
+    similarity = threshold_at_false_accept_rate(impostor, FALSE_ACCEPT_RATE)
+    accept, reject = error_rates(genuine, impostor, similarity)
     return {
-        "similarity": float(similarity),
-        "criterion": "equal error rate",
-        "equal_error_rate": float(rate),
+        "similarity": float(min(similarity, 1.0)),
+        "criterion": f"false accept rate of {FALSE_ACCEPT_RATE:g} on pairs",
+        "false_accept_rate": accept,
+        "false_reject_rate": reject,
         "genuine_pairs": len(genuine),
         "impostor_pairs": len(impostor),
+        "identities": len(set(labels)),
     }
 
 
 def _about(model: Model, samples: Sequence[Sample]) -> dict[str, str]:
     card = model.card
+    labels = {sample.label for sample in samples}
+    seen = labels.intersection(card.get("classes", ()))
     size = f"{model.size_hw[0]}x{model.size_hw[1]}, {'grey' if model.channels == 1 else 'colour'}"
     return {
         "model": f"{card.get('backbone', card['kind'])}, {model.dimension} dimensions",
         "pictures are seen at": size,
         "licence": str(card.get("licence", "not stated")),
         "provenance": str(card.get("provenance", "not stated")),
-        "judged on": f"{len(samples)} pictures of {len({s.label for s in samples})} identities",
+        "threshold": _threshold_text(card.get("threshold")),
+        "judged on": f"{len(samples)} pictures of {len(labels)} identities",
+        "seen in training": f"{len(seen)} of them; the figures flatter" if seen else "none of them",
         "fingerprint": model.fingerprint[:16],
     }
 
 
-def _write_report(place: Path, page: str) -> None:
-    if not place.parent.is_dir():
-        raise InputError(f"folder {place.parent} for the report does not exist; make it first")
-    write_atomic(place, page)
+def _threshold_text(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "none"
+    where = f"found on {found.get('identities')} identities held out from training"
+    return f"{found['similarity']:.4f}, {found.get('criterion')}, {where}"

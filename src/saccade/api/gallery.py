@@ -11,7 +11,7 @@ from saccade import gallery
 from saccade.api.evaluate import PIXELS, find_threshold, load
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import read_picture
-from saccade.errors import GalleryError, SettingError
+from saccade.errors import GalleryError, InputError, SettingError
 from saccade.files import existing_folder
 from saccade.tasks.model import Model
 from saccade.values import Embedder
@@ -22,6 +22,23 @@ BATCH = 64
 
 class Gallery(gallery.Gallery):
     """A gallery that carries a copy of its embedder, so that it can move to another machine."""
+
+    def __init__(
+        self, folder: Path | str, *, embedder: Embedder | Path | str | None = None
+    ) -> None:
+        """Open a gallery; without ``embedder`` the copy that it carries is used.
+
+        Raises GalleryError when the gallery or its copy of the embedder is damaged, or its vectors
+        come from another embedder than the one given.
+        """
+        root = existing_folder(folder, "gallery")
+        found = _kept(root) if embedder is None else _loaded(embedder)
+        super().__init__(root, embedder=found)
+
+    @classmethod
+    def open(cls, folder: Path | str, *, embedder: Embedder | Path | str | None = None) -> Self:
+        """Open a gallery, as ``Gallery(folder)`` does."""
+        return cls(folder, embedder=embedder)
 
     @classmethod
     def create(  # type: ignore[override]  # one level up it takes the embedder's numbers
@@ -61,21 +78,25 @@ class Gallery(gallery.Gallery):
                 (fresh / EMBEDDER_FOLDER).mkdir()
                 _without_names(chosen_embedder).save(fresh / EMBEDDER_FOLDER)
             fresh.rename(place)
+        except OSError as error:
+            raise GalleryError(f"gallery {place} cannot be made: {error.strerror}") from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-        return cls.open(place, embedder=chosen_embedder)
+        return cls(place, embedder=chosen_embedder)
 
-    @classmethod
-    def open(cls, folder: Path | str, *, embedder: Embedder | Path | str | None = None) -> Self:
-        """Open a gallery; without ``embedder`` the copy that it carries is used.
+    def threshold_on(self, data: Path | str) -> float:
+        """Return the threshold that suits the pairs of pictures in class folders; sets nothing."""
+        return _threshold_on(self._need_embedder(), data)
 
-        Raises GalleryError when there is none, it is damaged, or its vectors come from another
-        embedder than the one given.
-        """
-        if embedder is None:
-            kept = existing_folder(folder, "gallery") / EMBEDDER_FOLDER
-            return super().open(folder, embedder=Model.load(kept) if kept.is_dir() else None)
-        return super().open(folder, embedder=_loaded(embedder))
+
+def _kept(root: Path) -> Embedder | None:
+    folder = root / EMBEDDER_FOLDER
+    if not folder.is_dir():
+        return None
+    try:
+        return Model.load(folder)
+    except InputError as error:
+        raise GalleryError(f"the embedder of gallery {root} is damaged: {error}") from error
 
 
 def _loaded(embedder: Embedder | Path | str) -> Embedder:
@@ -103,7 +124,11 @@ def _threshold(
         return threshold
     if threshold_from is None:
         return embedder.threshold if isinstance(embedder, Model) else None
-    samples = read_class_folders(threshold_from)
+    return _threshold_on(embedder, threshold_from)
+
+
+def _threshold_on(embedder: Embedder, data: Path | str) -> float:
+    samples = read_class_folders(data)
     blocks = [samples[start : start + BATCH] for start in range(0, len(samples), BATCH)]
     vectors = [embedder([read_picture(sample.path) for sample in block]) for block in blocks]
     found = find_threshold(np.concatenate(vectors), [sample.label for sample in samples])

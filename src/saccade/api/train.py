@@ -1,7 +1,7 @@
 """``train``: from a folder of pictures to a run folder."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import torch
 from saccade.api.evaluate import find_threshold, judge_model
 from saccade.augment import Augment
 from saccade.config import Recipe, override, parse_size, read_recipe, to_toml
+from saccade.config import settings as known_settings
 from saccade.data.batches import BalancedBatches, load_pictures
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import suit
 from saccade.data.splits import hold_out_classes
 from saccade.data.symmetries import EXTRA_CLASSES, add_classes
-from saccade.errors import InputError
+from saccade.errors import InputError, SaccadeError, SettingError
 from saccade.files import write_atomic
 from saccade.judge.embedding import EmbeddingScores
 from saccade.names import look_up
@@ -36,6 +37,7 @@ from saccade.training.run import (
 from saccade.values import Sample
 
 LONGEST_SIDE = 64
+MAX_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Training:
         out: Path | str | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
+        self._steps_done = 0
         self.recipe = _whole_recipe(recipe, task, settings or {})
         place = None if out is None else Path(out)
         require_free(place)
@@ -155,10 +158,15 @@ class Training:
                         optimiser=self.optimiser,
                         next_epoch=record.epoch,
                     )
+                self._steps_done += 1
                 yield record
 
     def finish(self) -> Run:
         """Find the threshold and the scores on the held-out classes, and write model and report."""
+        if self._steps_done != self.steps:
+            raise SaccadeError(
+                f"iterate over all records first: {self._steps_done} of {self.steps} done"
+            )
         settings = self.recipe.model
         self.task.complete(
             self.pictures,
@@ -199,8 +207,17 @@ def _whole_recipe(
     recipe: Recipe | Path | str | None, task: str | None, settings: Mapping[str, Any]
 ) -> Recipe:
     whole = recipe if isinstance(recipe, Recipe) else read_recipe(recipe) if recipe else Recipe()
-    whole = override(whole, settings.items(), where="settings")
-    return whole if task is None else replace(whole, task=task)
+    named = {} if task is None else {"task": task}
+    given = {name: entry.value for name, entry in known_settings(whole).items()}
+    whole = override(Recipe(), given.items(), where="recipe")
+    whole = override(whole, {**settings, **named}.items(), where="settings")
+    batch = whole.train.classes_per_batch * whole.train.pictures_per_class
+    if batch > MAX_BATCH:
+        raise SettingError(
+            f"a batch of {batch:,} pictures is over {MAX_BATCH:,}; lower train.classes_per_batch "
+            "or train.pictures_per_class"
+        )
+    return whole
 
 
 def _split(samples: list[Sample], recipe: Recipe, data: Path) -> tuple[list[Sample], list[Sample]]:

@@ -1,6 +1,7 @@
 """The command line: finds the command, and turns every outcome into an exit code.
 
-0 good · 1 a negative answer · 2 wrong use, said in one line · 130 interrupted.
+0 good · 1 a negative answer · 2 wrong use, said in one line · 130 interrupted · 141 nobody reads
+the output any more, as with ``| head``.
 """
 
 import os
@@ -11,9 +12,10 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError
 
 from saccade.cli import bench, demo, gallery, learn
+from saccade.cli.output import shown
 from saccade.errors import SaccadeError
 
-GOOD, NEGATIVE, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+GOOD, NEGATIVE, WRONG_USE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 HELP = """Teach a computer to see from a folder of images, judge it, and find pictures again.
 
@@ -29,6 +31,7 @@ def build_app() -> App:
         version=version("saccade"),
         result_action="return_value",
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,
     )
     for module in (demo, learn, gallery, bench):
         for name, command in module.COMMANDS.items():
@@ -46,17 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SaccadeError as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
-        return _refuse("interrupted", INTERRUPTED)
+        return _refuse("interrupted; what was said to be done is kept", INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does; there is nobody left to tell.
+        # What is still buffered would fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return GOOD
+        return UNREAD
     except OSError as error:
         return _refuse(f"{error.filename or 'the disk'}: {error.strerror or error}")
 
 
 def _refuse(text: str, code: int = WRONG_USE) -> int:
-    print(f"saccade: {text}", file=sys.stderr)
+    print(f"saccade: {shown(text)}", file=sys.stderr)
     return code
 
 

@@ -1,4 +1,4 @@
-"""Commands on a gallery: create, enrol, find, verify, list, forget, stats."""
+"""Commands on a gallery: create, enrol, find, verify, threshold, list, forget, stats."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,7 +63,7 @@ def enrol(
     embedder: Embedder = None,
     json: Json = False,
 ) -> int:
-    """Put pictures into a gallery; a folder of sub-folders names its identities.
+    """Put pictures into a gallery; exit code 1 when some were skipped.
 
     Parameters
     ----------
@@ -84,15 +84,15 @@ def enrol(
             counts[item.status] += 1
             done.append(item)
             if not json:
-                reason = f"   {item.reason}" if item.reason else ""
-                say(f"{item.status:<10} {shown(item.identity)}   {shown(item.picture)}{reason}")
+                why = f"   {shown(item.reason)}" if item.reason else ""
+                say(f"{item.status:<10} {shown(item.identity)}   {shown(item.picture)}{why}")
     if json:
         say_json({**counts, "pictures": done})
     else:
         say(", ".join(f"{count} {word}" for word, count in counts.items()))
     if counts["skipped"] == len(samples):
-        raise InputError("no picture could be read; see the lines above")
-    return 0
+        raise InputError(f"nothing was enrolled: {done[0].reason}")
+    return 1 if counts["skipped"] else 0
 
 
 def find(
@@ -125,6 +125,9 @@ def find(
     else:
         for found in answers:
             _print_found(found)
+    broken = [found.reason for found in answers if found.reason]
+    if broken:
+        raise InputError(f"{len(broken)} of {len(answers)} pictures have no answer: {broken[0]}")
     return 0 if any(found.known for found in answers) else 1
 
 
@@ -152,6 +155,40 @@ def verify(
         word = "same" if answer.same else "different"
         say(f"{word}   similarity {answer.similarity:.4f}   threshold {answer.threshold:.4f}")
     return 0 if answer.same else 1
+
+
+def threshold(
+    gallery: Path,
+    value: float | None = None,
+    /,
+    *,
+    source: Annotated[Path | None, Parameter(name="--from")] = None,
+    json: Json = False,
+) -> int:
+    """Set the similarity from which find and verify say yes.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    value
+        Cosine similarity, -1 to 1.
+    source
+        Class folders on whose pairs it is found instead.
+    """
+    from saccade.api.gallery import Gallery
+
+    if (value is None) == (source is None):
+        raise InputError("threshold needs either a value or --from FOLDER")
+    with Gallery.open(gallery) as opened:
+        if source is not None:
+            value = opened.threshold_on(source)
+        opened.set_threshold(value)
+    if json:
+        say_json({"threshold": value})
+    else:
+        say(f"threshold: {value:.4f}")
+    return 0
 
 
 def list_(gallery: Path, /, *, json: Json = False) -> int:
@@ -243,7 +280,7 @@ def _some(pictures: tuple[Path, ...]) -> Iterable[Path]:
 
 
 def _print_found(found: "Found") -> None:
-    say(f"{shown(found.query)}: {shown(found.identity)}")
+    say(f"{shown(found.query)}: {shown(found.reason or found.identity)}")
     for hit in found.hits:
         say(f"   {hit.similarity:7.4f}  {shown(hit.identity)}   (picture {shown(hit.picture)})")
 
@@ -251,7 +288,8 @@ def _print_found(found: "Found") -> None:
 def _answer(found: "Found") -> dict[str, object]:
     return {
         "query": found.query,
-        "identity": found.identity,
+        "identity": None if found.reason else found.identity,
+        "error": found.reason or None,
         "known": found.known,
         "threshold": found.threshold,
         "hits": found.hits,
@@ -263,6 +301,7 @@ COMMANDS = {
     "enrol": enrol,
     "find": find,
     "verify": verify,
+    "threshold": threshold,
     "list": list_,
     "forget": forget,
     "stats": stats,

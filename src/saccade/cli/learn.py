@@ -13,15 +13,14 @@ from saccade.names import suggest
 if TYPE_CHECKING:
     from saccade.judge.embedding import EmbeddingScores
 
-Settings = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
+Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
+FEW_IDENTITIES = 30
 TRAIN_FLAGS = ("task", "recipe", "out", "json")
 
 
 def train(
-    data: Path,
-    /,
-    *changes: Settings,
+    *words: Words,
     task: str | None = None,
     recipe: Path | None = None,
     out: Path | None = None,
@@ -31,8 +30,8 @@ def train(
 
     Parameters
     ----------
-    data
-        Folder with one sub-folder a class, pictures inside.
+    words
+        DATA, a folder with one sub-folder a class, and settings.
     task
         What is learned: embed.
     recipe
@@ -42,7 +41,7 @@ def train(
     json
         Print one JSON document instead of text.
     """
-    values = _pairs(changes)
+    data, values = _data_and_settings(words)
     from saccade.api.train import Training
 
     training = Training(data, task=task, recipe=recipe, out=out, settings=values)
@@ -84,19 +83,22 @@ def evaluate(
     data
         Folder with one sub-folder an identity, pictures inside.
     report
-        HTML file to write; else report.html in the run folder.
+        HTML file to write; else evaluation.html in the run folder.
     json
         Print one JSON document instead of text.
     """
-    from saccade.api.evaluate import PIXELS
+    from saccade.api.evaluate import PIXELS, load, seen_in_training
     from saccade.api.evaluate import evaluate as judge
 
-    place = report or (None if run == PIXELS else Path(run) / "report.html")
+    place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
     scores = judge(run, data, report=place)
+    seen = seen_in_training(load(run), data)
     if json:
-        say_json({**scores.to_dict(), "report": place})
+        say_json({**scores.to_dict(), "seen_in_training": seen, "report": place})
         return 0
     _print_scores(scores)
+    if seen:
+        say(f"  {len(seen)} of these identities were trained on, so the figures flatter")
     if place:
         say(f"report: {place}")
     return 0
@@ -111,28 +113,30 @@ def _print_scores(scores: "EmbeddingScores") -> None:
     ):
         say(f"  {name:<17} {figure}")
     say(f"  95 % intervals from {scores.rank_1.n} identities; {scores.pictures} pictures")
+    if scores.rank_1.n < FEW_IDENTITIES:
+        say(f"  fewer than {FEW_IDENTITIES} identities: the intervals are rough, often too narrow")
 
 
-def _pairs(changes: tuple[str, ...]) -> dict[str, Any]:
-    """Read ``--section.key value`` and ``--section.key=value`` into a dictionary."""
-    words = [part for change in changes for part in _halves(change)]
+def _data_and_settings(words: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
+    """Read DATA, ``--section.key value`` and ``--section.key=value``, in any order."""
+    known = [*settings(), *TRAIN_FLAGS]
+    data: list[str] = []
     values: dict[str, Any] = {}
-    place = 0
-    while place < len(words):
-        word = words[place]
+    rest = iter([part for word in words for part in _halves(word)])
+    for word in rest:
         name = word.removeprefix("--")
-        known = [*settings(), *TRAIN_FLAGS]
         if name == word:
-            raise SettingError(
-                f"'{word}' stands alone; one data folder and --section.key value are understood"
-            )
+            data.append(word)
+            continue
         if name not in known:
             raise SettingError(f"there is no option {word}; {suggest(name, known)}")
-        if place + 1 == len(words):
+        value = next(rest, None)
+        if value is None:
             raise SettingError(f"{word} needs a value")
-        values[name] = words[place + 1]
-        place += 2
-    return values
+        values[name] = value
+    if len(data) != 1:
+        raise SettingError(f"train needs one data folder. Got {', '.join(data) or 'none'}")
+    return Path(data[0]), values
 
 
 def _halves(change: str) -> list[str]:

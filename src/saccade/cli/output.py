@@ -17,7 +17,7 @@ def say(text: str = "") -> None:
 
 def say_json(value: Any) -> None:
     """Print one JSON document; dataclasses become objects, paths text."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=1), flush=True)
+    print(json.dumps(value, default=_plain, indent=1), flush=True)
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from saccade.data.pictures import is_picture
+from saccade.data.pictures import is_picture, pictures_below
 from saccade.errors import InputError
 from saccade.files import existing_folder
 from saccade.values import Sample
@@ -12,7 +12,7 @@ def read_class_folders(root: Path | str) -> list[Sample]:
     """Return the samples below ``root``, sorted by label, then by path.
 
     Raises InputError when ``root`` is missing, is a file, holds no sub-folder, or holds no picture.
-    A sub-folder without a picture is passed over; hidden ones too.
+    A sub-folder without a picture is passed over; so is all that is hidden.
     """
     folder = existing_folder(root, "data folder")
     classes = sorted(
@@ -20,11 +20,7 @@ def read_class_folders(root: Path | str) -> list[Sample]:
     )
     if not classes:
         raise InputError(_no_classes(folder))
-    samples = [
-        Sample(path, child.name)
-        for child in classes
-        for path in sorted(item for item in child.rglob("*") if item.is_file() and is_picture(item))
-    ]
+    samples = [Sample(path, child.name) for child in classes for path in pictures_below(child)]
     if not samples:
         raise InputError(
             f"the sub-folders of {folder} hold no picture; "

@@ -45,12 +45,23 @@ def find_pictures(path: Path) -> list[Path]:
         return [path]
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
-    found = sorted(item for item in path.rglob("*") if item.is_file() and is_picture(item))
+    found = pictures_below(path)
     if not found:
         raise InputError(
             f"folder {path} holds no picture; put PNG, JPEG, PGM, BMP or WebP files in it"
         )
     return found
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Return every picture at any depth, sorted by path; hidden files and folders are left out."""
+    return sorted(
+        item
+        for item in folder.rglob("*")
+        if is_picture(item)
+        and not any(part.startswith(".") for part in item.relative_to(folder).parts)
+        and item.is_file()
+    )
 
 
 def read_picture(path: Path) -> UInt8Array:

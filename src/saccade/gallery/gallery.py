@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture
-from saccade.errors import GalleryError, InputError
+from saccade.errors import GalleryError, InputError, PictureError
 from saccade.gallery import check, enrol, finding, inputs, log, store
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import Enrolled, Forgotten, GalleryStats, IdentityInfo, Verified
@@ -130,14 +130,32 @@ class Gallery:
         return enrolled
 
     def find(self, pictures: Sequence[Path], k: int = 5) -> list[Found]:
-        """Return for each picture its best k identities; PictureError when one cannot be read."""
+        """Return for each picture its best k identities; a broken one gets its reason, no hit."""
         inputs.number_of_hits(k)
+        self._need_embedder()
+        paths = inputs.several_paths(pictures)
         found: list[Found] = []
-        for start in range(0, len(pictures), FIND_PICTURES):
-            block = pictures[start : start + FIND_PICTURES]
-            vectors = self._embed(block)
-            found += self.find_vectors(vectors, k, [str(path) for path in block])
+        for start in range(0, len(paths), FIND_PICTURES):
+            found += self._find_block(paths[start : start + FIND_PICTURES], k)
         return found
+
+    def _find_block(self, paths: Sequence[Path], k: int) -> list[Found]:
+        readable, reasons = [], {}
+        for path in paths:
+            try:
+                readable.append((str(path), read_picture(path)))
+            except PictureError as error:
+                reasons[str(path)] = str(error)
+        answers: Iterator[Found] = iter(())
+        if readable:
+            vectors = enrol.embedded(self._need_embedder(), [item for _, item in readable])
+            answers = iter(self.find_vectors(vectors, k, [name for name, _ in readable]))
+        return [
+            Found(str(path), (), None, reasons[str(path)])
+            if str(path) in reasons
+            else next(answers)
+            for path in paths
+        ]
 
     def find_vectors(
         self, vectors: ArrayLike, k: int = 5, names: Sequence[str] | None = None
@@ -164,7 +182,7 @@ class Gallery:
         if threshold is None:
             raise GalleryError(
                 f"gallery {self.folder} has no threshold, so nothing says what is the same; set "
-                "one with Gallery.set_threshold in Python, or create the gallery with --threshold"
+                "one: saccade threshold GALLERY VALUE, or Gallery.set_threshold"
             )
         first, second = self._embed([a, b])
         similarity = float(np.clip(first @ second, -1.0, 1.0))

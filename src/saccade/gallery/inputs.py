@@ -4,13 +4,14 @@ import io
 import math
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from saccade.errors import InputError
-from saccade.values import Float32Array, UInt8Array
+from saccade.values import UNKNOWN, Float32Array, UInt8Array
 
 MAX_NAME_LENGTH = 200
 THUMBNAIL_PIXELS = 96
@@ -26,10 +27,19 @@ def identity_name(name: str) -> str:
         raise InputError(
             f"the name '{normal[:20]}…' has {len(normal)} characters; {MAX_NAME_LENGTH} are allowed"
         )
+    if normal.strip().casefold() == UNKNOWN:
+        raise InputError(f"'{normal}' is the answer for nobody; give the identity another name")
     # Control characters, halves of characters, line and paragraph separators.
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in normal):
         raise InputError(f"the name {normal!a} holds a control character; take it out")
     return normal
+
+
+def several_paths(pictures: Sequence[Path]) -> list[Path]:
+    """Return the paths as Path objects; raises InputError for one path instead of several."""
+    if isinstance(pictures, str | Path):
+        raise InputError(f"several pictures are expected, as [{str(pictures)!r}]. Got one path")
+    return [Path(path) for path in pictures]
 
 
 def threshold_value(threshold: float | None) -> float | None:

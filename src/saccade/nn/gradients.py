@@ -3,8 +3,9 @@
 Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005: the strength of
 edges by direction, summed over overlapping cells and divided by that of the neighbourhood. We
 differ: the directions are signed and overlap smoothly, a square root (Arandjelovic and Zisserman,
-"RootSIFT", CVPR 2012) evens strong and weak edges, and no cell is cut into blocks. What is learned
-from a few dozen people is steadier on this ground than on pixels.
+"Three Things Everyone Should Know to Improve Object Retrieval", CVPR 2012) evens strong and weak
+edges, and no cell is cut into blocks. What is learned from a few dozen people is steadier on this
+ground than on pixels.
 """
 
 import math

@@ -164,6 +164,16 @@ def _complete(card: dict[str, Any]) -> bool:
     needed = NEEDED_KEYS.get(str(card.get("kind")), {"a kind that Saccade knows"})
     if not needed <= card.keys() or not isinstance(card["size_hw"], list):
         return False
+    if not _is_threshold(card.get("threshold")):
+        return False
     sizes = [card["dimension"], card["channels"], *card["size_hw"], card.get("width", 1)]
     whole = all(type(size) is int and size > 0 for size in sizes)
     return whole and len(card["size_hw"]) == 2 and isinstance(card.get("backbone", ""), str)
+
+
+def _is_threshold(entry: Any) -> bool:
+    """True for none, or for an entry whose similarity is a cosine."""
+    if entry is None:
+        return True
+    found = entry.get("similarity") if isinstance(entry, dict) else None
+    return isinstance(found, float | int) and -1 <= found <= 1

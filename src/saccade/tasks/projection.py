@@ -11,6 +11,8 @@ principal components, and of the whitened directions those with the most varianc
 import torch
 from torch import Tensor
 
+from saccade.errors import InputError
+
 MAX_COMPONENTS = 300
 EXACT_SIDE = 1000  # of a matrix; above it the leading directions are found by random projection
 OVERSAMPLING, POWER_STEPS = 20, 6
@@ -29,6 +31,8 @@ def within_class_whitening(
     rows = features.double()
     mean = rows.mean(0)
     centred = rows - mean
+    if not centred.any():
+        raise InputError("the network sees no difference between the pictures; are they all alike?")
     components = _principal(centred, min(MAX_COMPONENTS, len(rows) - 1))
     reduced = centred @ components
     residual = reduced - _class_means(reduced, targets)[targets]

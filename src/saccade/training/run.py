@@ -1,5 +1,6 @@
 """The folder that a run leaves behind: recipe, environment, history."""
 
+import contextlib
 import json
 import platform
 import re
@@ -71,4 +72,8 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     file = folder / HISTORY_FILE
     if not file.is_file():
         return []
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    records = []
+    for line in file.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):  # A crash can cut the last line.
+            records.append(json.loads(line))
+    return [record for record in records if isinstance(record, dict)]
