@@ -180,7 +180,9 @@ def _fresh_folder(out: Path) -> None:
 def _print(outcomes: list[Outcome], counts: dict[str, int], report: Path) -> None:
     say()
     say("Digits 7, 8 and 9 were never seen in training; one picture of each was enrolled.")
-    rows = [("embedder", "rank-1 [95 % interval]", "named rightly", "strangers refused", "mean")]
+    rows: list[tuple[str, ...]] = [
+        ("embedder", "rank-1 [95 % interval]", "named rightly", "strangers refused", "mean")
+    ]
     for o in outcomes:
         mean = (o.named + o.refused) / 2
         rows.append((o.embedder, str(o.rank_1), *(f"{x:.3f}" for x in (o.named, o.refused, mean))))
