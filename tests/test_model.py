@@ -227,3 +227,11 @@ def test_grey_models_take_colour_pictures(tmp_path):
     Image.fromarray(np.full((9, 9), 77, np.uint8)).save(tmp_path / "grey.png")
     model = network_model(channels=1, size_hw=[8, 8])
     assert model.embed([tmp_path / "grey.png"]).shape == (1, 8)
+
+
+def test_one_picture_where_several_are_expected_is_refused(tmp_path):
+    model = pixel_model()
+    with pytest.raises(InputError, match="Got one array"):
+        model(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(InputError, match="Got one path"):
+        model.embed(str(tmp_path / "a.png"))

@@ -53,6 +53,13 @@ def find_pictures(path: Path) -> list[Path]:
     return found
 
 
+def several_paths(pictures: Sequence[Path | str]) -> list[Path]:
+    """Return the paths as Path objects; raises InputError for one path instead of several."""
+    if isinstance(pictures, str | Path):
+        raise InputError(f"several pictures are expected, as [{str(pictures)!r}]. Got one path")
+    return [Path(path) for path in pictures]
+
+
 def pictures_below(folder: Path) -> list[Path]:
     """Return every picture at any depth, sorted by path; hidden files and folders are left out."""
     return sorted(

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from saccade.data.pictures import read_picture
+from saccade.data.pictures import read_picture, several_paths
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.gallery import check, enrol, finding, inputs, log, store
 from saccade.gallery import forget as forgetting
@@ -133,7 +133,7 @@ class Gallery:
         """Return for each picture its best k identities; a broken one gets its reason, no hit."""
         inputs.number_of_hits(k)
         self._need_embedder()
-        paths = inputs.several_paths(pictures)
+        paths = several_paths(pictures)
         found: list[Found] = []
         for start in range(0, len(paths), FIND_PICTURES):
             found += self._find_block(paths[start : start + FIND_PICTURES], k)

@@ -4,7 +4,6 @@ import io
 import math
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,13 +32,6 @@ def identity_name(name: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in normal):
         raise InputError(f"the name {normal!a} holds a control character; take it out")
     return normal
-
-
-def several_paths(pictures: Sequence[Path]) -> list[Path]:
-    """Return the paths as Path objects; raises InputError for one path instead of several."""
-    if isinstance(pictures, str | Path):
-        raise InputError(f"several pictures are expected, as [{str(pictures)!r}]. Got one path")
-    return [Path(path) for path in pictures]
 
 
 def threshold_value(threshold: float | None) -> float | None:

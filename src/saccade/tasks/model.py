@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from saccade.data.pictures import read_picture, resize
+from saccade.data.pictures import read_picture, resize, several_paths
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
@@ -55,6 +55,8 @@ class Model:
 
     def __call__(self, pictures: Sequence[UInt8Array]) -> Float32Array:
         """(H, W, 3) uint8 pictures of any size → (n, dimension) float32 rows of length 1."""
+        if isinstance(pictures, np.ndarray) and pictures.ndim == 3:
+            raise InputError("several pictures are expected, as [picture]. Got one array (H, W, 3)")
         if len(pictures) == 0:
             return np.zeros((0, self.dimension), dtype=np.float32)
         prepared = np.stack([resize(item, self.size_hw, self.channels) for item in pictures])
@@ -62,8 +64,9 @@ class Model:
 
     def embed(self, paths: Sequence[Path | str]) -> Float32Array:
         """Decode picture files; returns their vectors, (n, dimension) float32 rows of length 1."""
-        blocks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-        vectors = [self([read_picture(Path(path)) for path in block]) for block in blocks]
+        files = several_paths(paths)
+        blocks = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+        vectors = [self([read_picture(path) for path in block]) for block in blocks]
         return np.concatenate([np.zeros((0, self.dimension), np.float32), *vectors])
 
     def embed_prepared(self, pictures: torch.Tensor) -> Float32Array:
