@@ -1,10 +1,16 @@
 """``evaluate``: how well a model tells identities apart that it has never seen."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saccade.data.folders import read_class_folders
+import numpy as np
+
+from saccade.config import DataSettings, Recipe, override
+from saccade.data.batches import load_readable
+from saccade.data.broken import part_broken, require_few
+from saccade.data.readers import choose_part, read_data
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
@@ -13,9 +19,11 @@ from saccade.metrics.pairs import pair_scores
 from saccade.metrics.verification import equal_error_rate
 from saccade.tasks.model import Model, pixel_model
 from saccade.training.run import read_history
-from saccade.values import Float32Array, Sample
+from saccade.values import Broken, Float32Array, Sample
 
 PIXELS = "pixels"
+JUDGED_PARTS = ("test", "val")
+BLOCK = 1024  # pictures decoded at a time
 
 
 def load(run: Path | str) -> Model:
@@ -24,19 +32,28 @@ def load(run: Path | str) -> Model:
 
 
 def evaluate(
-    run: Path | str | Model, data: Path | str, *, report: Path | str | None = None
+    run: Path | str | Model,
+    data: Path | str,
+    *,
+    report: Path | str | None = None,
+    broken: float = DataSettings().broken,
 ) -> EmbeddingScores:
-    """Judge a model on class folders, and write an HTML report when a place is given.
+    """Judge a model on pictures with labels, and write an HTML report when a place is given.
 
+    ``data`` is what ``read_data`` reads; of divided data the part test is judged, else val.
+    Pictures that cannot be read are left out and named in ``broken`` of the answer; above the share
+    ``broken`` of them InputError is raised.
     Each picture takes its turn as the only enrolled one of its identity; the others are searched.
     The figures carry 95 % intervals from a bootstrap over the identities.
     """
     model = run if isinstance(run, Model) else load(run)
-    samples = read_class_folders(data)
-    vectors = model.embed([sample.path for sample in samples])
+    allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
+    samples = read_data(choose_part(data, JUDGED_PARTS))
+    vectors, samples, left_out = _embed_readable(model, samples, allowed=allowed)
     folder = None if isinstance(run, Model) or str(run) == PIXELS else Path(run)
     place = None if report is None else Path(report)
-    return judge_model(model, samples, vectors, report=place, run=folder)
+    scores = judge_model(model, samples, vectors, report=place, run=folder, broken=left_out)
+    return replace(scores, broken=tuple(left_out))
 
 
 def judge_model(
@@ -46,17 +63,21 @@ def judge_model(
     *,
     report: Path | None,
     run: Path | None,
+    broken: Sequence[Broken] = (),
 ) -> EmbeddingScores:
-    """Judge vectors already computed, and write the report; ``run`` adds its training curve."""
+    """Judge vectors already computed, and write the report.
+
+    ``run`` adds its training curve, ``broken`` the number of pictures that were left out.
+    """
     labels = [sample.label for sample in samples]
     scores = judge_embedding(vectors, labels, threshold=model.threshold)
     if report is not None:
         page = embedding_report(
             scores,
-            pictures=[sample.path for sample in samples],
+            pictures=samples,
             labels=labels,
             history=read_history(run) if run else None,
-            about=_about(model, samples),
+            about=_about(model, samples, broken),
         )
         _write_report(report, page)
     return scores
@@ -83,7 +104,24 @@ def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, An
     }
 
 
-def _about(model: Model, samples: Sequence[Sample]) -> dict[str, str]:
+def _embed_readable(
+    model: Model, samples: Sequence[Sample], *, allowed: float
+) -> tuple[Float32Array, list[Sample], list[Broken]]:
+    """Embed what can be read; returns the (n, dimension) vectors, their samples, and the others."""
+    vectors, read, broken = [np.zeros((0, model.dimension), np.float32)], [], []
+    for start in range(0, len(samples), BLOCK):
+        block = samples[start : start + BLOCK]
+        pictures, reasons = load_readable(block, size_hw=model.size_hw, channels=model.channels)
+        good, bad = part_broken(block, reasons)
+        read += good
+        broken += bad
+        if good:
+            vectors.append(model.embed_prepared(pictures))
+    require_few(broken, of=len(samples), allowed=allowed)
+    return np.concatenate(vectors), read, broken
+
+
+def _about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> dict[str, str]:
     card = model.card
     size = f"{model.size_hw[0]}x{model.size_hw[1]}, {'grey' if model.channels == 1 else 'colour'}"
     return {
@@ -92,6 +130,7 @@ def _about(model: Model, samples: Sequence[Sample]) -> dict[str, str]:
         "licence": str(card.get("licence", "not stated")),
         "provenance": str(card.get("provenance", "not stated")),
         "judged on": f"{len(samples)} pictures of {len({s.label for s in samples})} identities",
+        **({"left out, unreadable": f"{len(broken)} pictures"} if broken else {}),
         "fingerprint": model.fingerprint[:16],
     }
 

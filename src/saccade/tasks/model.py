@@ -15,7 +15,7 @@ from saccade.data.pictures import read_picture, resize
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
-from saccade.values import Float32Array, UInt8Array
+from saccade.values import Float32Array, Sample, UInt8Array
 
 FORMAT = 1
 BATCH = 64
@@ -60,10 +60,11 @@ class Model:
         prepared = np.stack([resize(item, self.size_hw, self.channels) for item in pictures])
         return self.embed_prepared(torch.from_numpy(prepared))
 
-    def embed(self, paths: Sequence[Path | str]) -> Float32Array:
-        """Decode picture files; returns their vectors, (n, dimension) float32 rows of length 1."""
-        blocks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-        vectors = [self([read_picture(Path(path)) for path in block]) for block in blocks]
+    def embed(self, pictures: Sequence[Path | str | Sample]) -> Float32Array:
+        """Decode files or samples; returns (n, dimension) float32 rows of length 1."""
+        sources = [Path(item) if isinstance(item, str) else item for item in pictures]
+        blocks = [sources[start : start + BATCH] for start in range(0, len(sources), BATCH)]
+        vectors = [self([read_picture(source) for source in block]) for block in blocks]
         return np.concatenate([np.zeros((0, self.dimension), np.float32), *vectors])
 
     def embed_prepared(self, pictures: torch.Tensor) -> Float32Array:
