@@ -14,6 +14,7 @@ from saccade.cli import bench, learn, reference
 from saccade.cli.app import build_app, main
 from saccade.config import Recipe, override, read_recipe, settings
 from saccade.data.folders import read_class_folders
+from saccade.data.readers import READERS
 from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.losses import LOSSES
 from saccade.metrics import METRICS, SIMILARITIES
@@ -39,6 +40,7 @@ TABLES = {
     "Backbones": BACKBONES,
     "Losses": LOSSES,
     "Optimisers": OPTIMISERS,
+    "Readers": READERS,
     "Extra classes": EXTRA_CLASSES,
     "Indexes": INDEXES,
     "Metrics": METRICS,

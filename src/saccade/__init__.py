@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from saccade.api.gallery import Gallery
     from saccade.api.train import Run, Training, train
     from saccade.config import Recipe, read_recipe
+    from saccade.data.readers import read_data
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.tasks.model import Model
     from saccade.values import Found, Hit, Interval, Sample
@@ -31,6 +32,7 @@ _HOME = {
     "Training": "api.train",
     "evaluate": "api.evaluate",
     "load": "api.evaluate",
+    "read_data": "data.readers",
     "read_recipe": "config",
     "train": "api.train",
 }
@@ -50,6 +52,7 @@ __all__ = [
     "Training",
     "evaluate",
     "load",
+    "read_data",
     "read_recipe",
     "train",
 ]

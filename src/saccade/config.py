@@ -52,6 +52,9 @@ class DataSettings:
         low=0,
         high=0.9,
     )
+    broken: float = setting(
+        0.01, "share of the pictures that may be unreadable; above it nothing starts", low=0, high=1
+    )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Frozen values that pass between the layers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,10 +17,25 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture file and the class or identity it shows."""
+    """A picture and the class or identity it shows.
+
+    ``path`` is its file. Where ``array`` holds the picture, (H, W) or (H, W, 3) uint8, ``path`` is
+    the name it is shown by, such as "train-images-idx3-ubyte.gz#17". ``metadata`` is whatever else
+    the data say of it, by column.
+    """
 
     path: Path
     label: str
+    array: UInt8Array | None = field(default=None, compare=False, repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A picture that was left out because it cannot be read."""
+
+    picture: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,16 @@
 """``evaluate``: how well a model tells identities apart that it has never seen."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saccade.data.folders import read_class_folders
+import numpy as np
+
+from saccade.config import DataSettings, Recipe, override
+from saccade.data.batches import load_readable
+from saccade.data.broken import part_broken, require_few
+from saccade.data.readers import choose_part, read_data
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
@@ -13,10 +19,12 @@ from saccade.metrics.pairs import pair_scores
 from saccade.metrics.verification import error_rates, threshold_at_false_accept_rate
 from saccade.tasks.model import Model, pixel_model
 from saccade.training.run import read_history
-from saccade.values import Float32Array, Sample
+from saccade.values import Broken, Float32Array, Sample
 
 PIXELS = "pixels"
 FALSE_ACCEPT_RATE = 0.01
+JUDGED_PARTS = ("test", "val")
+BLOCK = 1024  # pictures decoded at a time
 
 
 def load(run: Path | str) -> Model:
@@ -29,26 +37,31 @@ def evaluate(
     data: Path | str,
     *,
     report: Path | str | None = None,
+    broken: float = DataSettings().broken,
 ) -> EmbeddingScores:
-    """Judge a model, or that of a run folder, on class folders; write an HTML report if asked.
+    """Judge a model, or that of a run folder, on pictures with labels; write a report if asked.
 
-    Each picture takes its turn as the only enrolled one of its identity; the others are searched.
-    The figures carry 95 % intervals from a bootstrap over the identities. Raises
-    InputError for data or a report that cannot be used.
+    ``data`` is what ``read_data`` reads; of divided data the part test is judged, else val.
+    Pictures that cannot be read are left out and named in ``broken`` of the answer; above the share
+    ``broken`` of them InputError is raised, as for a report that cannot be written. Each picture
+    takes its turn as the only enrolled one of its identity; the others are searched. The figures
+    carry 95 % intervals from a bootstrap over the identities.
     """
     loaded = model if isinstance(model, Model) else load(model)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
     place = None if report is None else Path(report)
     if place is not None and (place.is_dir() or not place.absolute().parent.is_dir()):
         raise InputError(f"report {place} must be a file in a folder that exists")
-    samples = read_class_folders(data)
-    vectors = loaded.embed([sample.path for sample in samples])
-    return judge_model(loaded, samples, vectors, report=place, run=run)
+    allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
+    samples = read_data(choose_part(data, JUDGED_PARTS))
+    vectors, samples, left_out = _embed_readable(loaded, samples, allowed=allowed)
+    scores = judge_model(loaded, samples, vectors, report=place, run=run, broken=left_out)
+    return replace(scores, broken=tuple(left_out))
 
 
 def seen_in_training(model: Model, data: Path | str) -> list[str]:
-    """Return the names that both the model's classes and the class folders have, sorted."""
-    labels = {sample.label for sample in read_class_folders(data)}
+    """Return the names that are both classes of the model and labels of the data, sorted."""
+    labels = {sample.label for sample in read_data(choose_part(data, JUDGED_PARTS))}
     return sorted(labels.intersection(model.card.get("classes", ())))
 
 
@@ -59,17 +72,21 @@ def judge_model(
     *,
     report: Path | None,
     run: Path | None,
+    broken: Sequence[Broken] = (),
 ) -> EmbeddingScores:
-    """Judge vectors already computed, and write the report; ``run`` adds its training curve."""
+    """Judge vectors already computed, and write the report.
+
+    ``run`` adds its training curve, ``broken`` the number of pictures that were left out.
+    """
     labels = [sample.label for sample in samples]
     scores = judge_embedding(vectors, labels, threshold=model.threshold)
     if report is not None:
         page = embedding_report(
             scores,
-            pictures=[sample.path for sample in samples],
+            pictures=samples,
             labels=labels,
             history=read_history(run) if run else None,
-            about=_about(model, samples),
+            about=_about(model, samples, broken),
         )
         write_atomic(report, page)
     return scores
@@ -96,7 +113,24 @@ def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, An
     }
 
 
-def _about(model: Model, samples: Sequence[Sample]) -> dict[str, str]:
+def _embed_readable(
+    model: Model, samples: Sequence[Sample], *, allowed: float
+) -> tuple[Float32Array, list[Sample], list[Broken]]:
+    """Embed what can be read; returns the (n, dimension) vectors, their samples, and the others."""
+    vectors, read, broken = [np.zeros((0, model.dimension), np.float32)], [], []
+    for start in range(0, len(samples), BLOCK):
+        block = samples[start : start + BLOCK]
+        pictures, reasons = load_readable(block, size_hw=model.size_hw, channels=model.channels)
+        good, bad = part_broken(block, reasons)
+        read += good
+        broken += bad
+        if good:
+            vectors.append(model.embed_prepared(pictures))
+    require_few(broken, of=len(samples), allowed=allowed)
+    return np.concatenate(vectors), read, broken
+
+
+def _about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> dict[str, str]:
     card = model.card
     labels = {sample.label for sample in samples}
     seen = labels.intersection(card.get("classes", ()))
@@ -109,6 +143,7 @@ def _about(model: Model, samples: Sequence[Sample]) -> dict[str, str]:
         "threshold": _threshold_text(card.get("threshold")),
         "judged on": f"{len(samples)} pictures of {len(labels)} identities",
         "seen in training": f"{len(seen)} of them; the figures flatter" if seen else "none of them",
+        **({"left out, unreadable": f"{len(broken)} pictures"} if broken else {}),
         "fingerprint": model.fingerprint[:16],
     }
 

@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 
 from saccade import gallery
-from saccade.api.evaluate import PIXELS, find_threshold, load
-from saccade.data.folders import read_class_folders
+from saccade.api.evaluate import JUDGED_PARTS, PIXELS, find_threshold, load
 from saccade.data.pictures import read_picture
+from saccade.data.readers import choose_part, read_data
 from saccade.errors import GalleryError, InputError, SettingError
 from saccade.files import existing_folder
 from saccade.tasks.model import Model
@@ -53,7 +53,7 @@ class Gallery(gallery.Gallery):
 
         A Model is copied into the gallery; an embedder of another kind must be given again to
         ``open``.
-        The threshold, a cosine, is the one given, else found on the class folders of
+        The threshold, a cosine, is the one given, else found on the data of
         ``threshold_from``, else the embedder's own. Without any, ``find`` never says unknown.
         Raises GalleryError when something stands at ``folder``; nothing is written then.
         """
@@ -128,8 +128,8 @@ def _threshold(
 
 
 def _threshold_on(embedder: Embedder, data: Path | str) -> float:
-    samples = read_class_folders(data)
+    samples = read_data(choose_part(data, JUDGED_PARTS))
     blocks = [samples[start : start + BATCH] for start in range(0, len(samples), BATCH)]
-    vectors = [embedder([read_picture(sample.path) for sample in block]) for block in blocks]
+    vectors = [embedder([read_picture(sample) for sample in block]) for block in blocks]
     found = find_threshold(np.concatenate(vectors), [sample.label for sample in samples])
     return float(found["similarity"])

@@ -1,5 +1,6 @@
 """``train``: from a folder of pictures to a run folder."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from saccade.api.evaluate import find_threshold, judge_model
 from saccade.augment import Augment
 from saccade.config import Recipe, override, parse_size, read_recipe, to_toml
 from saccade.config import settings as known_settings
-from saccade.data.batches import BalancedBatches, load_pictures
-from saccade.data.folders import read_class_folders
+from saccade.data.batches import BalancedBatches, load_readable
+from saccade.data.broken import part_broken, require_few
 from saccade.data.pictures import suit
+from saccade.data.readers import choose_part, find_parts, read_data
 from saccade.data.splits import hold_out_classes
 from saccade.data.symmetries import EXTRA_CLASSES, add_classes
 from saccade.errors import InputError, SaccadeError, SettingError
@@ -34,7 +36,7 @@ from saccade.training.run import (
     require_free,
     write_environment,
 )
-from saccade.values import Sample
+from saccade.values import Broken, Sample
 
 LONGEST_SIDE = 64
 MAX_BATCH = 4096
@@ -42,11 +44,15 @@ MAX_BATCH = 4096
 
 @dataclass(frozen=True)
 class Run:
-    """What training left: its folder, the model, and the scores on the held-out classes, if any."""
+    """What training left: its folder, the model, and the scores on the held-out classes, if any.
+
+    ``broken`` names the pictures that were left out because they cannot be read.
+    """
 
     folder: Path
     model: Model
     validation: EmbeddingScores | None
+    broken: tuple[Broken, ...] = ()
 
 
 def train(
@@ -57,12 +63,13 @@ def train(
     out: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Learn from class folders and return the finished run.
+    """Learn from pictures with labels and return the finished run.
 
-    ``data`` holds one sub-folder a class. ``recipe`` is a TOML file or a Recipe; ``settings``, as
-    ``{"train.epochs": 10}``, are laid over it. ``out`` is the run folder to make; without one, the
-    next free below ``runs/``. Raises InputError or SettingError, with nothing written, when
-    something given cannot be used.
+    ``data`` is what ``read_data`` reads; of divided data the part train is learned from, and the
+    part val gives threshold and scores when it shares no class with train. ``recipe`` is a TOML
+    file or a Recipe; ``settings``, as ``{"train.epochs": 10}``, are laid over it. ``out`` is the
+    run folder to make; without one, the next free below ``runs/``. Raises InputError or
+    SettingError, with nothing written, when something given cannot be used.
     """
     training = Training(data, task=task, recipe=recipe, out=out, settings=settings)
     for _ in training.records():
@@ -86,12 +93,14 @@ class Training:
         self.recipe = _whole_recipe(recipe, task, settings or {})
         place = None if out is None else Path(out)
         require_free(place)
-        samples = read_class_folders(data)
-        self.kept, self.held = _split(samples, self.recipe, Path(data))
-        self.classes = sorted({sample.label for sample in self.kept})
-        self.card = _card(samples, self.classes, self.recipe, Path(data))
-        self._build()
-        self.pictures, self.targets = self._training_tensors()
+        self.data = choose_part(data, ("train",))
+        learned = read_data(self.data)
+        _require_two_classes(learned, self.data)
+        validation = _validation_samples(data, learned, self.recipe)
+        self.suited = suit(learned, longest=LONGEST_SIDE)
+        self.broken: tuple[Broken, ...] = ()
+        self._prepare(learned, validation)
+        self.pictures, self.targets = self._load(learned, validation)
         self.batches = BalancedBatches(
             self.targets.numpy(),
             classes_per_batch=self.recipe.train.classes_per_batch,
@@ -100,6 +109,13 @@ class Training:
         )
         self.folder = new_run_folder(place, data=Path(data), task=self.recipe.task)
         write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
+
+    def _prepare(self, learned: list[Sample], validation: list[Sample]) -> None:
+        """Choose who is learned from and who is held out, and make what learns."""
+        self.kept, self.held = _split(learned, validation, self.recipe, self.data)
+        self.classes = sorted({sample.label for sample in self.kept})
+        self.card = _card(len(learned), self.classes, self.recipe, self.data, *self.suited)
+        self._build()
 
     def _build(self) -> None:
         """Make network, task and optimiser; every name in the recipe is checked by then."""
@@ -177,7 +193,7 @@ class Training:
         model = Model(self.card, self.network.eval())
         scores = None
         if self.held:
-            vectors = model.embed_prepared(self._load(self.held))
+            vectors = model.embed_prepared(self.held_pictures)
             labels = [sample.label for sample in self.held]
             self.card["threshold"] = find_threshold(vectors, labels)
         model.save(self.folder)
@@ -187,20 +203,27 @@ class Training:
             )
             self.card["score"] = {"on": "held-out classes", "rank_1": asdict(scores.rank_1)}
             model.save(self.folder)
-        return Run(self.folder, model, scores)
+        return Run(self.folder, model, scores, self.broken)
 
-    def _training_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        targets = torch.tensor([self.classes.index(sample.label) for sample in self.kept])
-        pictures = self._load(self.kept)
-        return add_classes(pictures, targets, how=self.recipe.data.extra_classes)
-
-    def _load(self, samples: list[Sample]) -> torch.Tensor:
+    def _load(
+        self, learned: list[Sample], validation: list[Sample]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decode every picture once; where some are broken, prepare again without them."""
+        samples = self.kept + self.held
         height, width = self.card["size_hw"]
-        return load_pictures(
-            [sample.path for sample in samples],
-            size_hw=(height, width),
-            channels=self.card["channels"],
+        pictures, reasons = load_readable(
+            samples, size_hw=(height, width), channels=self.card["channels"]
         )
+        read, broken = part_broken(samples, reasons)
+        require_few(broken, of=len(samples), allowed=self.recipe.data.broken)
+        if broken:
+            self.broken = tuple(broken)
+            rows = {id(sample): row for row, sample in enumerate(read)}
+            self._prepare(*([s for s in part if id(s) in rows] for part in (learned, validation)))
+            pictures = pictures[[rows[id(sample)] for sample in self.kept + self.held]]
+        self.held_pictures = pictures[len(self.kept) :].clone()
+        targets = torch.tensor([self.classes.index(sample.label) for sample in self.kept])
+        return add_classes(pictures[: len(self.kept)], targets, how=self.recipe.data.extra_classes)
 
 
 def _whole_recipe(
@@ -220,20 +243,51 @@ def _whole_recipe(
     return whole
 
 
-def _split(samples: list[Sample], recipe: Recipe, data: Path) -> tuple[list[Sample], list[Sample]]:
-    labels = [sample.label for sample in samples]
-    if len(set(labels)) < 2:
-        raise InputError(
-            f"data folder {data} has one class, '{labels[0]}'; "
-            "training needs at least two sub-folders with pictures"
-        )
+def _require_two_classes(samples: list[Sample], data: Path) -> None:
+    labels = sorted({sample.label for sample in samples})
+    if len(labels) < 2:
+        has = f"one class, '{labels[0]}'" if labels else "no class"
+        raise InputError(f"data {data} hold {has}; training needs pictures of at least two")
+
+
+def _validation_samples(data: Path | str, learned: list[Sample], recipe: Recipe) -> list[Sample]:
+    """The samples of the part val, when there is one that the recipe and the task can use."""
+    part = find_parts(data).get("val") if recipe.data.validation else None
+    samples = [] if part is None else read_data(part)
+    return samples if _searchable(samples, learned) else []
+
+
+def _searchable(validation: list[Sample], learned: list[Sample]) -> bool:
+    """True for two classes or more, one with two pictures, none of which is learned from."""
+    counts = Counter(sample.label for sample in validation)
+    enough = len(counts) > 1 and max(counts.values()) > 1
+    return enough and not counts.keys() & {sample.label for sample in learned}
+
+
+def _split(
+    learned: list[Sample], validation: list[Sample], recipe: Recipe, data: Path
+) -> tuple[list[Sample], list[Sample]]:
+    """Return who is learned from and who is held out: ``validation``, else classes of ``learned``.
+
+    An embedding is judged on classes that it has not seen.
+    """
+    _require_two_classes(learned, data)
+    labels = [sample.label for sample in learned]
+    if _searchable(validation, learned):
+        return learned, validation
     _, held = hold_out_classes(labels, share=recipe.data.validation, seed=recipe.train.seed)
-    kept = [sample for sample in samples if sample.label not in held]
-    return kept, [sample for sample in samples if sample.label in held]
+    kept = [sample for sample in learned if sample.label not in held]
+    return kept, [sample for sample in learned if sample.label in held]
 
 
-def _card(samples: list[Sample], classes: list[str], recipe: Recipe, data: Path) -> dict[str, Any]:
-    suited, channels = suit([sample.path for sample in samples], longest=LONGEST_SIDE)
+def _card(
+    pictures: int,
+    classes: list[str],
+    recipe: Recipe,
+    data: Path,
+    suited: tuple[int, int],
+    channels: int,
+) -> dict[str, Any]:
     colour = recipe.data.colour
     return {
         "format": FORMAT,
@@ -248,5 +302,5 @@ def _card(samples: list[Sample], classes: list[str], recipe: Recipe, data: Path)
         "standardise": "each picture by its own mean and deviation",
         "classes": classes,
         "licence": "that of the pictures it learned from; no weights of others",
-        "provenance": f"trained from scratch on {data.resolve().name}, {len(samples)} pictures",
+        "provenance": f"trained from scratch on {data.resolve().name}, {pictures} pictures",
     }

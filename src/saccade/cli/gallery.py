@@ -39,7 +39,7 @@ def create(
     threshold
         Cosine similarity from which find and verify say yes; else the run's own.
     threshold_from
-        Class folders on whose pairs the threshold is found.
+        Class folders, CSV, idx or .npz on whose pairs the threshold is found.
     """
     from saccade.api.gallery import Gallery
 
@@ -70,7 +70,8 @@ def enrol(
     gallery
         Folder of the gallery.
     pictures
-        Picture files, folders of pictures (with --as), or folders of one sub-folder an identity.
+        Picture files, folders of pictures (with --as), or data with identities: class folders, a
+        CSV, an idx pair, a .npz.
     """
     from saccade.api.gallery import Gallery
 
@@ -258,18 +259,18 @@ def stats(gallery: Path, /, *, json: Json = False) -> int:
 
 
 def _samples(pictures: tuple[Path, ...], name: str | None) -> "list[Sample]":
-    from saccade.data.folders import read_class_folders
     from saccade.data.pictures import find_pictures
+    from saccade.data.readers import is_data_file, read_data
     from saccade.values import Sample
 
     samples: list[Sample] = []
     for item in _some(pictures):
         if name is not None:
             samples += [Sample(path, name) for path in find_pictures(item)]
-        elif item.is_file():
+        elif item.is_file() and not is_data_file(item):
             raise InputError(f"whom {item} shows is not said; add --as NAME")
         else:
-            samples += read_class_folders(item)
+            samples += read_data(item)
     return samples
 
 

@@ -1,21 +1,24 @@
 """Commands that teach and judge: train, evaluate."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from saccade.cli.output import bar, say, say_json
-from saccade.config import settings
+from saccade.cli.output import bar, say, say_json, shown
+from saccade.config import DataSettings, settings
 from saccade.errors import SettingError
 from saccade.names import suggest
 
 if TYPE_CHECKING:
     from saccade.judge.embedding import EmbeddingScores
+    from saccade.values import Broken
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
 FEW_IDENTITIES = 30
+PRINTED_BROKEN = 10
 TRAIN_FLAGS = ("task", "recipe", "out", "json")
 
 
@@ -26,12 +29,12 @@ def train(
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Learn from class folders; any setting can be given as --section.key value.
+    """Learn from pictures with labels; any setting can be given as --section.key value.
 
     Parameters
     ----------
     words
-        DATA, a folder with one sub-folder a class, and settings.
+        DATA (class folders, CSV, idx pair or .npz; its part train, if divided) and settings.
     task
         What is learned: embed.
     recipe
@@ -45,6 +48,9 @@ def train(
     from saccade.api.train import Training
 
     training = Training(data, task=task, recipe=recipe, out=out, settings=values)
+    if not json:
+        _print_part(data, training.data)
+        _print_broken(training.broken)
     every = max(1, training.recipe.train.epochs // PRINTED_EPOCHS)
     last = None
     for record in bar(training.records(), total=training.steps, what="training", quiet=json):
@@ -54,7 +60,9 @@ def train(
     run = training.finish()
     if json:
         scores = run.validation.to_dict() if run.validation else None
-        say_json({"run": run.folder, "final": last and last.to_json(), "validation": scores})
+        final = last and last.to_json()
+        broken = run.broken
+        say_json({"run": run.folder, "final": final, "validation": scores, "broken": broken})
         return 0
     say(f"model: {run.folder}")
     if run.validation is None:
@@ -72,36 +80,57 @@ def evaluate(
     /,
     *,
     report: Path | None = None,
+    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Judge a model on class folders that it has never seen.
+    """Judge a model on pictures of classes that it has never seen.
 
     Parameters
     ----------
     run
         Run folder, or the word pixels for plain pixels.
     data
-        Folder with one sub-folder an identity, pictures inside.
+        Folder with one sub-folder an identity, CSV, idx pair or .npz; its part test, else val.
     report
         HTML file to write; else evaluation.html in the run folder.
+    broken
+        Share of the pictures that may be unreadable.
     json
         Print one JSON document instead of text.
     """
-    from saccade.api.evaluate import PIXELS, load, seen_in_training
+    from saccade.api.evaluate import JUDGED_PARTS, PIXELS, load, seen_in_training
     from saccade.api.evaluate import evaluate as judge
+    from saccade.data.readers import choose_part
 
+    if not json:
+        _print_part(data, choose_part(data, JUDGED_PARTS))
     place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
-    scores = judge(run, data, report=place)
+    scores = judge(run, data, report=place, broken=broken)
     seen = seen_in_training(load(run), data)
     if json:
         say_json({**scores.to_dict(), "seen_in_training": seen, "report": place})
         return 0
+    _print_broken(scores.broken)
     _print_scores(scores)
     if seen:
         say(f"  {len(seen)} of these identities were trained on, so the figures flatter")
     if place:
         say(f"report: {place}")
     return 0
+
+
+def _print_part(data: Path, part: Path) -> None:
+    """Say which part of divided data is used."""
+    if part != data:
+        say(f"part: {shown(str(part))}")
+
+
+def _print_broken(broken: "Sequence[Broken]") -> None:
+    """Name the pictures that were left out, a few of them, and say how many they are."""
+    for item in broken[:PRINTED_BROKEN]:
+        say(f"left out   {shown(item.reason)}")
+    if broken:
+        say(f"{len(broken)} pictures left out, unreadable")
 
 
 def _print_scores(scores: "EmbeddingScores") -> None:

@@ -10,35 +10,58 @@ import torch
 from torch import Tensor
 
 from saccade.data.pictures import read_picture, resize
-from saccade.errors import InputError
-from saccade.values import IntArray
+from saccade.errors import InputError, PictureError
+from saccade.values import IntArray, Sample
 
 MAX_BYTES = 8 << 30
 DECODE_THREADS = 4
 
 
-def load_pictures(paths: Sequence[Path], *, size_hw: tuple[int, int], channels: int) -> Tensor:
-    """Decode every file once: (n, channels, H, W) uint8, in the order given.
+def load_pictures(
+    samples: Sequence[Path | Sample], *, size_hw: tuple[int, int], channels: int
+) -> Tensor:
+    """Decode every picture once: (n, channels, H, W) uint8, in the order given.
 
-    Raises PictureError naming the first file that cannot be read, InputError when the pictures
-    would take more than MAX_BYTES.
+    Raises PictureError naming the first that cannot be read, InputError when the pictures would
+    take more than MAX_BYTES.
+    """
+    pictures, broken = load_readable(samples, size_hw=size_hw, channels=channels)
+    for reason in broken.values():
+        raise PictureError(reason)
+    return pictures
+
+
+def load_readable(
+    samples: Sequence[Path | Sample], *, size_hw: tuple[int, int], channels: int
+) -> tuple[Tensor, dict[int, str]]:
+    """Decode every picture that can be: (m, channels, H, W) uint8, in the order given.
+
+    Also returns why not, by the place in ``samples``, for each of the n - m that are left out.
+    Raises InputError when the pictures would take more than MAX_BYTES.
     """
     height, width = size_hw
-    size_bytes = len(paths) * channels * height * width
+    size_bytes = len(samples) * channels * height * width
     if size_bytes > MAX_BYTES:
         raise InputError(
-            f"{len(paths):,} pictures of {height}x{width} take {size_bytes / 2**30:.0f} GiB, more "
-            f"than {MAX_BYTES >> 30}; set a smaller data.size"
+            f"{len(samples):,} pictures of {height}x{width} take {size_bytes / 2**30:.0f} GiB, "
+            f"more than {MAX_BYTES >> 30}; set a smaller data.size"
         )
-    pictures = torch.empty((len(paths), channels, height, width), dtype=torch.uint8)
+    pictures = torch.empty((len(samples), channels, height, width), dtype=torch.uint8)
 
-    def fill(row: int) -> None:
-        pictures[row] = torch.from_numpy(resize(read_picture(paths[row]), size_hw, channels))
+    def fill(row: int) -> str:
+        try:
+            pixels = resize(read_picture(samples[row]), size_hw, channels)
+        except PictureError as error:
+            return str(error)
+        pictures[row] = torch.from_numpy(pixels)
+        return ""
 
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        for _ in pool.map(fill, range(len(paths))):
-            pass
-    return pictures
+        reasons = list(pool.map(fill, range(len(samples))))
+    broken = {row: reason for row, reason in enumerate(reasons) if reason}
+    if broken:
+        pictures = pictures[[row for row in range(len(samples)) if row not in broken]]
+    return pictures, broken
 
 
 class BalancedBatches:

@@ -7,6 +7,8 @@ from saccade.errors import InputError
 from saccade.files import existing_folder
 from saccade.values import Sample
 
+PARTS = ("train", "val", "test")
+
 
 def read_class_folders(root: Path | str) -> list[Sample]:
     """Return the samples below ``root``, sorted by label, then by path.
@@ -27,6 +29,33 @@ def read_class_folders(root: Path | str) -> list[Sample]:
             "put PNG, JPEG, PGM, BMP or WebP files in them"
         )
     return samples
+
+
+def folder_parts(folder: Path) -> dict[str, Path]:
+    """Return the sub-folders train, val and test that hold class folders; none for other folders.
+
+    A class may be called "train": with other classes beside it, it is one of them. Raises
+    InputError when two parts or more stand beside another sub-folder with pictures.
+    """
+    children = [item for item in folder.iterdir() if item.is_dir() and item.name[:1] != "."]
+    parts = {name: folder / name for name in PARTS if _has_folders(folder / name)}
+    others = sorted(item.name for item in children if item.name not in parts and _holds(item))
+    if len(parts) > 1 and others:
+        raise InputError(
+            f"{folder} holds the parts {', '.join(parts)} and beside them '{others[0]}'; move that "
+            "away, or name one part"
+        )
+    return {} if others else parts
+
+
+def _has_folders(folder: Path) -> bool:
+    return folder.is_dir() and any(
+        item.is_dir() and item.name[:1] != "." for item in folder.iterdir()
+    )
+
+
+def _holds(folder: Path) -> bool:
+    return any(is_picture(item) for item in folder.rglob("*"))
 
 
 def _no_classes(folder: Path) -> str:

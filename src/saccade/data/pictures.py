@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from saccade.errors import InputError, PictureError
-from saccade.values import UInt8Array
+from saccade.values import Sample, UInt8Array
 
 PICTURE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".webp"})
 FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP")
@@ -53,11 +53,11 @@ def find_pictures(path: Path) -> list[Path]:
     return found
 
 
-def several_paths(pictures: Sequence[Path | str]) -> list[Path]:
-    """Return the paths as Path objects; raises InputError for one path instead of several."""
-    if isinstance(pictures, str | Path):
-        raise InputError(f"several pictures are expected, as [{str(pictures)!r}]. Got one path")
-    return [Path(path) for path in pictures]
+def several(pictures: Sequence[Path | str | Sample]) -> list[Path | Sample]:
+    """Return paths as Path objects, samples as they are; raises InputError for a single one."""
+    if isinstance(pictures, str | Path | Sample):
+        raise InputError("several pictures are expected, as a list. Got one path")
+    return [Path(item) if isinstance(item, str) else item for item in pictures]
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -67,16 +67,24 @@ def pictures_below(folder: Path) -> list[Path]:
         for item in folder.rglob("*")
         if is_picture(item)
         and not any(part.startswith(".") for part in item.relative_to(folder).parts)
-        and item.is_file()
+        and _named(item)
     )
 
 
-def read_picture(path: Path) -> UInt8Array:
-    """Decode a file into (H, W, 3) uint8 RGB, turned upright as its EXIF data say.
+def _named(item: Path) -> bool:
+    """True for files, and for links that lead nowhere, which are named rather than passed over."""
+    return item.is_file() or (item.is_symlink() and not item.exists())
+
+
+def read_picture(source: Path | Sample) -> UInt8Array:
+    """Return a file or a sample as (H, W, 3) uint8 RGB, turned upright as its EXIF data say.
 
     Raises PictureError, naming the file, when it is missing, broken, of another format, or has
     more than MAX_PIXELS pixels (checked before decoding).
     """
+    if isinstance(source, Sample) and source.array is not None:
+        return _array_picture(source.path, source.array)
+    path = source.path if isinstance(source, Sample) else source
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
@@ -86,14 +94,10 @@ def read_picture(path: Path) -> UInt8Array:
             turn = TURNS.get(_orientation(image))
             upright = image if turn is None else image.transpose(turn)
             return np.array(_plain(upright).convert("RGB"), dtype=np.uint8)
-    except FileNotFoundError as error:
-        raise PictureError(f"{path} does not exist; check the path") from error
     except PictureError:
         raise
-    except Image.DecompressionBombError as error:
-        raise PictureError(_too_large(path)) from error
-    except BROKEN as error:
-        raise PictureError(_unreadable(path)) from error
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        raise PictureError(_refusal(path, error)) from error
 
 
 def resize(picture: UInt8Array, size_hw: tuple[int, int], channels: int) -> UInt8Array:
@@ -128,23 +132,47 @@ def _plain(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
 
 
-def suit(paths: Sequence[Path], *, longest: int) -> tuple[tuple[int, int], int]:
+def _array_picture(shown: Path, array: UInt8Array) -> UInt8Array:
+    """(H, W) or (H, W, 3) uint8 → (H, W, 3) uint8; grey is repeated."""
+    fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
+    if not fits or array.dtype != np.uint8 or array.size == 0:
+        raise PictureError(
+            f"{shown} must be (H, W) or (H, W, 3) uint8. Got {array.shape} {array.dtype} instead"
+        )
+    if array.shape[0] * array.shape[1] > MAX_PIXELS:
+        raise PictureError(_too_large(shown))
+    return np.repeat(array[:, :, None], 3, axis=2) if array.ndim == 2 else array
+
+
+def suit(samples: Sequence[Path | Sample], *, longest: int) -> tuple[tuple[int, int], int]:
     """Return the (height, width) and the number of channels that suit these pictures.
 
     The median height and width over at most SUIT_SAMPLE pictures spread evenly, scaled down so
     that the longer side is at most ``longest``, each rounded to a multiple of 8, at least 8; one
-    channel when all of them are grey, else three. Reads the files' headers only.
+    channel when all of them are grey, else three. Reads the files' headers only, and passes over
+    those that it cannot read; raises PictureError naming the first when there is no other.
     """
-    chosen = paths[:: -(-len(paths) // SUIT_SAMPLE)]
-    heads = [_head(path) for path in chosen]
+    heads: list[tuple[int, int, bool]] = []
+    first_error: PictureError | None = None
+    for sample in samples[:: -(-len(samples) // SUIT_SAMPLE)]:
+        try:
+            heads.append(_head(sample))
+        except PictureError as error:
+            first_error = first_error or error
+    if first_error is not None and not heads:
+        raise first_error
     height, width = (float(np.median([head[axis] for head in heads])) for axis in (0, 1))
     factor = min(1.0, longest / max(height, width))
     sides = (max(8, 8 * round(side * factor / 8)) for side in (height, width))
     return (next(sides), next(sides)), 1 if all(head[2] for head in heads) else 3
 
 
-def _head(path: Path) -> tuple[int, int, bool]:
-    """Height and width of the upright picture, and whether the file is grey."""
+def _head(source: Path | Sample) -> tuple[int, int, bool]:
+    """Height and width of the upright picture, and whether it is grey."""
+    if isinstance(source, Sample) and source.array is not None:
+        height, width = _array_picture(source.path, source.array).shape[:2]
+        return height, width, source.array.ndim == 2
+    path = source.path if isinstance(source, Sample) else source
     try:
         with Image.open(path, formats=FORMATS) as image:
             height, width = image.height, image.width
@@ -152,15 +180,17 @@ def _head(path: Path) -> tuple[int, int, bool]:
             if image.format != "PNG" and _orientation(image) in LYING:
                 height, width = width, height
             return height, width, image.mode in GREY_MODES
-    except Image.DecompressionBombError as error:
-        raise PictureError(_too_large(path)) from error
-    except BROKEN as error:
-        raise PictureError(_unreadable(path)) from error
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        raise PictureError(_refusal(path, error)) from error
 
 
 def _too_large(path: Path) -> str:
     return f"{path} is over the limit of {MAX_PIXELS:,} pixels; make it smaller"
 
 
-def _unreadable(path: Path) -> str:
+def _refusal(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{path} does not exist; check the path"
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_large(path)
     return f"{path} cannot be read as a picture; save it again as PNG or JPEG, or remove it"

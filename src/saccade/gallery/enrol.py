@@ -115,7 +115,7 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
     candidate = _Candidate(sample.label, str(sample.path), sample=sample)
     try:
         candidate.identity = inputs.identity_name(sample.label)
-        candidate.source = bytes.fromhex(sha256_file(sample.path))
+        candidate.source = _content_hash(sample)
     except InputError as error:
         candidate.reason = f"{sample.path}: {error}"
         return candidate
@@ -132,11 +132,19 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
     return candidate
 
 
+def _content_hash(sample: Sample) -> bytes:
+    """SHA-256 of the file's bytes; of shape and pixels where there is no file."""
+    if sample.array is None:
+        return bytes.fromhex(sha256_file(sample.path))
+    pixels = read_picture(sample)
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()
+
+
 def _decode(candidate: _Candidate) -> None:
     if candidate.sample is None:
         return
     try:
-        candidate.picture = read_picture(candidate.sample.path)
+        candidate.picture = read_picture(candidate.sample)
     except PictureError as error:
         candidate.reason = str(error)
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from saccade.data.pictures import read_picture, several_paths
+from saccade.data.pictures import read_picture, several
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.gallery import check, enrol, finding, inputs, log, store
 from saccade.gallery import forget as forgetting
@@ -129,33 +129,29 @@ class Gallery:
             enrolled += outcomes
         return enrolled
 
-    def find(self, pictures: Sequence[Path], k: int = 5) -> list[Found]:
+    def find(self, pictures: Sequence[Path | str | Sample], k: int = 5) -> list[Found]:
         """Return for each picture its best k identities; a broken one gets its reason, no hit."""
         inputs.number_of_hits(k)
         self._need_embedder()
-        paths = several_paths(pictures)
+        sources = several(pictures)
         found: list[Found] = []
-        for start in range(0, len(paths), FIND_PICTURES):
-            found += self._find_block(paths[start : start + FIND_PICTURES], k)
+        for start in range(0, len(sources), FIND_PICTURES):
+            found += self._find_block(sources[start : start + FIND_PICTURES], k)
         return found
 
-    def _find_block(self, paths: Sequence[Path], k: int) -> list[Found]:
-        readable, reasons = [], {}
-        for path in paths:
+    def _find_block(self, sources: Sequence[Path | Sample], k: int) -> list[Found]:
+        names = [str(item.path if isinstance(item, Sample) else item) for item in sources]
+        readable, found = {}, {}
+        for row, source in enumerate(sources):
             try:
-                readable.append((str(path), read_picture(path)))
+                readable[row] = read_picture(source)
             except PictureError as error:
-                reasons[str(path)] = str(error)
-        answers: Iterator[Found] = iter(())
+                found[row] = Found(names[row], (), None, str(error))
         if readable:
-            vectors = enrol.embedded(self._need_embedder(), [item for _, item in readable])
-            answers = iter(self.find_vectors(vectors, k, [name for name, _ in readable]))
-        return [
-            Found(str(path), (), None, reasons[str(path)])
-            if str(path) in reasons
-            else next(answers)
-            for path in paths
-        ]
+            vectors = enrol.embedded(self._need_embedder(), list(readable.values()))
+            answers = self.find_vectors(vectors, k, [names[row] for row in readable])
+            found |= dict(zip(readable, answers, strict=True))
+        return [found[row] for row in range(len(sources))]
 
     def find_vectors(
         self, vectors: ArrayLike, k: int = 5, names: Sequence[str] | None = None

@@ -13,7 +13,7 @@ from saccade.judge.pair_intervals import bootstrap_verification
 from saccade.judge.protocol import OneShot, one_shot
 from saccade.metrics.pairs import Pairs, collect_pairs
 from saccade.metrics.verification import Roc, equal_error_rate, roc
-from saccade.values import Interval
+from saccade.values import Broken, Interval
 
 MAX_RANK = 20
 PAIR_LIMIT = 400_000  # of a kind; 2,000 resamples of that many take some ten seconds
@@ -45,7 +45,8 @@ class EmbeddingScores:
     each false accept rate in ``false_accept_rates``. ``threshold`` and the two rates there are None
     when none was given. ``wrong_searches`` of ``searches`` went wrong; ``mistakes`` shows, for at
     most WORST pictures, the wrong answer that was surest, surest first. ``chance``: rank-1 accuracy
-    of guessing. ``pairs`` holds the scores, sampled above a limit.
+    of guessing. ``pairs`` holds the scores, sampled above a limit. ``broken`` names the pictures
+    that were left out.
     """
 
     pictures: int
@@ -72,6 +73,7 @@ class EmbeddingScores:
     similarity: str
     seed: int
     resamples: int
+    broken: tuple[Broken, ...] = ()
 
     def to_json(self) -> str:
         """Return all figures as JSON; scores of single pairs and the full ROC are left out."""

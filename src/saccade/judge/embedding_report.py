@@ -22,7 +22,7 @@ from saccade.report import (
     data_uri,
     page,
 )
-from saccade.values import Interval, UInt8Array
+from saccade.values import Interval, Sample, UInt8Array
 
 FEW_IDENTITIES = 30
 
@@ -30,7 +30,7 @@ FEW_IDENTITIES = 30
 def embedding_report(
     scores: EmbeddingScores,
     *,
-    pictures: Sequence[UInt8Array | Path],
+    pictures: Sequence[UInt8Array | Path | Sample],
     labels: Sequence[str],
     history: Sequence[Mapping[str, Any]] | None = None,
     about: Mapping[str, str] | None = None,
@@ -38,8 +38,8 @@ def embedding_report(
 ) -> str:
     """Return one self-contained HTML page.
 
-    ``pictures``: those judged, in the same order, as (H, W, 3) uint8 or as files; only those of
-    mistakes are read. ``history``: training records, see ``history_charts``. ``about``: rows for
+    ``pictures``: those judged, in the same order, as (H, W, 3) uint8, files or samples; only those
+    of mistakes are read. ``history``: training records, see ``history_charts``. ``about``: rows for
     the last table, such as the model, the data and the recipe.
     """
     if len(pictures) != scores.pictures or len(labels) != scores.pictures:
@@ -103,16 +103,17 @@ def _summary(scores: EmbeddingScores) -> tuple[Part, ...]:
 
 
 def _mistakes(
-    scores: EmbeddingScores, pictures: Sequence[UInt8Array | Path], labels: Sequence[str]
+    scores: EmbeddingScores, pictures: Sequence[UInt8Array | Path | Sample], labels: Sequence[str]
 ) -> tuple[Part, ...]:
     if not scores.mistakes:
         return (Text(f"None: all {scores.searches:,} searches found the right identity first."),)
 
     def shown(number: int, role: str, tone: Any, similarity: float | None = None) -> Picture:
         source = pictures[number]
-        file = source.name if isinstance(source, Path) else f"picture {number}"
+        place = source.path if isinstance(source, Sample) else source
+        file = place.name if isinstance(place, Path) else f"picture {number}"
         details = (file,) if similarity is None else (file, f"{similarity:.3f}")
-        pixels = read_picture(source) if isinstance(source, Path) else source
+        pixels = read_picture(source) if isinstance(source, Path | Sample) else source
         return Picture(data_uri(pixels), role, labels[number], details, tone)
 
     groups = tuple(

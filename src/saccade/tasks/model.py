@@ -11,11 +11,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from saccade.data.pictures import read_picture, resize, several_paths
+from saccade.data.pictures import read_picture, resize, several
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
-from saccade.values import Float32Array, UInt8Array
+from saccade.values import Float32Array, Sample, UInt8Array
 
 FORMAT = 1
 BATCH = 64
@@ -62,11 +62,11 @@ class Model:
         prepared = np.stack([resize(item, self.size_hw, self.channels) for item in pictures])
         return self.embed_prepared(torch.from_numpy(prepared))
 
-    def embed(self, paths: Sequence[Path | str]) -> Float32Array:
-        """Decode picture files; returns their vectors, (n, dimension) float32 rows of length 1."""
-        files = several_paths(paths)
-        blocks = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-        vectors = [self([read_picture(path) for path in block]) for block in blocks]
+    def embed(self, pictures: Sequence[Path | str | Sample]) -> Float32Array:
+        """Decode files or samples; returns (n, dimension) float32 rows of length 1."""
+        sources = several(pictures)
+        blocks = [sources[start : start + BATCH] for start in range(0, len(sources), BATCH)]
+        vectors = [self([read_picture(source) for source in block]) for block in blocks]
         return np.concatenate([np.zeros((0, self.dimension), np.float32), *vectors])
 
     def embed_prepared(self, pictures: torch.Tensor) -> Float32Array:
