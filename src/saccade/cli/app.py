@@ -11,6 +11,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError
 
 from saccade.cli import bench, demo, gallery, learn
+from saccade.cli.output import shown
 from saccade.errors import SaccadeError
 
 GOOD, NEGATIVE, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refuse(text: str, code: int = WRONG_USE) -> int:
-    print(f"saccade: {text}", file=sys.stderr)
+    print(f"saccade: {shown(text)}", file=sys.stderr)
     return code
 
 

@@ -17,7 +17,11 @@ def say(text: str = "") -> None:
 
 def say_json(value: Any) -> None:
     """Print one JSON document; dataclasses become objects, paths text."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=1), flush=True)
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=1)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        # A file name that is no UTF-8 cannot be printed as it is; JSON's escapes can.
+        text = json.dumps(value, default=_plain, indent=1)
+    print(text, flush=True)
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> None:
