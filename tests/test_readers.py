@@ -194,6 +194,7 @@ def test_a_part_val_of_other_classes_gives_the_scores(grey, tmp_path):
     write_folders(tmp_path / "val", grey[24:], LABELS[24:])
     run = saccade.train(tmp_path, out=tmp_path / "run", settings=SETTINGS)
     assert run.model.card["classes"] == ["0", "1", "2", "3"]
+    assert f"on {tmp_path.name}, 24 pictures" in run.model.card["provenance"]
     assert (run.validation.pictures, run.validation.identities) == (12, 2)
     whole = saccade.train(
         tmp_path, out=tmp_path / "run-0", settings={**SETTINGS, "data.validation": 0}

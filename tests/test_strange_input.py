@@ -1,6 +1,7 @@
 """Strange input, each with one outcome: it works, is left out by name, or one line and exit 2."""
 
 import gzip
+import io
 import json
 import os
 import resource
@@ -80,12 +81,16 @@ def turned(root):
 
 
 def odd_name(root):
-    (root / "ann" / "0.png").rename(root / "ann" / "0.png.PNG")
     shutil.copy(root / "ann" / "001.png", root / "ann" / 'žluťoučký\n"😀" \\x.png')
 
 
 def odd_class(root):
     (root / "ann").rename(root / "Zoë <b>\n☃")
+
+
+def not_utf8(root):
+    (root / "ann" / "001.png").rename(root / "ann" / "1\udcff.png")
+    (root / "bo").rename(root / "b\udcfe")
 
 
 def upper_case(root):
@@ -117,6 +122,7 @@ WORKS = {
     "EXIF-turned JPEG": (turned, 13),
     "strange file names": (odd_name, 13),
     "strange class name": (odd_class, 12),
+    "names that are no UTF-8": (not_utf8, 12),
     "upper-case endings": (upper_case, 13),
     "one picture in a class": (one_picture, 13),
     "symbolic links": (links, 16),
@@ -127,23 +133,18 @@ WORKS = {
 
 @pytest.mark.parametrize(("put", "count"), WORKS.values(), ids=WORKS)
 def test_it_works(people, tmp_path, capsys, put, count):
-    if put is odd_name:
-        shutil.copy(people / "ann" / "000.png", people / "ann" / "0.png")
-        (people / "ann" / "000.png").unlink()
     put(people)
     code, done = answer(capsys, "train", people, "--out", tmp_path / "run", *SETTINGS)
     assert (code, done["broken"]) == (0, [])
     code, scores = answer(capsys, "evaluate", tmp_path / "run", people)
     assert (code, scores["pictures"], scores["broken"]) == (0, count, [])
-    assert "<b>" not in (tmp_path / "run" / "evaluation.html").read_text().replace("<b></b>", "")
+    assert "Zoë <b>" not in (tmp_path / "run" / "evaluation.html").read_text()
 
 
 # What is left out, named and counted. A row is the content of one picture of many.
 
 
 def whole(kind):
-    import io
-
     stream = io.BytesIO()
     Image.fromarray(pictures(1)[0]).save(stream, kind)
     return stream.getvalue()
@@ -294,6 +295,29 @@ def test_one_line_exit_code_2_and_nothing_written(tmp_path, capsys, monkeypatch,
     assert said.err.startswith("saccade: ") and said.err.count("\n") == 1
     assert [words for words in expected if words not in said.err] == [], said.err
     assert snapshot(tmp_path) == before
+
+
+def test_a_name_cannot_break_the_line_or_steer_the_terminal(tmp_path, capsys):
+    source = write_folders(tmp_path / "people", pictures(12), LABELS)
+    (source / "ann" / "000.png").rename(source / "ann" / "0\n\x1b[31m\udcff.png")
+    (source / "ann" / "0\n\x1b[31m\udcff.png").write_bytes(b"")
+    assert main(["train", str(source), *SETTINGS]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and r"0\n\x1b[31m\udcff.png" in error and "\x1b" not in error
+
+
+@pytest.mark.parametrize("form", ["csv", "idx", "npz"])
+def test_a_gallery_takes_every_form(tmp_path, capsys, form):
+    names = [str(n // 3) for n in range(12)]
+    source = {"csv": write_table, "idx": write_idx, "npz": write_arrays}[form](
+        tmp_path / "data", pictures(12), names
+    )
+    words = ("create", tmp_path / "g", "--embedder", "pixels", "--threshold-from", source)
+    assert answer(capsys, *words)[0] == 0
+    code, done = answer(capsys, "enrol", tmp_path / "g", source)
+    assert (code, done["enrolled"]) == (0, 12)
+    assert answer(capsys, "enrol", tmp_path / "g", source)[1]["unchanged"] == 12
+    assert [row["name"] for row in answer(capsys, "list", tmp_path / "g")[1]] == list("0123")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")

@@ -93,7 +93,7 @@ class Training:
         self.recipe = _whole_recipe(recipe, task, settings or {})
         place = None if out is None else Path(out)
         require_free(place)
-        self.data = choose_part(data, ("train",))
+        self.source, self.data = Path(data), choose_part(data, ("train",))
         learned = read_data(self.data)
         _require_two_classes(learned, self.data)
         validation = _validation_samples(data, learned, self.recipe)
@@ -114,7 +114,7 @@ class Training:
         """Choose who is learned from and who is held out, and make what learns."""
         self.kept, self.held = _split(learned, validation, self.recipe, self.data)
         self.classes = sorted({sample.label for sample in self.kept})
-        self.card = _card(len(learned), self.classes, self.recipe, self.data, *self.suited)
+        self.card = _card(len(learned), self.classes, self.recipe, self.source, *self.suited)
         self._build()
 
     def _build(self) -> None:

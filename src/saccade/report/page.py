@@ -26,7 +26,9 @@ def page(title: str, sections: Sequence[Section], *, subtitle: str = "") -> str:
         """An SVG from ``charts`` is ours, and what users wrote in it is escaped already."""
         return Markup(prefix_ids(svg, f"c{next(numbers)}-"))
 
-    return _template().render(title=title, subtitle=subtitle, sections=sections, inline=inline)
+    text = _template().render(title=title, subtitle=subtitle, sections=sections, inline=inline)
+    # A file name may hold bytes that are no UTF-8; they are shown as \udc80 and the like.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @cache
