@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from saccade.data import batches, pictures
-from saccade.data.batches import BalancedBatches, load_pictures
+from saccade.data.batches import BalancedBatches, ShuffledBatches, load_pictures
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import find_pictures, is_picture, read_picture, resize, suit
-from saccade.data.splits import hold_out_classes
+from saccade.data.splits import hold_out_classes, hold_out_pictures
 from saccade.data.symmetries import EXTRA_CLASSES, add_classes
 from saccade.errors import InputError, PictureError, SettingError, UnknownNameError
 
@@ -464,3 +464,39 @@ def test_the_seed_decides_who_is_held_out():
     assert (
         len({tuple(sorted(hold_out_classes(labels, share=0.2, seed=s)[1])) for s in range(9)}) > 5
     )
+
+
+@given(
+    labels=st.lists(st.sampled_from("abcd"), min_size=1, max_size=60),
+    share=st.floats(0, 0.9),
+    seed=st.integers(0, 1000),
+)
+def test_pictures_are_held_out_class_by_class(labels, share, seed):
+    held = hold_out_pictures(labels, share=share, seed=seed)
+    assert held == hold_out_pictures(labels, share=share, seed=seed)
+    whole, taken = Counter(labels), Counter(labels[place] for place in held)
+    for label, count in whole.items():
+        if share == 0 or count == 1:
+            assert taken[label] == 0
+        else:
+            assert 1 <= taken[label] < count
+            assert abs(taken[label] - share * count) <= 1
+
+
+def test_another_seed_holds_out_other_pictures():
+    labels = ["a"] * 30 + ["b"] * 10
+    draws = {tuple(sorted(hold_out_pictures(labels, share=0.2, seed=seed))) for seed in range(9)}
+    assert len(draws) > 5
+
+
+@given(count=st.integers(1, 300), size=st.integers(2, 80), seed=st.integers(0, 99))
+def test_shuffled_batches_bring_every_picture_once_in_even_batches(count, size, seed):
+    drawn = ShuffledBatches(count, batch_size=size, seed=seed)
+    first, again, second = (list(drawn.epoch(number)) for number in (0, 0, 1))
+    assert len(first) == len(drawn)
+    sizes = [len(rows) for rows in first]
+    assert max(sizes) <= size and max(sizes) - min(sizes) <= 1
+    assert sorted(np.concatenate(first).tolist()) == list(range(count))
+    np.testing.assert_array_equal(np.concatenate(first), np.concatenate(again))
+    if count > 20:
+        assert np.concatenate(first).tolist() != np.concatenate(second).tolist()

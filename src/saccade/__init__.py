@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saccade.api.evaluate import evaluate, load
     from saccade.api.gallery import Gallery
+    from saccade.api.predict import predict
     from saccade.api.train import Run, Training, train
     from saccade.config import Recipe, read_recipe
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.tasks.model import Model
-    from saccade.values import Found, Hit, Interval, Sample
+    from saccade.values import Found, Hit, Interval, Prediction, Sample
 
 _HOME = {
     "Found": "values",
@@ -24,6 +25,7 @@ _HOME = {
     "InputError": "errors",
     "Interval": "values",
     "Model": "tasks.model",
+    "Prediction": "values",
     "Recipe": "config",
     "Run": "api.train",
     "SaccadeError": "errors",
@@ -31,6 +33,7 @@ _HOME = {
     "Training": "api.train",
     "evaluate": "api.evaluate",
     "load": "api.evaluate",
+    "predict": "api.predict",
     "read_recipe": "config",
     "train": "api.train",
 }
@@ -43,6 +46,7 @@ __all__ = [
     "InputError",
     "Interval",
     "Model",
+    "Prediction",
     "Recipe",
     "Run",
     "SaccadeError",
@@ -50,6 +54,7 @@ __all__ = [
     "Training",
     "evaluate",
     "load",
+    "predict",
     "read_recipe",
     "train",
 ]

@@ -13,6 +13,7 @@ UInt8Array = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
 
 UNKNOWN = "unknown"
+UNSURE = "unsure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,31 @@ class Found:
     def identity(self) -> str:
         """The best hit's identity, or "unknown"."""
         return self.hits[0].identity if self.known else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a classifier says of one picture: the likeliest class and the one after it.
+
+    Probabilities in [0, 1]; they are the model's own confidence, right as often as evaluation says.
+    """
+
+    picture: str
+    label: str
+    probability: float
+    runner_up: str
+    runner_up_probability: float
+    at_least: float = 0.0
+
+    @property
+    def sure(self) -> bool:
+        """True when the probability reaches ``at_least``."""
+        return self.probability >= self.at_least
+
+    @property
+    def answer(self) -> str:
+        """The label, or "unsure"."""
+        return self.label if self.sure else UNSURE
 
 
 class Embedder(Protocol):

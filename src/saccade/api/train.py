@@ -1,26 +1,30 @@
 """``train``: from a folder of pictures to a run folder."""
 
+import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from saccade.api.evaluate import find_threshold, judge_model
+from saccade.api.evaluate import Scores
+from saccade.api.procedures import PROCEDURES
 from saccade.augment import Augment
-from saccade.config import Recipe, override, parse_size, read_recipe, to_toml
-from saccade.data.batches import BalancedBatches, load_pictures
+from saccade.config import AUTO, Recipe, override, parse_size, read_recipe, to_toml
+from saccade.data.batches import (
+    BalancedBatches,
+    Batches,
+    ShuffledBatches,
+    load_pictures,
+)
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import suit
-from saccade.data.splits import hold_out_classes
 from saccade.data.symmetries import EXTRA_CLASSES, add_classes
 from saccade.errors import InputError
 from saccade.files import write_atomic
-from saccade.judge.embedding import EmbeddingScores
 from saccade.names import look_up
 from saccade.optim import make_optimiser, one_cycle
-from saccade.tasks import TASKS
 from saccade.tasks.model import FORMAT, Model, build_network
 from saccade.training.checkpoint import save_checkpoint
 from saccade.training.loop import Record
@@ -40,11 +44,20 @@ LONGEST_SIDE = 64
 
 @dataclass(frozen=True)
 class Run:
-    """What training left: its folder, the model, and the scores on the held-out classes, if any."""
+    """What training left: its folder, the model, and the scores on what was held out, if any."""
 
     folder: Path
     model: Model
-    validation: EmbeddingScores | None
+    validation: Scores | None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch (from 1) with the highest watched figure, and the network's weights after it."""
+
+    epoch: int
+    figure: float
+    weights: dict[str, torch.Tensor]
 
 
 def train(
@@ -83,18 +96,19 @@ class Training:
         self.recipe = _whole_recipe(recipe, task, settings or {})
         place = None if out is None else Path(out)
         require_free(place)
+        self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
         samples = read_class_folders(data)
-        self.kept, self.held = _split(samples, self.recipe, Path(data))
+        _require_two_classes(samples, Path(data))
+        places = self.procedure.hold_out(samples)
+        self.kept = [sample for place, sample in enumerate(samples) if place not in places]
+        self.held = [samples[place] for place in sorted(places)]
         self.classes = sorted({sample.label for sample in self.kept})
-        self.card = _card(samples, self.classes, self.recipe, Path(data))
+        self.card = _card(samples, self.classes, self.recipe, Path(data)) | self.procedure.card()
         self._build()
         self.pictures, self.targets = self._training_tensors()
-        self.batches = BalancedBatches(
-            self.targets.numpy(),
-            classes_per_batch=self.recipe.train.classes_per_batch,
-            pictures_per_class=self.recipe.train.pictures_per_class,
-            seed=self.recipe.train.seed,
-        )
+        self.held_pictures = self._load(self.held) if self.held else None
+        self.batches = self._batches()
+        self.best: Best | None = None
         self.folder = new_run_folder(place, data=Path(data), task=self.recipe.task)
         write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
 
@@ -107,13 +121,9 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.train.seed)
             self.network = build_network(self.card)
-            self.task = look_up(TASKS, recipe.task, "task")(
-                self.network,
-                loss=recipe.loss.name,
-                classes=len(self.classes) * len(images),
-                margin=recipe.loss.margin,
-                scale=recipe.loss.scale,
-            ).to(memory_format=torch.channels_last)
+            classes = len(self.classes) * len(images)
+            task = self.procedure.task(self.network, classes=classes)
+            self.task = task.to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(
             [self.task],
             name=recipe.optim.name,
@@ -147,7 +157,7 @@ class Training:
         )
         with (self.folder / HISTORY_FILE).open("w") as history:
             for record in steps:
-                append_record(history, record)
+                append_record(history, record, self._watch(record))
                 if record.epoch_ends:
                     save_checkpoint(
                         self.folder,
@@ -158,28 +168,48 @@ class Training:
                 yield record
 
     def finish(self) -> Run:
-        """Find the threshold and the scores on the held-out classes, and write model and report."""
-        settings = self.recipe.model
-        self.task.complete(
-            self.pictures,
-            self.targets,
-            projection=settings.projection,
-            shrinkage=settings.shrinkage,
-        )
+        """Complete the model, judge it on what was held out, and write model and report."""
+        if self.best is not None:
+            self.network.load_state_dict(self.best.weights)
+            self.card["best_epoch"] = self.best.epoch
+        self.procedure.complete(self.task, self.pictures, self.targets)
         model = Model(self.card, self.network.eval())
-        scores = None
-        if self.held:
-            vectors = model.embed_prepared(self._load(self.held))
-            labels = [sample.label for sample in self.held]
-            self.card["threshold"] = find_threshold(vectors, labels)
-        model.save(self.folder)
-        if self.held:
-            scores = judge_model(
-                model, self.held, vectors, report=self.folder / "report.html", run=self.folder
-            )
-            self.card["score"] = {"on": "held-out classes", "rank_1": asdict(scores.rank_1)}
+        if self.held_pictures is None:
             model.save(self.folder)
+            return Run(self.folder, model, None)
+        scores = self.procedure.judge(model, self.held, self.held_pictures, run=self.folder)
         return Run(self.folder, model, scores)
+
+    def _watch(self, record: Record) -> dict[str, float]:
+        """At an epoch's end, the watched figure by name; the latest of equally good ones is kept.
+
+        Nothing when the task watches none, or nothing is held out.
+        """
+        name, held = self.procedure.watched, self.held_pictures
+        if name is None or held is None or not record.epoch_ends:
+            return {}
+        model = Model(self.card, copy.deepcopy(self.network))
+        figure = self.procedure.watch(model, self.held, held)
+        if figure is None:
+            return {}
+        if self.best is None or figure >= self.best.figure:
+            weights = {key: value.clone() for key, value in self.network.state_dict().items()}
+            self.best = Best(record.epoch, figure, weights)
+        return {name: figure}
+
+    def _batches(self) -> Batches:
+        settings = self.recipe.train
+        kind = self.procedure.batches if settings.batches == AUTO else settings.batches
+        if kind == "shuffled":
+            return ShuffledBatches(
+                len(self.targets), batch_size=settings.batch_size, seed=settings.seed
+            )
+        return BalancedBatches(
+            self.targets.numpy(),
+            classes_per_batch=settings.classes_per_batch,
+            pictures_per_class=settings.pictures_per_class,
+            seed=settings.seed,
+        )
 
     def _training_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         targets = torch.tensor([self.classes.index(sample.label) for sample in self.kept])
@@ -203,16 +233,13 @@ def _whole_recipe(
     return whole if task is None else replace(whole, task=task)
 
 
-def _split(samples: list[Sample], recipe: Recipe, data: Path) -> tuple[list[Sample], list[Sample]]:
-    labels = [sample.label for sample in samples]
-    if len(set(labels)) < 2:
+def _require_two_classes(samples: list[Sample], data: Path) -> None:
+    labels = {sample.label for sample in samples}
+    if len(labels) < 2:
         raise InputError(
-            f"data folder {data} has one class, '{labels[0]}'; "
+            f"data folder {data} has one class, '{samples[0].label}'; "
             "training needs at least two sub-folders with pictures"
         )
-    _, held = hold_out_classes(labels, share=recipe.data.validation, seed=recipe.train.seed)
-    kept = [sample for sample in samples if sample.label not in held]
-    return kept, [sample for sample in samples if sample.label in held]
 
 
 def _card(samples: list[Sample], classes: list[str], recipe: Recipe, data: Path) -> dict[str, Any]:
@@ -220,11 +247,9 @@ def _card(samples: list[Sample], classes: list[str], recipe: Recipe, data: Path)
     colour = recipe.data.colour
     return {
         "format": FORMAT,
-        "kind": "network",
         "task": recipe.task,
         "backbone": recipe.model.backbone,
         "width": recipe.model.width,
-        "dimension": recipe.model.dimension,
         "channels": channels if colour == "auto" else {"grey": 1, "rgb": 3}[colour],
         "mirror": recipe.model.mirror,
         "size_hw": list(parse_size(recipe.data.size) or suited),

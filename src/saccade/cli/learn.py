@@ -1,17 +1,18 @@
-"""Commands that teach and judge: train, evaluate."""
+"""Commands that teach, judge and answer: train, evaluate, predict."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from saccade.cli.output import bar, say, say_json
+from saccade.cli.output import bar, say, say_json, shown
 from saccade.config import settings
 from saccade.errors import SettingError
 from saccade.names import suggest
 
 if TYPE_CHECKING:
-    from saccade.judge.embedding import EmbeddingScores
+    from saccade.api.evaluate import Scores
 
 Settings = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 PRINTED_EPOCHS = 10
@@ -34,7 +35,7 @@ def train(
     data
         Folder with one sub-folder a class, pictures inside.
     task
-        What is learned: embed.
+        What is learned: embed (the default) or classify.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
@@ -52,6 +53,8 @@ def train(
         last = record
         if record.epoch_ends and not json and record.epoch % every == 0:
             say(f"epoch {record.epoch:4d}   loss {record.loss:8.4f}")
+    if training.best is not None and not json:
+        say(f"kept epoch {training.best.epoch}, the best on the pictures held out")
     run = training.finish()
     if json:
         scores = run.validation.to_dict() if run.validation else None
@@ -59,9 +62,9 @@ def train(
         return 0
     say(f"model: {run.folder}")
     if run.validation is None:
-        say("no class was held out, so there is no threshold and no score; run: saccade evaluate")
+        say("nothing was held out, so there is no score (and no threshold); run: saccade evaluate")
     else:
-        say("on classes held out from training:")
+        say("on what was held out from training:")
         _print_scores(run.validation)
         say(f"report: {run.folder / 'report.html'}")
     return 0
@@ -75,14 +78,14 @@ def evaluate(
     report: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Judge a model on class folders that it has never seen.
+    """Judge a model on class folders whose pictures it has never seen.
 
     Parameters
     ----------
     run
         Run folder, or the word pixels for plain pixels.
     data
-        Folder with one sub-folder an identity, pictures inside.
+        Folder with one sub-folder an identity or class, pictures inside.
     report
         HTML file to write; else report.html in the run folder.
     json
@@ -102,15 +105,52 @@ def evaluate(
     return 0
 
 
-def _print_scores(scores: "EmbeddingScores") -> None:
-    for name, figure in (
-        ("rank-1", scores.rank_1),
-        ("rank-5", scores.rank_5),
-        ("AUC", scores.auc),
-        ("equal error rate", scores.equal_error_rate),
-    ):
+def predict(
+    run: Path,
+    /,
+    *pictures: Path,
+    out: Path | None = None,
+    at_least: float = 0.0,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Say which class pictures show; exit code 1 when every answer is unsure.
+
+    Parameters
+    ----------
+    run
+        Run folder of a classifier.
+    pictures
+        Picture files, or folders that are searched at any depth.
+    out
+        CSV file to write: path, label, probability.
+    at_least
+        Probability, 0 to 1, below which the answer is unsure.
+    json
+        Print one JSON document instead of text.
+    """
+    from saccade.api.predict import predict as answer
+
+    found = answer(run, pictures, at_least=at_least, out=out)
+    if json:
+        say_json([{**asdict(one), "answer": one.answer, "sure": one.sure} for one in found])
+    else:
+        for one in found:
+            second = f"then {shown(one.runner_up)} {one.runner_up_probability:.4f}"
+            best = (
+                f"{one.probability:.4f}"
+                if one.sure
+                else f"{shown(one.label)} {one.probability:.4f}"
+            )
+            say(f"{shown(one.picture)}: {shown(one.answer)}   {best}   {second}")
+        if out:
+            say(f"written: {out}")
+    return 0 if any(one.sure for one in found) else 1
+
+
+def _print_scores(scores: "Scores") -> None:
+    for name, figure in scores.headline:
         say(f"  {name:<17} {figure}")
-    say(f"  95 % intervals from {scores.rank_1.n} identities; {scores.pictures} pictures")
+    say(f"  95 % intervals from {scores.basis}")
 
 
 def _pairs(changes: tuple[str, ...]) -> dict[str, Any]:
@@ -140,4 +180,4 @@ def _halves(change: str) -> list[str]:
     return [name, value] if equals and change.startswith("--") else [change]
 
 
-COMMANDS = {"train": train, "evaluate": evaluate}
+COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict}

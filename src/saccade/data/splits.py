@@ -1,4 +1,4 @@
-"""Splits of a data set."""
+"""Splits of a data set: whole classes, or a share of each class."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,3 +23,20 @@ def hold_out_classes(
     order = np.random.default_rng(seed).permutation(len(eligible))
     held = {eligible[place] for place in order[:number]}
     return set(counts) - held, held
+
+
+def hold_out_pictures(labels: Sequence[str], *, share: float, seed: int) -> set[int]:
+    """Return the places in ``labels`` (one a picture) of the pictures held out, class by class.
+
+    Of each class with two pictures or more, ``share`` of its pictures, rounded, at least one and
+    never all; of a class with one picture, none. With a share of 0 none are held out. The draw
+    depends on the labels and the seed.
+    """
+    draw = np.random.default_rng(seed)
+    names = np.asarray(labels)
+    held: set[int] = set()
+    for label in sorted(set(labels)):
+        places = draw.permutation(np.flatnonzero(names == label))
+        number = min(max(1, round(share * len(places))), len(places) - 1)
+        held.update(int(place) for place in places[: number if share else 0])
+    return held

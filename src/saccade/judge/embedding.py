@@ -73,6 +73,21 @@ class EmbeddingScores:
     seed: int
     resamples: int
 
+    @property
+    def headline(self) -> tuple[tuple[str, Interval], ...]:
+        """The first figures to print, by name."""
+        return (
+            ("rank-1", self.rank_1),
+            ("rank-5", self.rank_5),
+            ("AUC", self.auc),
+            ("equal error rate", self.equal_error_rate),
+        )
+
+    @property
+    def basis(self) -> str:
+        """What the intervals stand on, in words."""
+        return f"{self.rank_1.n} identities; {self.pictures} pictures"
+
     def to_json(self) -> str:
         """Return all figures as JSON; scores of single pairs and the full ROC are left out."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)

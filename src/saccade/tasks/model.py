@@ -14,37 +14,55 @@ from safetensors.torch import load_file, save
 from saccade.data.pictures import read_picture, resize
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
+from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
-from saccade.values import Float32Array, UInt8Array
+from saccade.values import Float32Array, Prediction, UInt8Array
+
+Network = EmbeddingNetwork | ClassifyNetwork
 
 FORMAT = 1
 BATCH = 64
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 # The keys that a card must have, by its kind.
 PIXEL_KEYS = {"dimension", "channels", "size_hw"}
-NEEDED_KEYS = {"pixels": PIXEL_KEYS, "network": PIXEL_KEYS | {"backbone", "width", "sha256"}}
+WEIGHT_KEYS = {"channels", "size_hw", "backbone", "width", "sha256"}
+NEEDED_KEYS = {
+    "pixels": PIXEL_KEYS,
+    "network": PIXEL_KEYS | WEIGHT_KEYS,
+    "classifier": WEIGHT_KEYS | {"classes"},
+}
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
 
 
 class Model:
-    """An embedder: a trained network, or plain pixels, with its card.
+    """An embedder (a trained network, or plain pixels) or a classifier, with its card.
 
-    ``card`` is the content of ``model.json``: format, kind, task, classes, preprocessing, licence,
-    provenance, threshold, score, and the SHA-256 of the weights.
+    An embedder is called with pictures, or ``embed`` with files; of a classifier, ``predict``.
+    Each refuses the other's work with InputError. ``card`` is the content of ``model.json``:
+    format, kind, task, classes, preprocessing, licence, provenance, threshold, score, and the
+    SHA-256 of the weights.
     """
 
-    def __init__(self, card: dict[str, Any], network: EmbeddingNetwork | None) -> None:
+    def __init__(self, card: dict[str, Any], network: Network | None) -> None:
         self.card = card
-        self.network = network
+        # One layout in memory, so that a model just trained answers as it will when loaded.
+        plain = torch.contiguous_format
+        self.network = None if network is None else network.to(memory_format=plain)
         self.size_hw: tuple[int, int] = (int(card["size_hw"][0]), int(card["size_hw"][1]))
         self.channels: int = card["channels"]
-        self.dimension: int = card["dimension"]
+        self.dimension: int = card.get("dimension", 0)  # A classifier has none.
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The labels that a classifier chooses from, in the order of its probabilities."""
+        return tuple(self.card["classes"]) if self.card["kind"] == "classifier" else None
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the answers, in hexadecimal."""
-        answers = {key: self.card.get(key) for key in ANSWER_KEYS}
+        keys = (*ANSWER_KEYS, "classes") if self.classes else ANSWER_KEYS
+        answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -71,10 +89,54 @@ class Model:
         blocks = torch.split(pictures, BATCH)
         if self.network is None:
             vectors = [_pixels(block) for block in blocks]
+        elif isinstance(self.network, ClassifyNetwork):
+            raise InputError("a classifier makes no vectors; train a model with --task embed")
         else:
             mirror = bool(self.card.get("mirror"))
             vectors = [embed_batch(self.network, block, mirror=mirror) for block in blocks]
         return np.ascontiguousarray(torch.cat(vectors).numpy(), dtype=np.float32)
+
+    def predict(self, paths: Sequence[Path | str], *, at_least: float = 0.0) -> list[Prediction]:
+        """Decode picture files and say what each shows, with probabilities.
+
+        Below the probability ``at_least`` a Prediction's ``answer`` is "unsure". Raises InputError
+        when the model is an embedder, PictureError for a file that cannot be read.
+        """
+        shares, classes = self.probabilities(paths), self.classes or ()
+        order = np.argsort(-shares, axis=1, kind="stable")[:, :2].tolist()
+        return [
+            Prediction(
+                picture=str(path),
+                label=classes[best],
+                probability=float(row[best]),
+                runner_up=classes[second],
+                runner_up_probability=float(row[second]),
+                at_least=at_least,
+            )
+            for path, row, (best, second) in zip(paths, shares, order, strict=True)
+        ]
+
+    def probabilities(self, paths: Sequence[Path | str]) -> Float32Array:
+        """Decode picture files → (n, classes) float32, rows that sum to 1; for classifiers."""
+        rows = [np.zeros((0, len(self.classes or ())), np.float32)]
+        blocks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+        for block in blocks:
+            pictures = [read_picture(Path(path)) for path in block]
+            prepared = np.stack([resize(item, self.size_hw, self.channels) for item in pictures])
+            rows.append(self.classify_prepared(torch.from_numpy(prepared)))
+        return np.concatenate(rows)
+
+    def classify_prepared(self, pictures: torch.Tensor) -> Float32Array:
+        """(n, channels, H, W) uint8 of the model's own size → (n, classes) float32."""
+        network = self.network
+        if not isinstance(network, ClassifyNetwork):
+            raise InputError(
+                "an embedder knows no classes to choose from; train a model with --task classify"
+            )
+        mirror = bool(self.card.get("mirror"))
+        blocks = torch.split(pictures, BATCH)
+        shares = [classify_batch(network, block, mirror=mirror) for block in blocks]
+        return np.ascontiguousarray(torch.cat(shares).numpy(), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
@@ -108,15 +170,13 @@ class Model:
         return cls(card, network.eval())
 
 
-def build_network(card: dict[str, Any]) -> EmbeddingNetwork:
+def build_network(card: dict[str, Any]) -> Network:
     """Return the network that a card describes, with fresh weights."""
-    return EmbeddingNetwork(
-        backbone=card["backbone"],
-        width=card["width"],
-        dimension=card["dimension"],
-        channels=card["channels"],
-        size_hw=(card["size_hw"][0], card["size_hw"][1]),
-    )
+    size_hw = (card["size_hw"][0], card["size_hw"][1])
+    shape = {key: card[key] for key in ("backbone", "width", "channels")}
+    if card["kind"] == "classifier":
+        return ClassifyNetwork(classes=len(card["classes"]), size_hw=size_hw, **shape)
+    return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
 
 
 def pixel_model(*, size_hw: tuple[int, int] = (16, 16), channels: int = 1) -> Model:
@@ -164,6 +224,15 @@ def _complete(card: dict[str, Any]) -> bool:
     needed = NEEDED_KEYS.get(str(card.get("kind")), {"a kind that Saccade knows"})
     if not needed <= card.keys() or not isinstance(card["size_hw"], list):
         return False
-    sizes = [card["dimension"], card["channels"], *card["size_hw"], card.get("width", 1)]
+    if card["kind"] == "classifier" and not _names(card["classes"]):
+        return False
+    sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
     whole = all(type(size) is int and size > 0 for size in sizes)
     return whole and len(card["size_hw"]) == 2 and isinstance(card.get("backbone", ""), str)
+
+
+def _names(classes: Any) -> bool:
+    """True for at least two distinct names."""
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        return False
+    return len(set(classes)) == len(classes) > 1
