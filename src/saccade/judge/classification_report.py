@@ -149,8 +149,8 @@ def _confusion(scores: ClassificationScores) -> tuple[Part, ...]:
             title="Confusion matrix",
             description=f"Accuracy {scores.accuracy}; {scores.wrong} of {scores.pictures} wrong.",
         ),
-        "Right answers lie on the diagonal, mistakes beside it. The darker a cell, the larger its "
-        "share of the row.",
+        "Right answers lie on the diagonal, mistakes beside it. The stronger the colour, the "
+        "larger a cell's share of its row.",
         wide=len(scores.classes) >= WIDE_FROM,
     )
     np.fill_diagonal(counts, 0)

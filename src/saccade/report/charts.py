@@ -159,10 +159,10 @@ def confusion_chart(
 ) -> str:
     """Return an SVG of a confusion matrix, (k, k) counts: row the true class, column the answer.
 
-    The darker a cell, the larger its share of the row; right answers and mistakes differ in
-    colour. Up to FEW_CLASSES the counts stand in the cells, up to MOST_RATES their share of the row
-    too. Cells of one shade are one shape, so that a hundred classes stay a small file; above
-    MOST_NAMES not every class is named.
+    The stronger the colour, the larger a cell's share of its row; right answers and mistakes
+    differ in colour. Up to FEW_CLASSES the counts stand in the cells, up to MOST_RATES their share
+    of the row too. Cells of one shade are one shape, so that a hundred classes stay a small
+    file; above MOST_NAMES not every class is named.
     """
     matrix = np.asarray(counts)
     k = len(names)
