@@ -30,6 +30,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "broken" / "ann").mkdir(parents=True)
     (root / "broken" / "ann" / "0.png").write_text("this is no picture")
     shutil.copytree(root / "people" / "bo", root / "broken" / "bo")
+    shutil.copytree(root / "people", root / "loose_class")
+    shutil.copytree(root / "people" / "ann", root / "loose_class" / "eve")
     (root / "text.png").write_text("this is no picture")
     (root / "typo.toml").write_text("[train]\nepoch = 3\n")
     (root / "range.toml").write_text("[train]\nepochs = 0\n")
@@ -37,6 +39,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for run, seed in (("run", "0"), ("other_run", "1")):
         words = ["train", root / "people", "--out", root / run, *SETTINGS, "--train.seed", seed]
         assert main([str(word) for word in words]) == 0
+    words = ["train", root / "people", "--task", "classify", "--out", root / "classifier"]
+    assert main([str(word) for word in (*words, *SETTINGS)]) == 0
     saccade.Gallery.create(root / "gallery", embedder=root / "run", threshold=0.5).close()
     with saccade.Gallery.open(root / "gallery") as gallery:
         gallery.enrol([saccade.Sample(root / "people" / "ann" / "0.png", "ann")])
@@ -77,6 +81,13 @@ WRONG = [
     ("train people --optim.name adamv", ["'adamw'"]),
     ("train people --task embd", ["'embed'"]),
     ("train people empty", ["people, empty", "one data folder"]),
+    ("train one_class --task classify --out new", ["one class", "'ann'"]),
+    ("train people --task classfy", ["'classify'"]),
+    ("train people --task classify --loss.name arcface", ["arcface", "cross_entropy"]),
+    ("train people --loss.name cross_entropy", ["cross_entropy", "arcface"]),
+    ("train people --task classify --data.extra_classes mirrored", ["mirrored", "embed only"]),
+    ("train people --train.batches shufled", ["train.batches", "shuffled"]),
+    ("train broken --task classify --out new", ["0.png", "cannot be read"]),
     ("train people --recipe missing.toml", ["missing.toml", "does not exist"]),
     ("train people --recipe typo.toml", ["typo.toml", "train.epoch", "'train.epochs'"]),
     ("train people --recipe range.toml", ["range.toml", "1 to 100000"]),
@@ -89,6 +100,21 @@ WRONG = [
     ("evaluate cardless people", ["model.json"]),
     ("evaluate run one_class", ["identit"]),
     ("evaluate run people --report missing/report.html", ["missing", "folder that exists"]),
+    ("evaluate classifier loose_class", ["'eve'", "has learned"]),
+    ("predict missing people", ["missing", "does not exist"]),
+    ("predict run people", ["run", "embedder", "--task classify"]),
+    ("predict pixels people", ["pixels", "embedder"]),
+    ("predict classifier", ["no picture is named"]),
+    ("predict classifier missing.png", ["missing.png", "does not exist"]),
+    ("predict classifier empty", ["empty", "no picture"]),
+    ("predict classifier text.png --out new.csv", ["text.png", "cannot be read"]),
+    ("predict classifier people --out missing/a.csv", ["missing", "does not exist"]),
+    ("predict classifier people --out empty", ["empty", "is a folder"]),
+    ("predict classifier people --at-least 1.5", ["--at-least", "1.5"]),
+    ("predict classifier people --at-least nan", ["--at-least", "nan"]),
+    ("predict classifier people --atleast 0.5", ["--atleast", "--at-least"]),
+    ("create new --embedder classifier", ["classifier", "no vectors", "--task embed"]),
+    ("find gallery people --embedder classifier", ["classifier", "no vectors"]),
     ("create new --embedder missing", ["missing", "does not exist"]),
     ("create gallery --embedder run", ["gallery", "exists"]),
     ("create new --embedder run --threshold 2", ["threshold", "2"]),

@@ -177,7 +177,9 @@ def test_version(capsys):
     assert capsys.readouterr().out.strip() == version("saccade")
 
 
-@pytest.mark.parametrize("command", ["train", "find", "enrol", "create", "evaluate", "forget"])
+@pytest.mark.parametrize(
+    "command", ["train", "find", "enrol", "create", "evaluate", "predict", "forget"]
+)
 def test_help_fits_one_screen(command, capsys):
     assert main([command, "--help"]) == 0
     assert len(capsys.readouterr().out.splitlines()) <= 24

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from saccade.data import batches, pictures
-from saccade.data.batches import BalancedBatches, load_pictures
+from saccade.data.batches import BalancedBatches, ShuffledBatches, load_pictures
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import find_pictures, is_picture, read_picture, resize, suit
 from saccade.data.splits import hold_out_classes
@@ -464,3 +464,16 @@ def test_the_seed_decides_who_is_held_out():
     assert (
         len({tuple(sorted(hold_out_classes(labels, share=0.2, seed=s)[1])) for s in range(9)}) > 5
     )
+
+
+@given(count=st.integers(1, 300), size=st.integers(2, 80), seed=st.integers(0, 99))
+def test_shuffled_batches_bring_every_picture_once_in_even_batches(count, size, seed):
+    drawn = ShuffledBatches(count, batch_size=size, seed=seed)
+    first, again, second = (list(drawn.epoch(number)) for number in (0, 0, 1))
+    assert len(first) == len(drawn)
+    sizes = [len(rows) for rows in first]
+    assert max(sizes) <= size and max(sizes) - min(sizes) <= 1
+    assert sorted(np.concatenate(first).tolist()) == list(range(count))
+    np.testing.assert_array_equal(np.concatenate(first), np.concatenate(again))
+    if count > 20:
+        assert np.concatenate(first).tolist() != np.concatenate(second).tolist()

@@ -12,7 +12,7 @@ from PIL import Image
 import saccade.api.train
 from saccade.cli import bench, learn, reference
 from saccade.cli.app import build_app, main
-from saccade.config import Recipe, override, read_recipe, settings
+from saccade.config import AUTO, Recipe, override, read_recipe, settings
 from saccade.data.folders import read_class_folders
 from saccade.data.readers import READERS
 from saccade.data.symmetries import EXTRA_CLASSES
@@ -51,14 +51,14 @@ TABLES = {
 NAMED = {
     "task": TASKS,
     "model.backbone": BACKBONES,
-    "loss.name": LOSSES,
+    "loss.name": {AUTO, *LOSSES},
     "optim.name": OPTIMISERS,
 }
 # Whose blocks are run, one page after the other; the tutorial has its own test.
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
 FILE_ENDINGS = {"py", "toml", "json", "safetensors"}  # of words that look like a setting
 # A negative answer is an answer.
-MAY_SAY_NO = {"find", "verify"}
+MAY_SAY_NO = {"find", "predict", "verify"}
 
 
 def names_of(section):

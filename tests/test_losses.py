@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, normalize
 
-from saccade.losses import LOSSES
+from saccade.losses import LOGIT_LOSSES
+from saccade.losses import VECTOR_LOSSES as LOSSES
 from tests.reference import losses as reference
 
 SCALE = 16.0
@@ -129,3 +130,20 @@ def test_descending_brings_a_class_together_and_apart_from_others(name):
     cosines = normalize(vectors.detach()) @ normalize(vectors.detach()).T
     same = targets[:, None] == targets
     assert cosines[same].min() > cosines[~same].max() + 0.5
+
+
+# Losses on logits
+
+
+@given(targets=TARGETS, smoothing=st.floats(0, 1), seed=st.integers(0, 1000))
+def test_cross_entropy_equals_the_double_loop(targets, smoothing, seed):
+    logits = draw(len(targets), seed, dimension=5)
+    loss = LOGIT_LOSSES["cross_entropy"](smoothing=smoothing)
+    wanted = reference.smoothed_cross_entropy(logits.tolist(), targets, smoothing)
+    assert float(loss(logits, torch.tensor(targets))) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_the_gradient_of_cross_entropy_equals_finite_differences():
+    logits, targets = draw(6, dimension=5).requires_grad_(), torch.tensor([0, 1, 2, 3, 4, 0])
+    loss = LOGIT_LOSSES["cross_entropy"](smoothing=0.1)
+    assert torch.autograd.gradcheck(lambda rows: loss(rows, targets), (logits,))

@@ -179,11 +179,11 @@ def test_wrong_settings_are_refused():
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_rises_as_its_row_says(name):
     metric = METRICS[name]
-    good, bad = (
-        (([1, 1, 2],), ([9, 9, 3],))
-        if metric.reads == "ranks"
-        else (([0.8, 0.9], [0.1]), ([0.1, 0.2], [0.9]))
-    )
+    good, bad = {
+        "ranks": (([1, 1, 2],), ([9, 9, 3],)),
+        "pair_scores": (([0.8, 0.9], [0.1]), ([0.1, 0.2], [0.9])),
+        "confusion": (([[5, 0], [1, 4]],), ([[1, 4], [4, 1]],)),
+    }[metric.reads]
     difference = metric.compute(*good) - metric.compute(*bad)
     assert isinstance(metric.compute(*good), float)
     assert (difference > 0) == metric.rises

@@ -22,6 +22,7 @@ from saccade.report import (
     Text,
     Tile,
     Tiles,
+    confusion_chart,
     data_uri,
     histogram,
     line_chart,
@@ -48,7 +49,13 @@ def a_histogram(name="same"):
     return histogram(groups, title="H", x_label="x", y_label="y", line_at=0.5)
 
 
-@pytest.mark.parametrize("draw", [a_line_chart, a_histogram])
+def a_confusion_chart(name="a", classes=4):
+    counts = np.random.default_rng(0).integers(0, 9, (classes, classes))
+    names = [name[:20], *(f"class {number}" for number in range(1, classes))]
+    return confusion_chart(counts, names, title="C")
+
+
+@pytest.mark.parametrize("draw", [a_line_chart, a_histogram, a_confusion_chart])
 def test_a_chart_is_small_valid_accessible_and_always_the_same(draw):
     svg = draw()
     root = ET.fromstring(svg)
@@ -111,7 +118,23 @@ def test_a_histogram_of_equal_values_is_drawn(values):
     assert "100\N{NO-BREAK SPACE}%" in svg
 
 
+def test_a_confusion_matrix_shows_counts_or_names_and_stays_small():
+    texts = [text.text for text in ET.fromstring(a_confusion_chart()).iter(f"{SVG}text")]
+    assert "class 3" in texts and any("%" in text for text in texts)
+    many = a_confusion_chart(classes=100)
+    names = [text.text for text in ET.fromstring(many).iter(f"{SVG}text")]
+    assert {f"class {number}" for number in range(1, 100)} <= set(names)
+    assert not any("%" in name for name in names)
+    assert len(many) < 1_500_000, "every cell of 10,000 is drawn here"
+    thousand = confusion_chart(np.eye(300, dtype=int), ["x" * 40] * 300, title="T")
+    assert thousand.count("…") == 200, "every third name, on both sides"
+    empty = confusion_chart(np.zeros((3, 3), int), "abc", title="T")
+    assert "class=" in empty
+
+
 def test_empty_charts_are_refused():
+    with pytest.raises(InputError, match=r"needs \(2, 2\) counts"):
+        confusion_chart(np.eye(3), ["a", "b"], title="T")
     with pytest.raises(InputError, match="no series"):
         line_chart([], title="T", x_label="x", y_label="y")
     with pytest.raises(InputError, match="empty group"):

@@ -70,6 +70,19 @@ def test_a_stratified_split_takes_as_many_as_scikit_learn(sizes, tenths, seed):
 
 
 @given(NAMES, SHARES, SEEDS)
+def test_a_stratified_split_can_take_one_of_every_class(labels, share, seed):
+    kept, held = stratified_split(labels, share=share, seed=seed, least=1)
+    assert is_a_partition(len(labels), kept, held)
+    taken = counts(labels, held)
+    for label, count in Counter(labels).items():
+        if share == 0 or count == 1:
+            assert taken[label] == 0
+        else:
+            assert 1 <= taken[label] < count
+            assert abs(taken[label] - share * count) <= 1
+
+
+@given(NAMES, SHARES, SEEDS)
 def test_a_grouped_split_parts_no_group(groups, share, seed):
     distinct = set(groups)
     assume(share == 0 or len(distinct) > 1)

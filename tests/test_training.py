@@ -13,7 +13,7 @@ from saccade.api.train import Training
 from saccade.augment import Augment
 from saccade.data.batches import BalancedBatches
 from saccade.errors import InputError, NotFiniteError
-from saccade.losses import LOSSES
+from saccade.losses import VECTOR_LOSSES as LOSSES
 from saccade.optim import OPTIMISERS, make_optimiser, one_cycle
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask, embed_batch
 from saccade.training.checkpoint import load_checkpoint, save_checkpoint

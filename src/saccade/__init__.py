@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saccade.api.evaluate import evaluate, load
     from saccade.api.gallery import Gallery
+    from saccade.api.predict import predict
     from saccade.api.train import Run, Training, train
     from saccade.config import Recipe, read_recipe
     from saccade.data.readers import read_data
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.tasks.model import Model
-    from saccade.values import Found, Hit, Interval, Sample
+    from saccade.values import Found, Hit, Interval, Prediction, Sample
 
 _HOME = {
     "Found": "values",
@@ -25,6 +26,7 @@ _HOME = {
     "InputError": "errors",
     "Interval": "values",
     "Model": "tasks.model",
+    "Prediction": "values",
     "Recipe": "config",
     "Run": "api.train",
     "SaccadeError": "errors",
@@ -32,6 +34,7 @@ _HOME = {
     "Training": "api.train",
     "evaluate": "api.evaluate",
     "load": "api.evaluate",
+    "predict": "api.predict",
     "read_data": "data.readers",
     "read_recipe": "config",
     "train": "api.train",
@@ -45,6 +48,7 @@ __all__ = [
     "InputError",
     "Interval",
     "Model",
+    "Prediction",
     "Recipe",
     "Run",
     "SaccadeError",
@@ -52,6 +56,7 @@ __all__ = [
     "Training",
     "evaluate",
     "load",
+    "predict",
     "read_data",
     "read_recipe",
     "train",

@@ -48,7 +48,8 @@ class DataSettings:
     )
     validation: float = setting(
         0.2,
-        "share of the classes held out to find the threshold; 0 holds out none",
+        "share held out to judge on: of the classes for embed, of each class's pictures for "
+        "classify; 0 holds out none",
         low=0,
         high=0.9,
     )
@@ -63,16 +64,16 @@ class ModelSettings:
 
     backbone: str = setting("small_resnet", "name of the backbone")
     width: int = setting(32, "channels of its first stage", low=4, high=512)
-    dimension: int = setting(128, "length of the embedding vector", low=2, high=4096)
+    dimension: int = setting(128, "embed: length of the vector", low=2, high=4096)
     projection: str = setting(
         "whitened",
-        "last map: whitened is fitted after training, trained is the training head",
+        "embed: last map; whitened is fitted after training, trained is the training head",
         choices=("whitened", "trained"),
     )
     shrinkage: float = setting(
         0.3, "whitened: share of the covariance made equal in all directions", low=0, high=1
     )
-    mirror: bool = setting(False, "average the vectors of a picture and of its mirror image")
+    mirror: bool = setting(False, "average the answers for a picture and for its mirror image")
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,14 @@ class AugmentSettings:
 class LossSettings:
     """What training makes small."""
 
-    name: str = setting("arcface", "name of the loss")
+    name: str = setting(
+        AUTO, "name of the loss; auto is arcface for embed, cross_entropy for classify"
+    )
     margin: float = setting(0.3, "arcface: angle in radians; triplet: distance", low=0, high=3)
     scale: float = setting(16.0, "arcface: factor on the cosines", low=1, high=256)
+    smoothing: float = setting(
+        0.1, "cross_entropy: share of each target given evenly to all classes", low=0, high=0.9
+    )
 
 
 @dataclass(frozen=True)
@@ -122,9 +128,16 @@ class TrainSettings:
     """How long and how training runs."""
 
     epochs: int = setting(40, "passes over the training pictures", low=1, high=100_000)
-    classes_per_batch: int = setting(16, "classes drawn for a batch", low=2, high=4096)
+    batches: str = setting(
+        AUTO,
+        "balanced draws classes, then pictures of each; shuffled draws every picture once an "
+        "epoch; auto is balanced for embed, shuffled for classify",
+        choices=(AUTO, "balanced", "shuffled"),
+    )
+    batch_size: int = setting(64, "shuffled: most pictures in a batch", low=2, high=4096)
+    classes_per_batch: int = setting(16, "balanced: classes in a batch", low=2, high=4096)
     pictures_per_class: int = setting(
-        4, "pictures drawn of each class in a batch", low=2, high=4096
+        4, "balanced: pictures drawn of each class in a batch", low=2, high=4096
     )
     seed: int = setting(0, "seed of every random draw", low=0, high=2**31 - 1)
     precision: str = setting(

@@ -13,6 +13,7 @@ UInt8Array = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
 
 UNKNOWN = "unknown"
+UNSURE = "unsure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,33 @@ class Found:
     def identity(self) -> str:
         """The best hit's identity, or "unknown"."""
         return self.hits[0].identity if self.known else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a classifier says of one picture: the likeliest class and the one after it.
+
+    Probabilities in [0, 1]; they are the model's own confidence, right as often as evaluation says.
+    ``reason`` says why there is no answer, and no label, when the picture could not be read.
+    """
+
+    picture: str
+    label: str = ""
+    probability: float = 0.0
+    runner_up: str = ""
+    runner_up_probability: float = 0.0
+    at_least: float = 0.0
+    reason: str = ""
+
+    @property
+    def sure(self) -> bool:
+        """True when the picture could be read and the probability reaches ``at_least``."""
+        return not self.reason and self.probability >= self.at_least
+
+    @property
+    def answer(self) -> str:
+        """The label, or "unsure"; empty when the picture could not be read."""
+        return self.label if self.sure or self.reason else UNSURE
 
 
 class Embedder(Protocol):

@@ -47,3 +47,14 @@ def batch_hard(vectors, targets, margin):
         if positives and negatives:
             found.append(max(0.0, margin + max(positives) - min(negatives)))
     return sum(found) / len(found) if found else 0.0
+
+
+def smoothed_cross_entropy(logits, targets, smoothing):
+    """Mean over the rows of -sum over classes of target share times log-probability."""
+    total = 0.0
+    for row, target in zip(logits, targets, strict=True):
+        whole = math.log(sum(math.exp(value) for value in row))
+        for place, value in enumerate(row):
+            share = smoothing / len(row) + (1 - smoothing) * (place == target)
+            total -= share * (value - whole)
+    return total / len(logits)

@@ -1,4 +1,4 @@
-"""``evaluate``: how well a model tells identities apart that it has never seen."""
+"""``evaluate``: how well a model answers on pictures that it has never seen."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +13,8 @@ from saccade.data.broken import part_broken, require_few
 from saccade.data.readers import choose_part, read_data
 from saccade.errors import InputError
 from saccade.files import write_atomic
+from saccade.judge.classification import ClassificationScores, judge_classification, numbered
+from saccade.judge.classification_report import classification_report
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
 from saccade.judge.embedding_report import embedding_report
 from saccade.metrics.pairs import pair_scores
@@ -25,6 +27,11 @@ PIXELS = "pixels"
 FALSE_ACCEPT_RATE = 0.01
 JUDGED_PARTS = ("test", "val")
 BLOCK = 1024  # pictures decoded at a time
+Scores = EmbeddingScores | ClassificationScores
+CHOSE_THE_EPOCH = (
+    "These pictures were held out from learning, but the best epoch was chosen on them, which "
+    "flatters a little. Judge on further pictures before you rely on it: saccade evaluate."
+)
 
 
 def load(run: Path | str) -> Model:
@@ -38,14 +45,16 @@ def evaluate(
     *,
     report: Path | str | None = None,
     broken: float = DataSettings().broken,
-) -> EmbeddingScores:
+) -> Scores:
     """Judge a model, or that of a run folder, on pictures with labels; write a report if asked.
 
     ``data`` is what ``read_data`` reads; of divided data the part test is judged, else val.
     Pictures that cannot be read are left out and named in ``broken`` of the answer; above the share
-    ``broken`` of them InputError is raised, as for a report that cannot be written. Each picture
-    takes its turn as the only enrolled one of its identity; the others are searched. The figures
-    carry 95 % intervals from a bootstrap over the identities.
+    ``broken`` of them InputError is raised, as for a report that cannot be written.
+    An embedder: each picture takes its turn as the only enrolled one of its identity; the others
+    are searched. The figures carry 95 % intervals from a bootstrap over the identities.
+    A classifier: each picture is answered, and the figures' intervals are over the pictures;
+    InputError for a class that it has not learned.
     """
     loaded = model if isinstance(model, Model) else load(model)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
@@ -54,13 +63,23 @@ def evaluate(
         raise InputError(f"report {place} must be a file in a folder that exists")
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
     samples = read_data(choose_part(data, JUDGED_PARTS))
-    vectors, samples, left_out = _embed_readable(loaded, samples, allowed=allowed)
-    scores = judge_model(loaded, samples, vectors, report=place, run=run, broken=left_out)
-    return replace(scores, broken=tuple(left_out))
+    if loaded.classes is not None:
+        numbered([sample.label for sample in samples], loaded.classes)
+    rows, samples, left_out = _answer_readable(loaded, samples, allowed=allowed)
+    if loaded.classes is not None:
+        return judge_classifier(
+            loaded, samples, rows, report=place, run=run, broken=left_out, chosen=False
+        )
+    return judge_model(loaded, samples, rows, report=place, run=run, broken=left_out)
 
 
 def seen_in_training(model: Model, data: Path | str) -> list[str]:
-    """Return the names that are both classes of the model and labels of the data, sorted."""
+    """Return the names that are both classes of the model and labels of the data, sorted.
+
+    None for a classifier, which can be judged on the classes that it learned only.
+    """
+    if model.classes is not None:
+        return []
     labels = {sample.label for sample in read_data(choose_part(data, JUDGED_PARTS))}
     return sorted(labels.intersection(model.card.get("classes", ())))
 
@@ -76,7 +95,7 @@ def judge_model(
 ) -> EmbeddingScores:
     """Judge vectors already computed, and write the report.
 
-    ``run`` adds its training curve, ``broken`` the number of pictures that were left out.
+    ``run`` adds its training curve, ``broken`` the pictures that were left out.
     """
     labels = [sample.label for sample in samples]
     scores = judge_embedding(vectors, labels, threshold=model.threshold)
@@ -89,7 +108,35 @@ def judge_model(
             about=_about(model, samples, broken),
         )
         write_atomic(report, page)
-    return scores
+    return replace(scores, broken=tuple(broken))
+
+
+def judge_classifier(
+    model: Model,
+    samples: Sequence[Sample],
+    probabilities: Float32Array,
+    *,
+    report: Path | None,
+    run: Path | None,
+    broken: Sequence[Broken] = (),
+    chosen: bool = True,
+) -> ClassificationScores:
+    """Judge probabilities already computed, and write the report; ``broken`` as for judge_model.
+
+    ``chosen``: these pictures chose the best epoch, which the report then says.
+    """
+    labels = [sample.label for sample in samples]
+    scores = judge_classification(probabilities, labels, classes=model.classes or ())
+    if report is not None:
+        page = classification_report(
+            scores,
+            pictures=samples,
+            history=read_history(run) if run else None,
+            about=_about(model, samples, broken),
+            note=CHOSE_THE_EPOCH if chosen else "",
+        )
+        write_atomic(report, page)
+    return replace(scores, broken=tuple(broken))
 
 
 def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, Any]:
@@ -113,11 +160,17 @@ def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, An
     }
 
 
-def _embed_readable(
+def _answer_readable(
     model: Model, samples: Sequence[Sample], *, allowed: float
 ) -> tuple[Float32Array, list[Sample], list[Broken]]:
-    """Embed what can be read; returns the (n, dimension) vectors, their samples, and the others."""
-    vectors, read, broken = [np.zeros((0, model.dimension), np.float32)], [], []
+    """Answer what can be read: vectors or probabilities, a row a sample; their samples; the others.
+
+    Raises InputError when more than the share ``allowed`` cannot be read.
+    """
+    answer = model.embed_prepared if model.classes is None else model.classify_prepared
+    rows: list[Float32Array] = []
+    read: list[Sample] = []
+    broken: list[Broken] = []
     for start in range(0, len(samples), BLOCK):
         block = samples[start : start + BLOCK]
         pictures, reasons = load_readable(block, size_hw=model.size_hw, channels=model.channels)
@@ -125,26 +178,38 @@ def _embed_readable(
         read += good
         broken += bad
         if good:
-            vectors.append(model.embed_prepared(pictures))
+            rows.append(answer(pictures))
     require_few(broken, of=len(samples), allowed=allowed)
-    return np.concatenate(vectors), read, broken
+    return np.concatenate(rows), read, broken
 
 
 def _about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> dict[str, str]:
     card = model.card
     labels = {sample.label for sample in samples}
-    seen = labels.intersection(card.get("classes", ()))
     size = f"{model.size_hw[0]}x{model.size_hw[1]}, {'grey' if model.channels == 1 else 'colour'}"
+    answers, units = f"{model.dimension} dimensions", "identities"
+    if model.classes is not None:
+        answers, units = f"{len(model.classes)} classes", "classes"
     return {
-        "model": f"{card.get('backbone', card['kind'])}, {model.dimension} dimensions",
+        "model": f"{card.get('backbone', card['kind'])}, {answers}",
         "pictures are seen at": size,
         "licence": str(card.get("licence", "not stated")),
         "provenance": str(card.get("provenance", "not stated")),
-        "threshold": _threshold_text(card.get("threshold")),
-        "judged on": f"{len(samples)} pictures of {len(labels)} identities",
-        "seen in training": f"{len(seen)} of them; the figures flatter" if seen else "none of them",
+        **_of_embedder(model, labels),
+        "judged on": f"{len(samples)} pictures of {len(labels)} {units}",
         **({"left out, unreadable": f"{len(broken)} pictures"} if broken else {}),
         "fingerprint": model.fingerprint[:16],
+    }
+
+
+def _of_embedder(model: Model, labels: set[str]) -> dict[str, str]:
+    """The rows that only an embedder has; nothing for a classifier."""
+    if model.classes is not None:
+        return {}
+    seen = labels.intersection(model.card.get("classes", ()))
+    return {
+        "threshold": _threshold_text(model.card.get("threshold")),
+        "seen in training": f"{len(seen)} of them; the figures flatter" if seen else "none of them",
     }
 
 

@@ -100,7 +100,13 @@ def _kept(root: Path) -> Embedder | None:
 
 
 def _loaded(embedder: Embedder | Path | str) -> Embedder:
-    return load(embedder) if isinstance(embedder, str | Path) else embedder
+    found = load(embedder) if isinstance(embedder, str | Path) else embedder
+    if isinstance(found, Model) and found.classes is not None:
+        what = embedder if isinstance(embedder, str | Path) else "the model"
+        raise GalleryError(
+            f"{what} is a classifier, which makes no vectors; train with --task embed"
+        )
+    return found
 
 
 def _without_names(model: Model) -> Model:

@@ -1,30 +1,36 @@
 """``train``: from a folder of pictures to a run folder."""
 
-from collections import Counter
+import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from saccade.api.evaluate import find_threshold, judge_model
+from saccade.api.data import (
+    LONGEST_SIDE,
+    decode,
+    learned_part,
+    model_card,
+    require_two_classes,
+    training_tensors,
+    validation_samples,
+)
+from saccade.api.evaluate import Scores
+from saccade.api.procedures import PROCEDURES
 from saccade.augment import Augment
-from saccade.config import Recipe, override, parse_size, read_recipe, to_toml
+from saccade.config import AUTO, Recipe, override, read_recipe, to_toml
 from saccade.config import settings as known_settings
-from saccade.data.batches import BalancedBatches, load_readable
-from saccade.data.broken import part_broken, require_few
+from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
 from saccade.data.pictures import suit
-from saccade.data.readers import choose_part, find_parts, read_data
-from saccade.data.splits import hold_out_classes
-from saccade.data.symmetries import EXTRA_CLASSES, add_classes
-from saccade.errors import InputError, SaccadeError, SettingError
+from saccade.data.readers import read_data
+from saccade.data.symmetries import EXTRA_CLASSES
+from saccade.errors import SaccadeError, SettingError
 from saccade.files import write_atomic
-from saccade.judge.embedding import EmbeddingScores
 from saccade.names import look_up
 from saccade.optim import make_optimiser, one_cycle
-from saccade.tasks import TASKS
-from saccade.tasks.model import FORMAT, Model, build_network
+from saccade.tasks.model import Model, build_network
 from saccade.training.checkpoint import save_checkpoint
 from saccade.training.loop import Record
 from saccade.training.loop import train as train_loop
@@ -38,21 +44,29 @@ from saccade.training.run import (
 )
 from saccade.values import Broken, Sample
 
-LONGEST_SIDE = 64
 MAX_BATCH = 4096
 
 
 @dataclass(frozen=True)
 class Run:
-    """What training left: its folder, the model, and the scores on the held-out classes, if any.
+    """What training left: its folder, the model, and the scores on what was held out, if any.
 
     ``broken`` names the pictures that were left out because they cannot be read.
     """
 
     folder: Path
     model: Model
-    validation: EmbeddingScores | None
+    validation: Scores | None
     broken: tuple[Broken, ...] = ()
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch (from 1) with the highest watched figure, and the network's weights after it."""
+
+    epoch: int
+    figure: float
+    weights: dict[str, torch.Tensor]
 
 
 def train(
@@ -66,10 +80,10 @@ def train(
     """Learn from pictures with labels and return the finished run.
 
     ``data`` is what ``read_data`` reads; of divided data the part train is learned from, and the
-    part val gives threshold and scores when it shares no class with train. ``recipe`` is a TOML
-    file or a Recipe; ``settings``, as ``{"train.epochs": 10}``, are laid over it. ``out`` is the
-    run folder to make; without one, the next free below ``runs/``. Raises InputError or
-    SettingError, with nothing written, when something given cannot be used.
+    part val gives the scores: for embed when it shares no class with train, for classify always.
+    ``recipe`` is a TOML file or a Recipe; ``settings``, as ``{"train.epochs": 10}``, are laid over
+    it. ``out`` is the run folder to make; without one, the next free below ``runs/``. Raises
+    InputError or SettingError, with nothing written, when something given cannot be used.
     """
     training = Training(data, task=task, recipe=recipe, out=out, settings=settings)
     for _ in training.records():
@@ -93,28 +107,33 @@ class Training:
         self.recipe = _whole_recipe(recipe, task, settings or {})
         place = None if out is None else Path(out)
         require_free(place)
-        self.source, self.data = Path(data), choose_part(data, ("train",))
+        self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
+        self.source, self.data = Path(data), learned_part(data)
         learned = read_data(self.data)
-        _require_two_classes(learned, self.data)
-        validation = _validation_samples(data, learned, self.recipe)
+        require_two_classes(learned, self.data)
+        validation = validation_samples(data, self.recipe)
         self.suited = suit(learned, longest=LONGEST_SIDE)
         self.broken: tuple[Broken, ...] = ()
         self._prepare(learned, validation)
-        self.pictures, self.targets = self._load(learned, validation)
-        self.batches = BalancedBatches(
-            self.targets.numpy(),
-            classes_per_batch=self.recipe.train.classes_per_batch,
-            pictures_per_class=self.recipe.train.pictures_per_class,
-            seed=self.recipe.train.seed,
-        )
+        self._load(learned, validation)
+        self.batches = self._batches()
+        self.best: Best | None = None
         self.folder = new_run_folder(place, data=Path(data), task=self.recipe.task)
         write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
 
     def _prepare(self, learned: list[Sample], validation: list[Sample]) -> None:
         """Choose who is learned from and who is held out, and make what learns."""
-        self.kept, self.held = _split(learned, validation, self.recipe, self.data)
+        require_two_classes(learned, self.data)
+        self.kept, self.held = self.procedure.hold_out(learned, validation)
         self.classes = sorted({sample.label for sample in self.kept})
-        self.card = _card(len(learned), self.classes, self.recipe, self.source, *self.suited)
+        card = model_card(
+            self.recipe,
+            self.classes,
+            data=self.source,
+            pictures=len(learned),
+            suited=self.suited,
+        )
+        self.card = card | self.procedure.card()
         self._build()
 
     def _build(self) -> None:
@@ -126,13 +145,9 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.train.seed)
             self.network = build_network(self.card)
-            self.task = look_up(TASKS, recipe.task, "task")(
-                self.network,
-                loss=recipe.loss.name,
-                classes=len(self.classes) * len(images),
-                margin=recipe.loss.margin,
-                scale=recipe.loss.scale,
-            ).to(memory_format=torch.channels_last)
+            classes = len(self.classes) * len(images)
+            task = self.procedure.task(self.network, classes=classes)
+            self.task = task.to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(
             [self.task],
             name=recipe.optim.name,
@@ -166,7 +181,7 @@ class Training:
         )
         with (self.folder / HISTORY_FILE).open("w") as history:
             for record in steps:
-                append_record(history, record)
+                append_record(history, record, self._watch(record))
                 if record.epoch_ends:
                     save_checkpoint(
                         self.folder,
@@ -178,52 +193,70 @@ class Training:
                 yield record
 
     def finish(self) -> Run:
-        """Find the threshold and the scores on the held-out classes, and write model and report."""
+        """Complete the model, judge it on what was held out, and write model and report."""
         if self._steps_done != self.steps:
             raise SaccadeError(
                 f"iterate over all records first: {self._steps_done} of {self.steps} done"
             )
-        settings = self.recipe.model
-        self.task.complete(
-            self.pictures,
-            self.targets,
-            projection=settings.projection,
-            shrinkage=settings.shrinkage,
-        )
+        if self.best is not None:
+            self.network.load_state_dict(self.best.weights)
+            self.card["best_epoch"] = self.best.epoch
+        self.procedure.complete(self.task, self.pictures, self.targets)
         model = Model(self.card, self.network.eval())
-        scores = None
-        if self.held:
-            vectors = model.embed_prepared(self.held_pictures)
-            labels = [sample.label for sample in self.held]
-            self.card["threshold"] = find_threshold(vectors, labels)
-        model.save(self.folder)
-        if self.held:
-            scores = judge_model(
-                model, self.held, vectors, report=self.folder / "report.html", run=self.folder
-            )
-            self.card["score"] = {"on": "held-out classes", "rank_1": asdict(scores.rank_1)}
+        if not self.held:
             model.save(self.folder)
+            return Run(self.folder, model, None, self.broken)
+        scores = self.procedure.judge(model, self.held, self.held_pictures, run=self.folder)
         return Run(self.folder, model, scores, self.broken)
 
-    def _load(
-        self, learned: list[Sample], validation: list[Sample]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode every picture once; where some are broken, prepare again without them."""
-        samples = self.kept + self.held
-        height, width = self.card["size_hw"]
-        pictures, reasons = load_readable(
-            samples, size_hw=(height, width), channels=self.card["channels"]
+    def _watch(self, record: Record) -> dict[str, float]:
+        """At an epoch's end, the watched figure by name; the latest of equally good ones is kept.
+
+        Nothing when the task watches none, or nothing is held out.
+        """
+        name = self.procedure.watched
+        if name is None or not self.held or not record.epoch_ends:
+            return {}
+        model = Model(self.card, copy.deepcopy(self.network))
+        figure = self.procedure.watch(model, self.held, self.held_pictures)
+        if figure is None:
+            return {}
+        if self.best is None or figure >= self.best.figure:
+            weights = {key: value.clone() for key, value in self.network.state_dict().items()}
+            self.best = Best(record.epoch, figure, weights)
+        return {name: figure}
+
+    def _batches(self) -> Batches:
+        settings = self.recipe.train
+        kind = self.procedure.batches if settings.batches == AUTO else settings.batches
+        if kind == "shuffled":
+            return ShuffledBatches(
+                len(self.targets), batch_size=settings.batch_size, seed=settings.seed
+            )
+        return BalancedBatches(
+            self.targets.numpy(),
+            classes_per_batch=settings.classes_per_batch,
+            pictures_per_class=settings.pictures_per_class,
+            seed=settings.seed,
         )
-        read, broken = part_broken(samples, reasons)
-        require_few(broken, of=len(samples), allowed=self.recipe.data.broken)
+
+    def _load(self, learned: list[Sample], validation: list[Sample]) -> None:
+        """Decode every picture once; where some are broken, prepare again without them."""
+        pictures, read, broken = decode(
+            self.kept + self.held, card=self.card, allowed=self.recipe.data.broken
+        )
         if broken:
             self.broken = tuple(broken)
             rows = {id(sample): row for row, sample in enumerate(read)}
             self._prepare(*([s for s in part if id(s) in rows] for part in (learned, validation)))
             pictures = pictures[[rows[id(sample)] for sample in self.kept + self.held]]
         self.held_pictures = pictures[len(self.kept) :].clone()
-        targets = torch.tensor([self.classes.index(sample.label) for sample in self.kept])
-        return add_classes(pictures[: len(self.kept)], targets, how=self.recipe.data.extra_classes)
+        self.pictures, self.targets = training_tensors(
+            pictures[: len(self.kept)],
+            self.kept,
+            self.classes,
+            extra_classes=self.recipe.data.extra_classes,
+        )
 
 
 def _whole_recipe(
@@ -241,66 +274,3 @@ def _whole_recipe(
             "or train.pictures_per_class"
         )
     return whole
-
-
-def _require_two_classes(samples: list[Sample], data: Path) -> None:
-    labels = sorted({sample.label for sample in samples})
-    if len(labels) < 2:
-        has = f"one class, '{labels[0]}'" if labels else "no class"
-        raise InputError(f"data {data} hold {has}; training needs pictures of at least two")
-
-
-def _validation_samples(data: Path | str, learned: list[Sample], recipe: Recipe) -> list[Sample]:
-    """The samples of the part val, when there is one that the recipe and the task can use."""
-    part = find_parts(data).get("val") if recipe.data.validation else None
-    samples = [] if part is None else read_data(part)
-    return samples if _searchable(samples, learned) else []
-
-
-def _searchable(validation: list[Sample], learned: list[Sample]) -> bool:
-    """True for two classes or more, one with two pictures, none of which is learned from."""
-    counts = Counter(sample.label for sample in validation)
-    enough = len(counts) > 1 and max(counts.values()) > 1
-    return enough and not counts.keys() & {sample.label for sample in learned}
-
-
-def _split(
-    learned: list[Sample], validation: list[Sample], recipe: Recipe, data: Path
-) -> tuple[list[Sample], list[Sample]]:
-    """Return who is learned from and who is held out: ``validation``, else classes of ``learned``.
-
-    An embedding is judged on classes that it has not seen.
-    """
-    _require_two_classes(learned, data)
-    labels = [sample.label for sample in learned]
-    if _searchable(validation, learned):
-        return learned, validation
-    _, held = hold_out_classes(labels, share=recipe.data.validation, seed=recipe.train.seed)
-    kept = [sample for sample in learned if sample.label not in held]
-    return kept, [sample for sample in learned if sample.label in held]
-
-
-def _card(
-    pictures: int,
-    classes: list[str],
-    recipe: Recipe,
-    data: Path,
-    suited: tuple[int, int],
-    channels: int,
-) -> dict[str, Any]:
-    colour = recipe.data.colour
-    return {
-        "format": FORMAT,
-        "kind": "network",
-        "task": recipe.task,
-        "backbone": recipe.model.backbone,
-        "width": recipe.model.width,
-        "dimension": recipe.model.dimension,
-        "channels": channels if colour == "auto" else {"grey": 1, "rgb": 3}[colour],
-        "mirror": recipe.model.mirror,
-        "size_hw": list(parse_size(recipe.data.size) or suited),
-        "standardise": "each picture by its own mean and deviation",
-        "classes": classes,
-        "licence": "that of the pictures it learned from; no weights of others",
-        "provenance": f"trained from scratch on {data.resolve().name}, {pictures} pictures",
-    }

@@ -1,6 +1,7 @@
-"""Commands that teach and judge: train, evaluate."""
+"""Commands that teach, judge and answer: train, evaluate, predict."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,16 +9,15 @@ from cyclopts import Parameter
 
 from saccade.cli.output import bar, say, say_json, shown
 from saccade.config import DataSettings, settings
-from saccade.errors import SettingError
+from saccade.errors import InputError, SettingError
 from saccade.names import suggest
 
 if TYPE_CHECKING:
-    from saccade.judge.embedding import EmbeddingScores
-    from saccade.values import Broken
+    from saccade.api.evaluate import Scores
+    from saccade.values import Broken, Prediction
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
-FEW_IDENTITIES = 30
 PRINTED_BROKEN = 10
 TRAIN_FLAGS = ("task", "recipe", "out", "json")
 
@@ -36,7 +36,7 @@ def train(
     words
         DATA (class folders, CSV, idx pair or .npz; its part train, if divided) and settings.
     task
-        What is learned: embed.
+        What is learned: embed (the default) or classify.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
@@ -57,6 +57,8 @@ def train(
         last = record
         if record.epoch_ends and not json and record.epoch % every == 0:
             say(f"epoch {record.epoch:4d}   loss {record.loss:8.4f}")
+    if training.best is not None and not json:
+        say(f"kept epoch {training.best.epoch}, the best on the pictures held out")
     run = training.finish()
     if json:
         scores = run.validation.to_dict() if run.validation else None
@@ -66,9 +68,9 @@ def train(
         return 0
     say(f"model: {run.folder}")
     if run.validation is None:
-        say("no class was held out, so there is no threshold and no score; run: saccade evaluate")
+        say("nothing was held out, so there is no score (and no threshold); run: saccade evaluate")
     else:
-        say("on classes held out from training:")
+        say("on what was held out from training:")
         _print_scores(run.validation)
         say(f"report: {run.folder / 'report.html'}")
     return 0
@@ -83,14 +85,14 @@ def evaluate(
     broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Judge a model on pictures of classes that it has never seen.
+    """Judge a model on pictures that it has never seen; of an embedder, their classes neither.
 
     Parameters
     ----------
     run
         Run folder, or the word pixels for plain pixels.
     data
-        Folder with one sub-folder an identity, CSV, idx pair or .npz; its part test, else val.
+        Folder with one sub-folder a class, CSV, idx pair or .npz; its part test, else val.
     report
         HTML file to write; else evaluation.html in the run folder.
     broken
@@ -119,6 +121,62 @@ def evaluate(
     return 0
 
 
+def predict(
+    run: Path,
+    /,
+    *pictures: Path,
+    out: Path | None = None,
+    at_least: float = 0.0,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Say which class pictures show; exit code 1 when every answer is unsure.
+
+    Parameters
+    ----------
+    run
+        Run folder of a classifier.
+    pictures
+        Picture files, or folders that are searched at any depth.
+    out
+        CSV file to write: path, label, probability.
+    at_least
+        Probability, 0 to 1, below which the answer is unsure.
+    json
+        Print one JSON document instead of text.
+    """
+    from saccade.api.predict import predict as answer
+
+    found = answer(run, pictures, at_least=at_least, out=out)
+    if json:
+        say_json([_answer(one) for one in found])
+    else:
+        for one in found:
+            _print_prediction(one)
+        if out:
+            say(f"written: {out}")
+    broken = [one.reason for one in found if one.reason]
+    if broken:
+        raise InputError(f"{len(broken)} of {len(found)} pictures have no answer: {broken[0]}")
+    return 0 if any(one.sure for one in found) else 1
+
+
+def _answer(one: "Prediction") -> dict[str, Any]:
+    if one.reason:
+        return {"picture": one.picture, "answer": None, "error": one.reason, "sure": False}
+    entries = asdict(one)
+    del entries["reason"]
+    return {**entries, "answer": one.answer, "error": None, "sure": one.sure}
+
+
+def _print_prediction(one: "Prediction") -> None:
+    if one.reason:
+        say(f"{shown(one.picture)}: {shown(one.reason)}")
+        return
+    label = "" if one.sure else f"{shown(one.label)} "
+    second = f"then {shown(one.runner_up)} {one.runner_up_probability:.4f}"
+    say(f"{shown(one.picture)}: {shown(one.answer)}   {label}{one.probability:.4f}   {second}")
+
+
 def _print_part(data: Path, part: Path) -> None:
     """Say which part of divided data is used."""
     if part != data:
@@ -133,17 +191,12 @@ def _print_broken(broken: "Sequence[Broken]") -> None:
         say(f"{len(broken)} pictures left out, unreadable")
 
 
-def _print_scores(scores: "EmbeddingScores") -> None:
-    for name, figure in (
-        ("rank-1", scores.rank_1),
-        ("rank-5", scores.rank_5),
-        ("AUC", scores.auc),
-        ("equal error rate", scores.equal_error_rate),
-    ):
+def _print_scores(scores: "Scores") -> None:
+    for name, figure in scores.headline:
         say(f"  {name:<17} {figure}")
-    say(f"  95 % intervals from {scores.rank_1.n} identities; {scores.pictures} pictures")
-    if scores.rank_1.n < FEW_IDENTITIES:
-        say(f"  fewer than {FEW_IDENTITIES} identities: the intervals are rough, often too narrow")
+    say(f"  95 % intervals from {scores.basis}")
+    if scores.warning:
+        say(f"  {scores.warning}")
 
 
 def _data_and_settings(words: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
@@ -173,4 +226,4 @@ def _halves(change: str) -> list[str]:
     return [name, value] if equals and change.startswith("--") else [change]
 
 
-COMMANDS = {"train": train, "evaluate": evaluate}
+COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict}

@@ -13,7 +13,7 @@ from typing import Any
 
 import saccade
 from saccade.cli.app import build_app
-from saccade.config import settings
+from saccade.config import AUTO, settings
 from saccade.files import write_atomic
 from saccade.losses import LOSSES
 from saccade.nn import BACKBONES
@@ -104,7 +104,7 @@ def _signature(value: Any) -> str:
 TABLES: dict[str, Iterable[str]] = {
     "task": TASKS,
     "model.backbone": BACKBONES,
-    "loss.name": LOSSES,
+    "loss.name": (AUTO, *LOSSES),
     "optim.name": OPTIMISERS,
 }
 PAGES: dict[str, Callable[[], str]] = {

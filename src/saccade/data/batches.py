@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -62,6 +63,36 @@ def load_readable(
     if broken:
         pictures = pictures[[row for row in range(len(samples)) if row not in broken]]
     return pictures, broken
+
+
+class Batches(Protocol):
+    """Draws of rows for training; the same for the same seed and epoch."""
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    def epoch(self, number: int) -> Iterator[IntArray]:
+        """Yield the rows of each batch of epoch ``number``, (batch,) int64."""
+
+
+class ShuffledBatches:
+    """Each picture once an epoch, in a new order; the sizes of the batches differ by one at most.
+
+    So no batch is left with one picture, from which batch normalisation could learn nothing.
+    """
+
+    def __init__(self, pictures: int, *, batch_size: int, seed: int) -> None:
+        self.pictures, self.seed = pictures, seed
+        self.batches = math.ceil(pictures / batch_size)
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self.batches
+
+    def epoch(self, number: int) -> Iterator[IntArray]:
+        """Yield the rows of each batch of epoch ``number``: at most ``batch_size``, int64."""
+        order = np.random.default_rng((self.seed, number)).permutation(self.pictures)
+        yield from np.array_split(order, self.batches)
 
 
 class BalancedBatches:

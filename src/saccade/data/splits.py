@@ -33,24 +33,30 @@ def hold_out_classes(
 
 
 def stratified_split(
-    labels: Sequence[str], *, share: float, seed: int
+    labels: Sequence[str], *, share: float, seed: int, least: int = 0
 ) -> tuple[IntArray, IntArray]:
     """Split pictures into (kept, held out): their places in ``labels``, int64, rising.
 
     Of a class of m pictures, floor or ceil of ``share`` * m are held out, but never all of them; in
-    sum round(``share`` * n), unless classes of one picture stand in the way. Raises InputError for
+    sum round(``share`` * n), unless classes of one picture stand in the way. ``least``: held out of
+    each class with more pictures than that, however small a share above 0 is. Raises InputError for
     a share outside of [0, 1).
     """
     _check_share(share)
     draw = np.random.default_rng(seed)
     places = _places(labels)
     wanted = [share * len(rows) for rows in places]
-    held = [min(int(want), len(rows) - 1) for want, rows in zip(wanted, places, strict=True)]
+    fewest = least if share else 0
+    held = [
+        min(max(int(want), fewest), len(rows) - 1)
+        for want, rows in zip(wanted, places, strict=True)
+    ]
     # Largest remainder; the draw settles ties.
     rest = [want - int(want) for want in wanted]
     missing = round(share * len(labels)) - sum(held)
     for number in np.lexsort((draw.random(len(places)), -np.array(rest))).tolist():
-        if missing > 0 and rest[number] > 0 and held[number] + 1 < len(places[number]):
+        below = held[number] < min(wanted[number], len(places[number]) - 1)
+        if missing > 0 and rest[number] > 0 and below:
             held[number] += 1
             missing -= 1
     chosen = [draw.permutation(rows)[:size] for rows, size in zip(places, held, strict=True)]

@@ -18,6 +18,7 @@ from saccade.values import Broken, Interval
 MAX_RANK = 20
 PAIR_LIMIT = 400_000  # of a kind; 2,000 resamples of that many take some ten seconds
 WORST = 24
+FEW_IDENTITIES = 30
 RATES = tuple(float(rate) for rate in np.logspace(-4, 0, 41)[:-1])
 FEWEST_FALSE_ACCEPTS = 10  # a rate that rests on fewer pairs is left out of the curve
 
@@ -74,6 +75,28 @@ class EmbeddingScores:
     seed: int
     resamples: int
     broken: tuple[Broken, ...] = ()
+
+    @property
+    def headline(self) -> tuple[tuple[str, Interval], ...]:
+        """The first figures to print, by name."""
+        return (
+            ("rank-1", self.rank_1),
+            ("rank-5", self.rank_5),
+            ("AUC", self.auc),
+            ("equal error rate", self.equal_error_rate),
+        )
+
+    @property
+    def basis(self) -> str:
+        """What the intervals stand on, in words."""
+        return f"{self.rank_1.n} identities; {self.pictures} pictures"
+
+    @property
+    def warning(self) -> str:
+        """What the reader of the figures must know; empty for nothing."""
+        if self.rank_1.n >= FEW_IDENTITIES:
+            return ""
+        return f"fewer than {FEW_IDENTITIES} identities: the intervals are rough, often too narrow"
 
     def to_json(self) -> str:
         """Return all figures as JSON; scores of single pairs and the full ROC are left out."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from saccade.data.pictures import read_picture
 from saccade.errors import InputError
-from saccade.judge.embedding import PAIR_LIMIT, EmbeddingScores
+from saccade.judge.embedding import FEW_IDENTITIES, PAIR_LIMIT, EmbeddingScores
 from saccade.judge.embedding_charts import history_charts, result_charts
 from saccade.judge.embedding_figures import decimal, figures_table, limits, percent, share_of_100
 from saccade.report import (
@@ -23,8 +23,6 @@ from saccade.report import (
     page,
 )
 from saccade.values import Interval, Sample, UInt8Array
-
-FEW_IDENTITIES = 30
 
 
 def embedding_report(

@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from saccade.metrics.classification import (
+    Margins,
+    accuracy,
+    balanced_accuracy,
+    confusion_matrix,
+    macro_f1,
+)
 from saccade.metrics.identification import cmc, rank_k_accuracy, ranks
 from saccade.metrics.pairs import Pairs, collect_pairs, pair_scores
 from saccade.metrics.similarity import SIMILARITIES
@@ -20,14 +27,19 @@ from saccade.metrics.verification import (
 __all__ = [
     "METRICS",
     "SIMILARITIES",
+    "Margins",
     "Metric",
     "Pairs",
     "Roc",
+    "accuracy",
     "auc",
+    "balanced_accuracy",
     "cmc",
     "collect_pairs",
+    "confusion_matrix",
     "equal_error_rate",
     "error_rates",
+    "macro_f1",
     "pair_scores",
     "rank_k_accuracy",
     "ranks",
@@ -41,10 +53,11 @@ class Metric:
     """A figure by name: what it is computed from, and whether more is better.
 
     ``reads`` "ranks": ``compute(ranks)``. ``reads`` "pair_scores": ``compute(genuine, impostor)``.
+    ``reads`` "confusion": ``compute(matrix)``, rows the true classes.
     """
 
     compute: Callable[..., float]
-    reads: Literal["ranks", "pair_scores"]
+    reads: Literal["ranks", "pair_scores", "confusion"]
     rises: bool
     meaning: str
 
@@ -54,6 +67,13 @@ def _equal_error_rate(genuine: Any, impostor: Any) -> float:
 
 
 METRICS = {
+    "accuracy": Metric(accuracy, "confusion", True, "share of pictures given their class"),
+    "balanced_accuracy": Metric(
+        balanced_accuracy, "confusion", True, "mean over the classes of the share answered right"
+    ),
+    "macro_f1": Metric(
+        macro_f1, "confusion", True, "mean over the classes of F1, from precision and recall"
+    ),
     "rank_1": Metric(
         partial(rank_k_accuracy, k=1), "ranks", True, "share of searches answered right at once"
     ),

@@ -1,6 +1,6 @@
 """Charts and pages: plain parts in, one self-contained HTML file out."""
 
-from saccade.report.charts import Series, histogram, line_chart
+from saccade.report.charts import Series, confusion_chart, histogram, line_chart
 from saccade.report.page import page
 from saccade.report.parts import (
     Chart,
@@ -28,6 +28,7 @@ __all__ = [
     "Text",
     "Tile",
     "Tiles",
+    "confusion_chart",
     "data_uri",
     "histogram",
     "line_chart",

@@ -56,11 +56,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """An SVG made by ``charts``, with its title and a sentence below it."""
+    """An SVG made by ``charts``, with its title and a sentence below it.
+
+    ``wide`` gives it the whole width of the page.
+    """
 
     title: str
     svg: str
     caption: str = ""
+    wide: bool = False
 
     def __post_init__(self) -> None:
         if not self.svg.startswith('<svg class="chart"'):

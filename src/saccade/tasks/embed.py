@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from saccade.losses import LOSSES
+from saccade.losses import VECTOR_LOSSES
 from saccade.names import look_up
 from saccade.nn import BACKBONES
 from saccade.nn.standardise import standardise
@@ -55,7 +55,7 @@ class EmbedTask(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(features, dimension, bias=False), nn.BatchNorm1d(dimension)
         )
-        build = look_up(LOSSES, loss, "loss")
+        build = look_up(VECTOR_LOSSES, loss, "loss for task embed")
         self.criterion = build(classes=classes, dimension=dimension, margin=margin, scale=scale)
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:

@@ -11,40 +11,59 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from saccade.data.batches import load_pictures, load_readable
 from saccade.data.pictures import read_picture, resize, several
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
+from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
-from saccade.values import Float32Array, Sample, UInt8Array
+from saccade.values import Float32Array, Prediction, Sample, UInt8Array
+
+Network = EmbeddingNetwork | ClassifyNetwork
 
 FORMAT = 1
 BATCH = 64
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 # The keys that a card must have, by its kind.
 PIXEL_KEYS = {"dimension", "channels", "size_hw"}
-NEEDED_KEYS = {"pixels": PIXEL_KEYS, "network": PIXEL_KEYS | {"backbone", "width", "sha256"}}
+WEIGHT_KEYS = {"channels", "size_hw", "backbone", "width", "sha256"}
+NEEDED_KEYS = {
+    "pixels": PIXEL_KEYS,
+    "network": PIXEL_KEYS | WEIGHT_KEYS,
+    "classifier": WEIGHT_KEYS | {"classes"},
+}
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
 
 
 class Model:
-    """An embedder: a trained network, or plain pixels, with its card.
+    """An embedder (a trained network, or plain pixels) or a classifier, with its card.
 
-    ``card`` is the content of ``model.json``: format, kind, task, classes, preprocessing, licence,
-    provenance, threshold, score, and the SHA-256 of the weights.
+    An embedder is called with pictures, or ``embed`` with files; of a classifier, ``predict``.
+    Each refuses the other's work with InputError. ``card`` is the content of ``model.json``:
+    format, kind, task, classes, preprocessing, licence, provenance, threshold, score, and the
+    SHA-256 of the weights.
     """
 
-    def __init__(self, card: dict[str, Any], network: EmbeddingNetwork | None) -> None:
+    def __init__(self, card: dict[str, Any], network: Network | None) -> None:
         self.card = card
-        self.network = network
+        # One layout in memory, so that a model just trained answers as it will when loaded.
+        plain = torch.contiguous_format
+        self.network = None if network is None else network.to(memory_format=plain)
         self.size_hw: tuple[int, int] = (int(card["size_hw"][0]), int(card["size_hw"][1]))
         self.channels: int = card["channels"]
-        self.dimension: int = card["dimension"]
+        self.dimension: int = card.get("dimension", 0)  # A classifier has none.
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The labels that a classifier chooses from, in the order of its probabilities."""
+        return tuple(self.card["classes"]) if self.card["kind"] == "classifier" else None
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the answers, in hexadecimal."""
-        answers = {key: self.card.get(key) for key in ANSWER_KEYS}
+        keys = (*ANSWER_KEYS, "classes") if self.classes else ANSWER_KEYS
+        answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -74,10 +93,62 @@ class Model:
         blocks = torch.split(pictures, BATCH)
         if self.network is None:
             vectors = [_pixels(block) for block in blocks]
+        elif isinstance(self.network, ClassifyNetwork):
+            raise InputError("a classifier makes no vectors; train a model with --task embed")
         else:
             mirror = bool(self.card.get("mirror"))
             vectors = [embed_batch(self.network, block, mirror=mirror) for block in blocks]
         return np.ascontiguousarray(torch.cat(vectors).numpy(), dtype=np.float32)
+
+    def predict(
+        self, pictures: Sequence[Path | str | Sample], *, at_least: float = 0.0
+    ) -> list[Prediction]:
+        """Decode files or samples and say what each shows, with probabilities.
+
+        Below the probability ``at_least`` a Prediction's ``answer`` is "unsure"; that of a picture
+        that cannot be read has a ``reason`` instead. Raises InputError when the model is an
+        embedder.
+        """
+        sources, classes = several(pictures), self.classes or ()
+        found: list[Prediction] = []
+        for start in range(0, len(sources), BATCH):
+            block = sources[start : start + BATCH]
+            prepared, broken = load_readable(block, size_hw=self.size_hw, channels=self.channels)
+            rows = iter(self.classify_prepared(prepared))
+            for number, source in enumerate(block):
+                name = str(source.path if isinstance(source, Sample) else source)
+                if number in broken:
+                    found.append(Prediction(name, at_least=at_least, reason=broken[number]))
+                else:
+                    found.append(_prediction(name, next(rows), classes, at_least))
+        return found
+
+    def probabilities(self, pictures: Sequence[Path | str | Sample]) -> Float32Array:
+        """Decode files or samples → (n, classes) float32, rows that sum to 1; for classifiers.
+
+        Raises PictureError for one that cannot be read.
+        """
+        sources = several(pictures)
+        rows = [np.zeros((0, len(self.classes or ())), np.float32)]
+        for start in range(0, len(sources), BATCH):
+            block = sources[start : start + BATCH]
+            prepared = load_pictures(block, size_hw=self.size_hw, channels=self.channels)
+            rows.append(self.classify_prepared(prepared))
+        return np.concatenate(rows)
+
+    def classify_prepared(self, pictures: torch.Tensor) -> Float32Array:
+        """(n, channels, H, W) uint8 of the model's own size → (n, classes) float32."""
+        network = self.network
+        if not isinstance(network, ClassifyNetwork):
+            raise InputError(
+                "an embedder knows no classes to choose from; train a model with --task classify"
+            )
+        if len(pictures) == 0:
+            return np.zeros((0, len(self.classes or ())), np.float32)
+        mirror = bool(self.card.get("mirror"))
+        blocks = torch.split(pictures, BATCH)
+        shares = [classify_batch(network, block, mirror=mirror) for block in blocks]
+        return np.ascontiguousarray(torch.cat(shares).numpy(), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
@@ -111,15 +182,13 @@ class Model:
         return cls(card, network.eval())
 
 
-def build_network(card: dict[str, Any]) -> EmbeddingNetwork:
+def build_network(card: dict[str, Any]) -> Network:
     """Return the network that a card describes, with fresh weights."""
-    return EmbeddingNetwork(
-        backbone=card["backbone"],
-        width=card["width"],
-        dimension=card["dimension"],
-        channels=card["channels"],
-        size_hw=(card["size_hw"][0], card["size_hw"][1]),
-    )
+    size_hw = (card["size_hw"][0], card["size_hw"][1])
+    shape = {key: card[key] for key in ("backbone", "width", "channels")}
+    if card["kind"] == "classifier":
+        return ClassifyNetwork(classes=len(card["classes"]), size_hw=size_hw, **shape)
+    return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
 
 
 def pixel_model(*, size_hw: tuple[int, int] = (16, 16), channels: int = 1) -> Model:
@@ -134,6 +203,20 @@ def pixel_model(*, size_hw: tuple[int, int] = (16, 16), channels: int = 1) -> Mo
         "licence": "none needed: no weights",
     }
     return Model(card, None)
+
+
+def _prediction(
+    name: str, shares: Float32Array, classes: Sequence[str], at_least: float
+) -> Prediction:
+    best, second = np.argsort(-shares, kind="stable")[:2].tolist()
+    return Prediction(
+        picture=name,
+        label=classes[best],
+        probability=float(shares[best]),
+        runner_up=classes[second],
+        runner_up_probability=float(shares[second]),
+        at_least=at_least,
+    )
 
 
 def _pixels(pictures: torch.Tensor) -> torch.Tensor:
@@ -169,7 +252,9 @@ def _complete(card: dict[str, Any]) -> bool:
         return False
     if not _is_threshold(card.get("threshold")):
         return False
-    sizes = [card["dimension"], card["channels"], *card["size_hw"], card.get("width", 1)]
+    if card["kind"] == "classifier" and not _names(card["classes"]):
+        return False
+    sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
     whole = all(type(size) is int and size > 0 for size in sizes)
     return whole and len(card["size_hw"]) == 2 and isinstance(card.get("backbone", ""), str)
 
@@ -180,3 +265,10 @@ def _is_threshold(entry: Any) -> bool:
         return True
     found = entry.get("similarity") if isinstance(entry, dict) else None
     return isinstance(found, float | int) and -1 <= found <= 1
+
+
+def _names(classes: Any) -> bool:
+    """True for at least two distinct names."""
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        return False
+    return len(set(classes)) == len(classes) > 1

@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from saccade.augment import Augment
-from saccade.data.batches import BalancedBatches
+from saccade.data.batches import Batches
 from saccade.errors import NotFiniteError
 
 
@@ -47,7 +47,7 @@ def train(
     pictures: Tensor,
     targets: Tensor,
     *,
-    batches: BalancedBatches,
+    batches: Batches,
     augment: Augment,
     optimiser: Optimizer,
     schedule: Callable[[float], float],

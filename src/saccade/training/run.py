@@ -4,6 +4,7 @@ import contextlib
 import json
 import platform
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
@@ -61,9 +62,14 @@ def write_environment(folder: Path, *, seed: int, precision: str) -> None:
     write_atomic(folder / "environment.json", json.dumps(content, indent=1) + "\n")
 
 
-def append_record(stream: TextIO, record: Record) -> None:
-    """Write one line of ``history.jsonl``; what is written is on its way to the disk at once."""
-    stream.write(json.dumps(record.to_json()) + "\n")
+def append_record(
+    stream: TextIO, record: Record, figures: Mapping[str, float] | None = None
+) -> None:
+    """Write one line of ``history.jsonl``; what is written is on its way to the disk at once.
+
+    ``figures``, such as a validation accuracy, stand in the line beside the record.
+    """
+    stream.write(json.dumps({**record.to_json(), **(figures or {})}) + "\n")
     stream.flush()
 
 

@@ -1,0 +1,177 @@
+"""What differs by task when a model is trained; ``Training`` does the rest.
+
+Each task has a row in PROCEDURES: how pictures are held out, how the network and its task are made,
+which figure is watched, how training is completed, and how the model is judged.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from saccade.api.evaluate import Scores, find_threshold, judge_classifier, judge_model
+from saccade.config import AUTO, Recipe
+from saccade.data.splits import hold_out_classes, stratified_split
+from saccade.errors import SettingError
+from saccade.judge.classification import ClassificationScores, numbered
+from saccade.judge.embedding import EmbeddingScores
+from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
+from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
+from saccade.tasks.model import Model, Network
+from saccade.values import Sample
+
+
+class Procedure(Protocol):
+    """One task's part of training, for one recipe.
+
+    ``batches``: those that the recipe's "auto" means; ``watched``: the name of the figure that
+    ``watch`` gives, higher is better, or None when no epoch is preferred.
+    """
+
+    batches: str
+    watched: str | None
+
+    def __init__(self, recipe: Recipe) -> None: ...
+
+    def hold_out(
+        self, samples: Sequence[Sample], validation: Sequence[Sample]
+    ) -> tuple[list[Sample], list[Sample]]:
+        """Return who is learned from and who is judged on: ``validation``, where that serves.
+
+        ``validation`` is the data's part val, empty when there is none; else of ``samples``.
+        """
+
+    def card(self) -> dict[str, Any]:
+        """Return the model card's entries of this task."""
+
+    def task(self, network: Network, *, classes: int) -> nn.Module:
+        """Return the module that trains ``network``, called with pictures and targets."""
+
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Tensor) -> float | None:
+        """Return that figure on the held-out ``pictures`` (n, c, H, W) uint8."""
+
+    def complete(self, task: nn.Module, pictures: Tensor, targets: Tensor) -> None:
+        """Do what remains on the training pictures when the last epoch is over."""
+
+    def judge(self, model: Model, held: Sequence[Sample], pictures: Tensor, *, run: Path) -> Scores:
+        """Judge on the held-out pictures, and write card, weights and report into ``run``."""
+
+
+class EmbedProcedure:
+    """Whole classes are held out: an embedding must tell apart who it has never seen."""
+
+    batches = "balanced"
+    watched: str | None = None
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+
+    def hold_out(
+        self, samples: Sequence[Sample], validation: Sequence[Sample]
+    ) -> tuple[list[Sample], list[Sample]]:
+        if _searchable(validation, samples):
+            return list(samples), list(validation)
+        labels = [sample.label for sample in samples]
+        share, seed = self.recipe.data.validation, self.recipe.train.seed
+        _, held = hold_out_classes(labels, share=share, seed=seed)
+        kept = [sample for sample in samples if sample.label not in held]
+        return kept, [sample for sample in samples if sample.label in held]
+
+    def card(self) -> dict[str, Any]:
+        return {"kind": "network", "dimension": self.recipe.model.dimension}
+
+    def task(self, network: Network, *, classes: int) -> nn.Module:
+        loss = self.recipe.loss
+        return EmbedTask(
+            cast(EmbeddingNetwork, network),
+            loss="arcface" if loss.name == AUTO else loss.name,
+            classes=classes,
+            margin=loss.margin,
+            scale=loss.scale,
+        )
+
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Tensor) -> None:
+        """Nothing: the last map is fitted only when training ends."""
+
+    def complete(self, task: nn.Module, pictures: Tensor, targets: Tensor) -> None:
+        settings = self.recipe.model
+        cast(EmbedTask, task).complete(
+            pictures, targets, projection=settings.projection, shrinkage=settings.shrinkage
+        )
+
+    def judge(
+        self, model: Model, held: Sequence[Sample], pictures: Tensor, *, run: Path
+    ) -> EmbeddingScores:
+        vectors = model.embed_prepared(pictures)
+        model.card["threshold"] = find_threshold(vectors, [sample.label for sample in held])
+        model.save(run)
+        scores = judge_model(model, held, vectors, report=run / "report.html", run=run)
+        model.card["score"] = {"on": "held-out classes", "rank_1": asdict(scores.rank_1)}
+        model.save(run)
+        return scores
+
+
+class ClassifyProcedure:
+    """The part val, else a share of each class's pictures, is held out; it chooses the epoch."""
+
+    batches = "shuffled"
+    watched: str | None = "validation_accuracy"
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        if recipe.data.extra_classes != "none":
+            raise SettingError(
+                "data.extra_classes makes classes that have no name, so it is for task embed only. "
+                f"Got '{recipe.data.extra_classes}'; take none, or augment.flip"
+            )
+
+    def hold_out(
+        self, samples: Sequence[Sample], validation: Sequence[Sample]
+    ) -> tuple[list[Sample], list[Sample]]:
+        labels = [sample.label for sample in samples]
+        if validation:
+            numbered([sample.label for sample in validation], sorted(set(labels)))
+            return list(samples), list(validation)
+        share, seed = self.recipe.data.validation, self.recipe.train.seed
+        kept, held = stratified_split(labels, share=share, seed=seed, least=1)
+        return [samples[place] for place in kept], [samples[place] for place in held]
+
+    def card(self) -> dict[str, Any]:
+        return {"kind": "classifier"}
+
+    def task(self, network: Network, *, classes: int) -> nn.Module:
+        loss = self.recipe.loss
+        name = "cross_entropy" if loss.name == AUTO else loss.name
+        return ClassifyTask(cast(ClassifyNetwork, network), loss=name, smoothing=loss.smoothing)
+
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Tensor) -> float:
+        answers = model.classify_prepared(pictures).argmax(axis=1)
+        names = model.classes or ()
+        return float(np.mean([names[a] == s.label for a, s in zip(answers, held, strict=True)]))
+
+    def complete(self, task: nn.Module, pictures: Tensor, targets: Tensor) -> None:
+        """Nothing remains: the head that was trained is the head that answers."""
+
+    def judge(
+        self, model: Model, held: Sequence[Sample], pictures: Tensor, *, run: Path
+    ) -> ClassificationScores:
+        model.save(run)
+        shares = model.classify_prepared(pictures)
+        scores = judge_classifier(model, held, shares, report=run / "report.html", run=run)
+        model.card["score"] = {"on": "held-out pictures", "accuracy": asdict(scores.accuracy)}
+        model.save(run)
+        return scores
+
+
+def _searchable(validation: Sequence[Sample], learned: Sequence[Sample]) -> bool:
+    """True for two classes or more, one with two pictures, none of which is learned from."""
+    counts = Counter(sample.label for sample in validation)
+    enough = len(counts) > 1 and max(counts.values()) > 1
+    return enough and not counts.keys() & {sample.label for sample in learned}
+
+
+PROCEDURES: dict[str, type[Procedure]] = {"classify": ClassifyProcedure, "embed": EmbedProcedure}

@@ -1,0 +1,112 @@
+"""Figures of a classifier, from its confusion matrix.
+
+Precision and recall: van Rijsbergen, *Information Retrieval*, 1979, chapter 7. Balanced accuracy:
+Brodersen, Ong, Stephan, Buhmann, "The Balanced Accuracy and Its Posterior Distribution", 2010.
+Abstention: Chow, "On Optimum Recognition Error and Reject Tradeoff", 1970. As in scikit-learn,
+balanced accuracy leaves out classes that no picture shows, and macro F1 those that are neither
+shown nor answered.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from saccade.errors import InputError
+from saccade.values import IntArray
+
+FloatArray = NDArray[np.float64]
+
+
+def confusion_matrix(truth: ArrayLike, answers: ArrayLike, *, classes: int) -> IntArray:
+    """Return (classes, classes) int64: row, the true class; column, the class answered.
+
+    ``truth`` and ``answers``: (n,) whole numbers in [0, classes). Raises InputError for no
+    picture, two lengths, or a number out of that range.
+    """
+    rows, columns = np.asarray(truth), np.asarray(answers)
+    if rows.shape != columns.shape or rows.ndim != 1 or rows.size == 0:
+        raise InputError(
+            "truth and answers must be two flat sequences of one length, not empty; "
+            f"got shapes {rows.shape} and {columns.shape}"
+        )
+    for name, found in (("truth", rows), ("answers", columns)):
+        if found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= classes:
+            raise InputError(f"{name} must hold whole numbers from 0 to {classes - 1}")
+    cells = rows.astype(np.int64) * classes + columns
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Margins:
+    """What the figures need of a confusion matrix; each (…, classes), of one or many matrices.
+
+    ``right``: pictures answered right; ``shown``: pictures of the class; ``answered``: pictures
+    given its name.
+    """
+
+    right: NDArray[np.generic]
+    shown: NDArray[np.generic]
+    answered: NDArray[np.generic]
+
+    @classmethod
+    def of(cls, confusion: ArrayLike) -> "Margins":
+        """Return those of one (classes, classes) matrix of counts."""
+        counts = np.asarray(confusion)
+        if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.sum() > 0:
+            raise InputError(
+                f"a confusion matrix must be square and count a picture; got shape {counts.shape}"
+            )
+        return cls(np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0))
+
+    def recall(self) -> FloatArray:
+        """(…, classes): the share of a class's pictures answered right; NaN where it has none."""
+        return _share(self.right, self.shown)
+
+    def precision(self) -> FloatArray:
+        """(…, classes): the share of its answers that are right; NaN where it was not answered."""
+        return _share(self.right, self.answered)
+
+    def f1(self) -> FloatArray:
+        """(…, classes): the harmonic mean of both; NaN where neither shown nor answered."""
+        return _share(2 * self.right, self.shown + self.answered)  # type: ignore[operator]
+
+    def accuracy(self) -> FloatArray:
+        """(…): the share of pictures answered right."""
+        return _share(self.right.sum(axis=-1), self.shown.sum(axis=-1))
+
+    def balanced_accuracy(self) -> FloatArray:
+        """(…): the mean recall of the classes shown."""
+        return _mean(self.recall())
+
+    def macro_f1(self) -> FloatArray:
+        """(…): the mean F1 of the classes shown or answered."""
+        return _mean(self.f1())
+
+
+def accuracy(confusion: ArrayLike) -> float:
+    """Return the share of pictures answered right, from a (classes, classes) matrix of counts."""
+    return float(Margins.of(confusion).accuracy())
+
+
+def balanced_accuracy(confusion: ArrayLike) -> float:
+    """Return the mean recall of the classes shown."""
+    return float(Margins.of(confusion).balanced_accuracy())
+
+
+def macro_f1(confusion: ArrayLike) -> float:
+    """Return the mean F1 of the classes shown or answered."""
+    return float(Margins.of(confusion).macro_f1())
+
+
+def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> FloatArray:
+    top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    shares: FloatArray = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    return shares
+
+
+def _mean(shares: FloatArray) -> FloatArray:
+    """Mean over the last axis, NaN left out; without a warning, as one class always counts."""
+    counted = ~np.isnan(shares)
+    total: FloatArray = np.where(counted, shares, 0.0).sum(axis=-1) / counted.sum(axis=-1)
+    return total

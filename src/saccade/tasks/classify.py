@@ -1,0 +1,58 @@
+"""Task ``classify``: pictures to one of the classes learned, each with a probability.
+
+The head is a linear map on the pooled features, trained by cross-entropy on its softmax: Bridle,
+"Probabilistic interpretation of feedforward classification network outputs", 1990.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from saccade.losses import LOGIT_LOSSES
+from saccade.names import look_up
+from saccade.nn import BACKBONES
+from saccade.nn.standardise import standardise
+
+
+class ClassifyNetwork(nn.Module):
+    """A backbone, then a linear map to one logit a class."""
+
+    def __init__(
+        self, *, backbone: str, width: int, classes: int, channels: int, size_hw: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        build = look_up(BACKBONES, backbone, "backbone")
+        self.backbone = build(channels=channels, width=width, size_hw=size_hw)
+        self.head = nn.Linear(cast(int, self.backbone.features), classes)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, c, H, W) float in [0, 1] → (n, classes) float logits."""
+        logits: Tensor = self.head(self.backbone(standardise(pictures)))
+        return logits
+
+
+class ClassifyTask(nn.Module):
+    """The network with the loss that trains it."""
+
+    def __init__(self, network: ClassifyNetwork, *, loss: str, smoothing: float) -> None:
+        super().__init__()
+        self.network = network
+        self.criterion = look_up(LOGIT_LOSSES, loss, "loss for task classify")(smoothing=smoothing)
+
+    def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
+        """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
+        loss: Tensor = self.criterion(self.network(pictures).float(), targets)
+        return loss
+
+
+@torch.inference_mode()
+def classify_batch(network: ClassifyNetwork, pictures: Tensor, *, mirror: bool) -> Tensor:
+    """(n, c, H, W) uint8 → (n, classes) float32 probabilities, from the network in eval mode.
+
+    With ``mirror`` the probabilities of the picture and of its mirror image are averaged.
+    """
+    network.eval()
+    scaled = pictures.float() / 255
+    shares: Tensor = network(scaled).softmax(1)
+    return (shares + network(scaled.flip(3)).softmax(1)) / 2 if mirror else shares
