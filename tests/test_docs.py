@@ -18,7 +18,7 @@ from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.losses import LOSSES
 from saccade.metrics import METRICS, SIMILARITIES
 from saccade.nn import BACKBONES
-from saccade.optim import OPTIMISERS
+from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 from saccade.vectors import INDEXES
 from tests.conftest import CLASSES, shape_picture
@@ -39,6 +39,7 @@ TABLES = {
     "Backbones": BACKBONES,
     "Losses": LOSSES,
     "Optimisers": OPTIMISERS,
+    "Schedules": SCHEDULES,
     "Extra classes": EXTRA_CLASSES,
     "Indexes": INDEXES,
     "Metrics": METRICS,
@@ -51,6 +52,7 @@ NAMED = {
     "model.backbone": BACKBONES,
     "loss.name": LOSSES,
     "optim.name": OPTIMISERS,
+    "optim.schedule": SCHEDULES,
 }
 # Whose blocks are run, one page after the other; the tutorial has its own test.
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]

@@ -24,6 +24,7 @@ from saccade.training.run import (
     append_record,
     new_run_folder,
     read_history,
+    recorded_data,
     write_environment,
 )
 
@@ -332,10 +333,11 @@ def test_the_history_comes_back(shapes, tmp_path):
 
 
 def test_the_environment_is_written(tmp_path):
-    write_environment(tmp_path, seed=3, precision="float32")
+    write_environment(tmp_path, seed=3, precision="float32", data=Path("pictures"))
     found = json.loads((tmp_path / "environment.json").read_text())
     assert found["torch"] == torch.__version__
     assert (found["seed"], found["precision"]) == (3, "float32")
+    assert recorded_data(tmp_path) == Path("pictures").resolve()
 
 
 @pytest.mark.parametrize(

@@ -47,3 +47,17 @@ def batch_hard(vectors, targets, margin):
         if positives and negatives:
             found.append(max(0.0, margin + max(positives) - min(negatives)))
     return sum(found) / len(found) if found else 0.0
+
+
+def semi_hard(vectors, targets, margin):
+    total, triplets = 0.0, 0
+    for a, own in enumerate(targets):
+        for p, same in enumerate(targets):
+            for n, other in enumerate(targets):
+                if p == a or same != own or other == own:
+                    continue
+                triplets += 1
+                near, far = distance(vectors[a], vectors[p]), distance(vectors[a], vectors[n])
+                if near < far <= near + margin:
+                    total += margin + near - far
+    return total / triplets if triplets else 0.0

@@ -2,12 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from saccade.api.evaluate import find_threshold, judge_model
+from saccade.api.resume import (
+    digest_of,
+    disk_told,
+    recipe_values,
+    require_same_pictures,
+    resumed_data,
+    resumed_recipe,
+)
 from saccade.augment import Augment
 from saccade.config import Recipe, override, parse_size, read_recipe, to_toml
 from saccade.data.batches import BalancedBatches, load_pictures
@@ -19,17 +28,27 @@ from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.embedding import EmbeddingScores
 from saccade.names import look_up
-from saccade.optim import make_optimiser, one_cycle
+from saccade.optim import SCHEDULES, make_optimiser
 from saccade.tasks import TASKS
 from saccade.tasks.model import FORMAT, Model, build_network
-from saccade.training.checkpoint import save_checkpoint
-from saccade.training.loop import Record
+from saccade.training.average import WeightAverage
+from saccade.training.checkpoint import (
+    load_checkpoint,
+    mark_finished,
+    read_notes,
+    save_checkpoint,
+)
+from saccade.training.loop import Record, steps_per_epoch
 from saccade.training.loop import train as train_loop
-from saccade.training.precision import choose_precision
+from saccade.training.patience import Patience
+from saccade.training.precision import choose_precision, faster_precision
 from saccade.training.run import (
     HISTORY_FILE,
+    RECIPE_FILE,
     append_record,
+    keep_history,
     new_run_folder,
+    record_data,
     require_free,
     write_environment,
 )
@@ -48,21 +67,23 @@ class Run:
 
 
 def train(
-    data: Path | str,
+    data: Path | str | None = None,
     *,
     task: str | None = None,
     recipe: Recipe | Path | str | None = None,
     out: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
+    resume: Path | str | None = None,
 ) -> Run:
     """Learn from class folders and return the finished run.
 
     ``data`` holds one sub-folder a class. ``recipe`` is a TOML file or a Recipe; ``settings``, as
     ``{"train.epochs": 10}``, are laid over it. ``out`` is the run folder to make; without one, the
-    next free below ``runs/``. Raises InputError or SettingError, with nothing written, when
-    something given cannot be used.
+    next free below ``runs/``. ``resume`` goes on with a run folder that was stopped, with the
+    settings that it has and, without ``data``, the pictures where they were. Raises InputError or
+    SettingError, with nothing written, when something given cannot be used.
     """
-    training = Training(data, task=task, recipe=recipe, out=out, settings=settings)
+    training = Training(data, task=task, recipe=recipe, out=out, settings=settings, resume=resume)
     for _ in training.records():
         pass
     return training.finish()
@@ -73,20 +94,29 @@ class Training:
 
     def __init__(
         self,
-        data: Path | str,
+        data: Path | str | None = None,
         *,
         task: str | None = None,
         recipe: Recipe | Path | str | None = None,
         out: Path | str | None = None,
         settings: Mapping[str, Any] | None = None,
+        resume: Path | str | None = None,
     ) -> None:
-        self.recipe = _whole_recipe(recipe, task, settings or {})
-        place = None if out is None else Path(out)
-        require_free(place)
-        samples = read_class_folders(data)
-        self.kept, self.held = _split(samples, self.recipe, Path(data))
+        self.resumed = resume is not None
+        place = _place(out, resume)
+        if resume is not None:
+            self.recipe = resumed_recipe(Path(resume), recipe, task, settings or {})
+            self.data = resumed_data(Path(resume), data)
+        elif data is None:
+            raise InputError("train requires DATA, a folder of class folders, or --resume RUN")
+        else:
+            self.recipe = _whole_recipe(recipe, task, settings or {})
+            self.data = Path(data)
+            require_free(place)
+        samples = read_class_folders(self.data)
+        self.kept, self.held = _split(samples, self.recipe, self.data)
         self.classes = sorted({sample.label for sample in self.kept})
-        self.card = _card(samples, self.classes, self.recipe, Path(data))
+        self.card = _card(samples, self.classes, self.recipe, self.data)
         self._build()
         self.pictures, self.targets = self._training_tensors()
         self.batches = BalancedBatches(
@@ -95,8 +125,13 @@ class Training:
             pictures_per_class=self.recipe.train.pictures_per_class,
             seed=self.recipe.train.seed,
         )
-        self.folder = new_run_folder(place, data=Path(data), task=self.recipe.task)
-        write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
+        self.first_epoch = 0
+        if resume is not None:
+            self.folder = Path(resume)
+            self._restore()
+        else:
+            self.folder = new_run_folder(place, data=self.data, task=self.recipe.task)
+            write_atomic(self.folder / RECIPE_FILE, to_toml(self.recipe))
 
     def _build(self) -> None:
         """Make network, task and optimiser; every name in the recipe is checked by then."""
@@ -120,46 +155,114 @@ class Training:
             lr=recipe.optim.lr,
             weight_decay=recipe.optim.weight_decay,
         )
+        self.schedule = look_up(SCHEDULES, recipe.optim.schedule, "schedule")
+        decay = recipe.optim.ema
+        self.average = WeightAverage(self.task, decay=decay) if decay else None
+        self.patience = Patience(recipe.train.patience)
 
     @property
     def steps(self) -> int:
-        """How many records the whole run yields."""
-        return self.recipe.train.epochs * len(self.batches)
+        """How many records are still to come, unless the run stops early."""
+        settings = self.recipe.train
+        per_epoch = steps_per_epoch(self.batches, settings.accumulate)
+        return (settings.epochs - self.first_epoch) * per_epoch
 
     def records(self) -> Iterator[Record]:
-        """Train, yielding what happened in each step; a checkpoint is written after each epoch."""
+        """Train, yielding what happened in each step; a checkpoint is written after each epoch.
+
+        Stop to iterate, and the run can be resumed from its last checkpoint.
+        """
+        with disk_told(self.folder):
+            if not self.resumed:
+                self._begin()
+            keep_history(self.folder, epochs=self.first_epoch)
+            with (self.folder / HISTORY_FILE).open("a") as history:
+                losses: list[float] = []
+                for record in () if self.patience.ended else self._steps():
+                    append_record(history, record)
+                    losses.append(record.loss)
+                    if self.average:
+                        self.average.update()
+                    if record.epoch_ends:
+                        self.patience.saw(sum(losses) / len(losses))
+                        losses = []
+                        self._save(record.epoch)
+                    yield record
+                    if self.patience.ended:
+                        break
+
+    def _begin(self) -> None:
+        """Choose the precision, and leave what a resumed run needs before the first step."""
         settings = self.recipe.train
-        precision = choose_precision(settings.precision)
-        write_environment(self.folder, seed=settings.seed, precision=str(precision).split(".")[1])
-        augment = self.recipe.augment
-        steps = train_loop(
+        chosen = choose_precision(settings.precision)
+        if settings.precision == "auto" and chosen != torch.float32:
+            rows = torch.from_numpy(next(iter(self.batches.epoch(0))))
+            batch = self.pictures[rows].float() / 255
+            chosen = faster_precision(self.task, batch, self.targets[rows])
+        self.precision = str(chosen).removeprefix("torch.")
+        write_environment(self.folder, seed=settings.seed, precision=self.precision, data=self.data)
+        self.digest = digest_of(self.pictures, self.targets)
+        self._save(0)
+
+    def _restore(self) -> None:
+        """Take up the checkpoint of a stopped run."""
+        self.digest = digest_of(self.pictures, self.targets)
+        require_same_pictures(self.folder, self.data, self.digest)
+        notes = read_notes(self.folder)
+        self.precision = notes["precision"]
+        self.patience.restore(notes["patience"])
+        self.first_epoch = load_checkpoint(
+            self.folder, task=self.task, optimiser=self.optimiser, average=self.average
+        )
+        record_data(self.folder, self.data)
+
+    def _save(self, next_epoch: int) -> None:
+        save_checkpoint(
+            self.folder,
+            task=self.task,
+            optimiser=self.optimiser,
+            next_epoch=next_epoch,
+            average=self.average,
+            notes={
+                "recipe": recipe_values(self.recipe),
+                "precision": self.precision,
+                "patience": self.patience.state(),
+                "pictures_sha256": self.digest,
+            },
+        )
+
+    def _steps(self) -> Iterator[Record]:
+        settings = self.recipe.train
+        return train_loop(
             self.task,
             self.pictures,
             self.targets,
             batches=self.batches,
-            augment=Augment(**vars(augment)),
+            augment=Augment(**vars(self.recipe.augment)),
             optimiser=self.optimiser,
-            schedule=lambda progress: one_cycle(progress, warm_up=self.recipe.optim.warm_up),
+            schedule=partial(self.schedule, warm_up=self.recipe.optim.warm_up),
             epochs=settings.epochs,
             clip=self.recipe.optim.clip,
             seed=settings.seed,
-            precision=precision,
+            precision=choose_precision(self.precision),
+            accumulate=settings.accumulate,
+            first_epoch=self.first_epoch,
         )
-        with (self.folder / HISTORY_FILE).open("w") as history:
-            for record in steps:
-                append_record(history, record)
-                if record.epoch_ends:
-                    save_checkpoint(
-                        self.folder,
-                        task=self.task,
-                        optimiser=self.optimiser,
-                        next_epoch=record.epoch,
-                    )
-                yield record
 
     def finish(self) -> Run:
-        """Find the threshold and the scores on the held-out classes, and write model and report."""
+        """Find the threshold and the scores on the held-out classes, and write model and report.
+
+        With an average of the weights (optim.ema), that is what the model gets.
+        """
+        with disk_told(self.folder):
+            run = self._finish()
+            mark_finished(self.folder)
+        return run
+
+    def _finish(self) -> Run:
         settings = self.recipe.model
+        if self.average:
+            self.average.apply()
         self.task.complete(
             self.pictures,
             self.targets,
@@ -193,6 +296,12 @@ class Training:
             size_hw=(height, width),
             channels=self.card["channels"],
         )
+
+
+def _place(out: Path | str | None, resume: Path | str | None) -> Path | None:
+    if out is not None and resume is not None:
+        raise InputError("--out and --resume exclude each other; a resumed run keeps its folder")
+    return None if out is None else Path(out)
 
 
 def _whole_recipe(

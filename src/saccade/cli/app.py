@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from saccade.cli import bench, demo, gallery, learn
+from saccade.cli import bench, demo, gallery, info, learn
 from saccade.errors import SaccadeError
 
 GOOD, NEGATIVE, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -28,9 +28,10 @@ def build_app() -> App:
         help=HELP,
         version=version("saccade"),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
         help_format="plaintext",
     )
-    for module in (demo, learn, gallery, bench):
+    for module in (demo, learn, gallery, bench, info):
         for name, command in module.COMMANDS.items():
             app.command(command, name=name)
     return app
@@ -45,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"{_one_line(error)} (saccade --help shows the commands)")
     except SaccadeError as error:
         return _refuse(str(error))
-    except KeyboardInterrupt:
-        return _refuse("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _refuse("; ".join(["interrupted", *map(str, stop.args)]), INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

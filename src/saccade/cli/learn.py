@@ -11,20 +11,24 @@ from saccade.errors import SettingError
 from saccade.names import suggest
 
 if TYPE_CHECKING:
+    from saccade.api.train import Training
     from saccade.judge.embedding import EmbeddingScores
+    from saccade.training.loop import Record
 
+Data = Annotated[Path | None, Parameter(allow_leading_hyphen=True)]
 Settings = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 PRINTED_EPOCHS = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "json")
+TRAIN_FLAGS = ("task", "recipe", "out", "resume", "json")
 
 
 def train(
-    data: Path,
+    data: Data = None,
     /,
     *changes: Settings,
     task: str | None = None,
     recipe: Path | None = None,
     out: Path | None = None,
+    resume: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Learn from class folders; any setting can be given as --section.key value.
@@ -32,27 +36,30 @@ def train(
     Parameters
     ----------
     data
-        Folder with one sub-folder a class, pictures inside.
+        Folder with one sub-folder a class, pictures inside; with --resume, only if they moved.
     task
         What is learned: embed.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
         Run folder to make; else the next free one below runs/.
+    resume
+        Run folder of a training that was stopped; it goes on with its own settings.
     json
         Print one JSON document instead of text.
     """
+    if data is not None and str(data).startswith("--"):  # No data folder, so a setting came first.
+        data, changes = None, (str(data), *changes)
     values = _pairs(changes)
+    from saccade.api.resume import how_to_resume
     from saccade.api.train import Training
 
-    training = Training(data, task=task, recipe=recipe, out=out, settings=values)
-    every = max(1, training.recipe.train.epochs // PRINTED_EPOCHS)
-    last = None
-    for record in bar(training.records(), total=training.steps, what="training", quiet=json):
-        last = record
-        if record.epoch_ends and not json and record.epoch % every == 0:
-            say(f"epoch {record.epoch:4d}   loss {record.loss:8.4f}")
-    run = training.finish()
+    training = Training(data, task=task, recipe=recipe, out=out, settings=values, resume=resume)
+    try:
+        last = _follow(training, quiet=json)
+        run = training.finish()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"go on with: {how_to_resume(training.folder)}") from None
     if json:
         scores = run.validation.to_dict() if run.validation else None
         say_json({"run": run.folder, "final": last and last.to_json(), "validation": scores})
@@ -65,6 +72,21 @@ def train(
         _print_scores(run.validation)
         say(f"report: {run.folder / 'report.html'}")
     return 0
+
+
+def _follow(training: "Training", *, quiet: bool) -> "Record | None":
+    """Train to the end, telling of ten epochs on the way; returns the last record, if any came."""
+    epochs, last = training.recipe.train.epochs, None
+    if training.resumed and not quiet:
+        say(f"{training.first_epoch} of {epochs} epochs are done")
+    every = max(1, epochs // PRINTED_EPOCHS)
+    for record in bar(training.records(), total=training.steps, what="training", quiet=quiet):
+        last = record
+        if record.epoch_ends and not quiet and record.epoch % every == 0:
+            say(f"epoch {record.epoch:4d}   loss {record.loss:8.4f}")
+    if not quiet and training.patience.ended:
+        say(f"stopped early: {training.patience.waited} epochs without a lower loss")
+    return last
 
 
 def evaluate(
