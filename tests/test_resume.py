@@ -229,6 +229,22 @@ def test_other_pictures_are_refused(class_folders, stopped, tmp_path):
     assert snapshot(stopped) == before
 
 
+def test_a_class_that_was_renamed_is_refused(class_folders, stopped, tmp_path):
+    shutil.copytree(class_folders, tmp_path / "other")
+    trained = saccade.Training(resume=stopped).classes
+    (tmp_path / "other" / trained[0]).rename(tmp_path / "other" / f"{trained[0]}s")
+    with pytest.raises(InputError, match=r"are not those that run .* began with"):
+        saccade.train(tmp_path / "other", resume=stopped)
+
+
+def test_what_a_killed_process_left_half_written_is_removed(stopped):
+    (stopped / ".model.json.abc.part").write_text("{")
+    (stopped / "checkpoint.new").mkdir()
+    saccade.train(resume=stopped)
+    left = {path.name for path in stopped.iterdir()}
+    assert not {name for name in left if name.endswith((".part", ".new"))}
+
+
 def test_pictures_that_moved_are_named_anew(uninterrupted, class_folders, tmp_path):
     shutil.copytree(class_folders, tmp_path / "before")
     folder = stop_after(5, tmp_path / "before", tmp_path / "run")
@@ -287,6 +303,16 @@ def test_ctrl_c_says_how_to_go_on(class_folders, uninterrupted, tmp_path, capsys
     command = shlex.split(error.partition("go on with: ")[2])
     assert main(command[1:]) == 0
     assert weights_of(folder) == weights_of(uninterrupted)
+
+
+def test_ctrl_c_before_the_first_checkpoint(class_folders, tmp_path, capsys, monkeypatch):
+    def pressed(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saccade.api.train, "digest_of", pressed)
+    words = ["train", str(class_folders), "--out", str(tmp_path / "run"), *FLAGS]
+    assert main(words) == 130
+    assert capsys.readouterr().err == ("saccade: interrupted; start it anew; it had not begun\n")
 
 
 FULL_DISK = """

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from saccade.augment import Augment
 from saccade.data.batches import BalancedBatches
 from saccade.errors import InputError, NotFiniteError
 from saccade.losses import LOSSES
-from saccade.optim import OPTIMISERS, make_optimiser, one_cycle
+from saccade.optim import OPTIMISERS, SCHEDULES, make_optimiser, one_cycle
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask, embed_batch
 from saccade.training.checkpoint import load_checkpoint, save_checkpoint
 from saccade.training.loop import train
@@ -230,6 +231,19 @@ def test_a_resumed_run_ends_bit_for_bit_the_same(shapes, tmp_path, name, stop):
     )
     wanted = whole.state_dict()
     assert all(torch.equal(tensor, wanted[key]) for key, tensor in resumed.state_dict().items())
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_goes_on_with_the_same_rates(shapes, name):
+    rates = []
+    for first in (0, 2):
+        task = build_task()
+        schedule = partial(SCHEDULES[name], warm_up=0.7)
+        records = start(
+            task, shapes, build_optimiser(task), epochs=4, schedule=schedule, first_epoch=first
+        )
+        rates.append([record.lr for record in records])
+    assert len(rates[1]) == 2 * STEPS_PER_EPOCH and rates[1] == rates[0][2 * STEPS_PER_EPOCH :]
 
 
 def test_a_checkpoint_replaces_the_former_one_and_leaves_nothing_else(tmp_path):

@@ -3,16 +3,17 @@
 import contextlib
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from saccade.config import Recipe, override, read_recipe, settings
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder
-from saccade.training.checkpoint import is_finished, read_notes
+from saccade.training.checkpoint import has_checkpoint, is_finished, read_notes
 from saccade.training.run import RECIPE_FILE, recorded_data
 
 
@@ -59,11 +60,11 @@ def recipe_values(recipe: Recipe) -> dict[str, Any]:
     return {name: entry.value for name, entry in settings(recipe).items()}
 
 
-def digest_of(pictures: Tensor, targets: Tensor) -> str:
+def digest_of(pictures: Tensor, targets: Tensor, classes: Sequence[str]) -> str:
     """SHA-256, in hexadecimal, of what a run learns from."""
-    digest = hashlib.sha256(repr(tuple(pictures.shape)).encode())
-    digest.update(pictures.numpy().data)
-    digest.update(targets.numpy().data)
+    digest = hashlib.sha256(repr((tuple(pictures.shape), list(classes))).encode())
+    for tensor in (pictures, targets):
+        digest.update(np.ascontiguousarray(tensor.numpy()).data)
     return digest.hexdigest()
 
 
@@ -83,14 +84,16 @@ def disk_told(run: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{error.filename or run} cannot be written: {error.strerror or error}; the last "
-            f"checkpoint is whole: free the disk, then run: {how_to_resume(run)}"
+            f"{error.filename or run} cannot be written: {error.strerror or error}; "
+            f"free the disk, then {how_to_go_on(run)}"
         ) from error
 
 
-def how_to_resume(run: Path) -> str:
-    """Return the command that goes on with ``run``, as it is typed."""
-    return f"saccade train --resume {shlex.quote(str(run))}"
+def how_to_go_on(run: Path) -> str:
+    """Return what a user does with a run that was stopped, with the command as it is typed."""
+    if not has_checkpoint(run):
+        return "start it anew; it had not begun"
+    return f"go on with: saccade train --resume {shlex.quote(str(run))}"
 
 
 def _require_same(started: Recipe, other: Recipe, who: str) -> None:

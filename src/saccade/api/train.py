@@ -46,6 +46,7 @@ from saccade.training.run import (
     HISTORY_FILE,
     RECIPE_FILE,
     append_record,
+    clear_parts,
     keep_history,
     new_run_folder,
     record_data,
@@ -201,12 +202,12 @@ class Training:
             chosen = faster_precision(self.task, batch, self.targets[rows])
         self.precision = str(chosen).removeprefix("torch.")
         write_environment(self.folder, seed=settings.seed, precision=self.precision, data=self.data)
-        self.digest = digest_of(self.pictures, self.targets)
+        self.digest = digest_of(self.pictures, self.targets, self.classes)
         self._save(0)
 
     def _restore(self) -> None:
         """Take up the checkpoint of a stopped run."""
-        self.digest = digest_of(self.pictures, self.targets)
+        self.digest = digest_of(self.pictures, self.targets, self.classes)
         require_same_pictures(self.folder, self.data, self.digest)
         notes = read_notes(self.folder)
         self.precision = notes["precision"]
@@ -214,6 +215,7 @@ class Training:
         self.first_epoch = load_checkpoint(
             self.folder, task=self.task, optimiser=self.optimiser, average=self.average
         )
+        clear_parts(self.folder)
         record_data(self.folder, self.data)
 
     def _save(self, next_epoch: int) -> None:

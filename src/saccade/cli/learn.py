@@ -51,7 +51,7 @@ def train(
     if data is not None and str(data).startswith("--"):  # No data folder, so a setting came first.
         data, changes = None, (str(data), *changes)
     values = _pairs(changes)
-    from saccade.api.resume import how_to_resume
+    from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
 
     training = Training(data, task=task, recipe=recipe, out=out, settings=values, resume=resume)
@@ -59,7 +59,7 @@ def train(
         last = _follow(training, quiet=json)
         run = training.finish()
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"go on with: {how_to_resume(training.folder)}") from None
+        raise KeyboardInterrupt(how_to_go_on(training.folder)) from None
     if json:
         scores = run.validation.to_dict() if run.validation else None
         say_json({"run": run.folder, "final": last and last.to_json(), "validation": scores})

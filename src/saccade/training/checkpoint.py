@@ -22,6 +22,7 @@ from saccade.files import sync, write_atomic
 from saccade.training.average import WeightAverage
 
 FOLDER = "checkpoint"
+PLACES = (FOLDER, f"{FOLDER}.old")  # where a checkpoint may stand, the newer one first
 FINISHED = "finished"
 
 
@@ -90,6 +91,11 @@ def read_notes(run: Path) -> dict[str, Any]:
     return notes
 
 
+def has_checkpoint(run: Path) -> bool:
+    """Return True when the run can be resumed from a checkpoint."""
+    return any((run / name).is_dir() for name in PLACES)
+
+
 def mark_finished(run: Path) -> None:
     """Note in the checkpoint, if there is one, that the run has written its model."""
     if (run / FOLDER).is_dir():
@@ -102,7 +108,7 @@ def is_finished(run: Path) -> bool:
 
 
 def _standing(run: Path) -> Path:
-    found = [run / name for name in (FOLDER, f"{FOLDER}.old") if (run / name).is_dir()]
+    found = [run / name for name in PLACES if (run / name).is_dir()]
     if not found:
         raise InputError(f"run {run} holds no checkpoint; start it anew")
     return found[0]

@@ -95,6 +95,12 @@ def append_record(stream: TextIO, record: Record) -> None:
     stream.flush()
 
 
+def clear_parts(folder: Path) -> None:
+    """Remove the files that a killed process was about to write."""
+    for part in folder.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 def keep_history(folder: Path, *, epochs: int) -> None:
     """Drop the records after epoch ``epochs``, and a line that a crash cut short."""
     file = folder / HISTORY_FILE
