@@ -153,6 +153,7 @@ def test_the_same_seed_gives_the_same_model_in_balanced_batches_too(class_folder
     prints = []
     for number in (0, 1):
         settings = {"train.epochs": 1, "model.width": 4, "train.threads": 1}
+        settings["train.precision"] = "float32"  # Auto measures, and may choose otherwise.
         run = saccade.train(
             class_folders,
             task="classify",
@@ -184,6 +185,7 @@ def test_pictures_from_arrays_are_learned_judged_and_shown(world, tmp_path):
     labels = np.array([sample.label for sample in samples])
     np.savez(tmp_path / "shapes.npz", pictures=pixels, labels=labels)
     settings = {"model.width": 4, "train.epochs": 1, "train.threads": 1}
+    settings["train.precision"] = "float32"  # Auto measures, and may choose otherwise.
     prints = [
         saccade.train(data, task="classify", out=tmp_path / name, settings=settings)
         for name, data in (("files", world / "learn"), ("arrays", tmp_path / "shapes.npz"))

@@ -70,6 +70,7 @@ def test_the_same_seed_gives_the_same_model(class_folders, tmp_path):
     prints = []
     for name in ("a", "b"):
         settings = {"train.epochs": 1, "model.width": 4, "train.threads": 1}
+        settings["train.precision"] = "float32"  # Auto measures, and may choose otherwise.
         made = saccade.train(class_folders, out=tmp_path / name, settings=settings)
         prints.append(made.model.fingerprint)
     assert prints[0] == prints[1]

@@ -19,7 +19,7 @@ from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.losses import LOSSES
 from saccade.metrics import METRICS, SIMILARITIES
 from saccade.nn import BACKBONES
-from saccade.optim import OPTIMISERS
+from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 from saccade.vectors import INDEXES
 from tests.conftest import CLASSES, shape_picture
@@ -41,6 +41,7 @@ TABLES = {
     "Losses": LOSSES,
     "Optimisers": OPTIMISERS,
     "Readers": READERS,
+    "Schedules": SCHEDULES,
     "Extra classes": EXTRA_CLASSES,
     "Indexes": INDEXES,
     "Metrics": METRICS,
@@ -53,6 +54,7 @@ NAMED = {
     "model.backbone": BACKBONES,
     "loss.name": {AUTO, *LOSSES},
     "optim.name": OPTIMISERS,
+    "optim.schedule": SCHEDULES,
 }
 # Whose blocks are run, one page after the other; the tutorial has its own test.
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
@@ -176,7 +178,9 @@ def check_command(words):
     """Raise when a command line names what is not there; nothing is run."""
     function, bound, *_ = build_app().parse_args(words, exit_on_error=False, print_error=False)
     if function is learn.train:
-        _, values = learn._data_and_settings(bound.arguments.get("words", ()))
+        given = bound.arguments
+        resumes = given.get("resume") is not None
+        _, values = learn._data_and_settings(given.get("words", ()), resumes=resumes)
         check_recipe(override(Recipe(), values.items(), where="flags"))
 
 
@@ -233,14 +237,14 @@ def test_settings_named_in_a_text_exist(file):
 @pytest.fixture
 def quick_training(monkeypatch):
     """Training of any length ends after two epochs of a narrow network."""
-    whole = saccade.api.train._whole_recipe
+    whole = saccade.api.train.whole_recipe
 
     def short(*given):
         recipe = whole(*given)
         train = replace(recipe.train, epochs=min(recipe.train.epochs, 2))
         return replace(recipe, train=train, model=replace(recipe.model, width=8))
 
-    monkeypatch.setattr(saccade.api.train, "_whole_recipe", short)
+    monkeypatch.setattr(saccade.api.train, "whole_recipe", short)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,13 @@ from tests.writers import (
 )
 
 LABELS = [str(number // 6) for number in range(36)]
-SETTINGS = {"train.epochs": 2, "model.width": 4, "model.dimension": 8, "train.threads": 1}
+SETTINGS = {
+    "train.epochs": 2,
+    "train.threads": 1,
+    "train.precision": "float32",  # Auto measures, and may choose otherwise.
+    "model.width": 4,
+    "model.dimension": 8,
+}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from saccade.augment import Augment
 from saccade.data.batches import BalancedBatches
 from saccade.errors import InputError, NotFiniteError
 from saccade.losses import VECTOR_LOSSES as LOSSES
-from saccade.optim import OPTIMISERS, make_optimiser, one_cycle
+from saccade.optim import OPTIMISERS, SCHEDULES, make_optimiser, one_cycle
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask, embed_batch
 from saccade.training.checkpoint import load_checkpoint, save_checkpoint
 from saccade.training.loop import train
@@ -24,6 +25,7 @@ from saccade.training.run import (
     append_record,
     new_run_folder,
     read_history,
+    recorded_data,
     write_environment,
 )
 
@@ -231,6 +233,19 @@ def test_a_resumed_run_ends_bit_for_bit_the_same(shapes, tmp_path, name, stop):
     assert all(torch.equal(tensor, wanted[key]) for key, tensor in resumed.state_dict().items())
 
 
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_goes_on_with_the_same_rates(shapes, name):
+    rates = []
+    for first in (0, 2):
+        task = build_task()
+        schedule = partial(SCHEDULES[name], warm_up=0.7)
+        records = start(
+            task, shapes, build_optimiser(task), epochs=4, schedule=schedule, first_epoch=first
+        )
+        rates.append([record.lr for record in records])
+    assert len(rates[1]) == 2 * STEPS_PER_EPOCH and rates[1] == rates[0][2 * STEPS_PER_EPOCH :]
+
+
 def test_a_checkpoint_replaces_the_former_one_and_leaves_nothing_else(tmp_path):
     task = build_task()
     optimiser = build_optimiser(task)
@@ -332,10 +347,11 @@ def test_the_history_comes_back(shapes, tmp_path):
 
 
 def test_the_environment_is_written(tmp_path):
-    write_environment(tmp_path, seed=3, precision="float32")
+    write_environment(tmp_path, seed=3, precision="float32", data=Path("pictures"))
     found = json.loads((tmp_path / "environment.json").read_text())
     assert found["torch"] == torch.__version__
     assert (found["seed"], found["precision"]) == (3, "float32")
+    assert recorded_data(tmp_path) == Path("pictures").resolve()
 
 
 @pytest.mark.parametrize(

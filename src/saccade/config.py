@@ -119,8 +119,15 @@ class OptimSettings:
         low=0,
         high=10,
     )
+    schedule: str = setting("one_cycle", "how the rate goes through the run")
     warm_up: float = setting(0.15, "share of the run in which the rate rises", low=0, high=0.9)
     clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", low=0)
+    ema: float = setting(
+        0.0,
+        "decay of the weights' running average, which is then judged and kept; 0 keeps the weights",
+        low=0,
+        high=0.99999,
+    )
 
 
 @dataclass(frozen=True)
@@ -139,10 +146,19 @@ class TrainSettings:
     pictures_per_class: int = setting(
         4, "balanced: pictures drawn of each class in a batch", low=2, high=4096
     )
+    accumulate: int = setting(
+        1, "batches whose gradients are added for one step; triplets stay within a batch", low=1
+    )
+    patience: int = setting(
+        0,
+        "epochs without improvement before the run stops, of validation accuracy for classify, of "
+        "the training loss for embed; 0 never stops early",
+        low=0,
+    )
     seed: int = setting(0, "seed of every random draw", low=0, high=2**31 - 1)
     precision: str = setting(
         AUTO,
-        "auto is bfloat16 where the processor has instructions for it",
+        "auto measures, where the processor has bfloat16 instructions, which is faster",
         choices=(AUTO, "float32", "bfloat16"),
     )
     threads: int = setting(0, "processor threads; 0 uses every core", low=0, high=1024)

@@ -58,3 +58,17 @@ def smoothed_cross_entropy(logits, targets, smoothing):
             share = smoothing / len(row) + (1 - smoothing) * (place == target)
             total -= share * (value - whole)
     return total / len(logits)
+
+
+def semi_hard(vectors, targets, margin):
+    total, triplets = 0.0, 0
+    for a, own in enumerate(targets):
+        for p, same in enumerate(targets):
+            for n, other in enumerate(targets):
+                if p == a or same != own or other == own:
+                    continue
+                triplets += 1
+                near, far = distance(vectors[a], vectors[p]), distance(vectors[a], vectors[n])
+                if near < far <= near + margin:
+                    total += margin + near - far
+    return total / triplets if triplets else 0.0

@@ -3,48 +3,56 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from saccade.api.data import (
-    LONGEST_SIDE,
-    decode,
-    learned_part,
-    model_card,
-    require_two_classes,
-    training_tensors,
-    validation_samples,
-)
+from saccade.api.best import Best, better, restored
+from saccade.api.data import TrainingData
 from saccade.api.evaluate import Scores
 from saccade.api.procedures import PROCEDURES
+from saccade.api.recipe import recipe_values, whole_recipe
+from saccade.api.resume import (
+    disk_told,
+    require_same_pictures,
+    resumed_data,
+    resumed_recipe,
+)
 from saccade.augment import Augment
-from saccade.config import AUTO, Recipe, override, read_recipe, to_toml
-from saccade.config import settings as known_settings
+from saccade.config import AUTO, Recipe, to_toml
 from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
-from saccade.data.pictures import suit
-from saccade.data.readers import read_data
 from saccade.data.symmetries import EXTRA_CLASSES
-from saccade.errors import SaccadeError, SettingError
+from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
 from saccade.names import look_up
-from saccade.optim import make_optimiser, one_cycle
+from saccade.optim import SCHEDULES, make_optimiser
 from saccade.tasks.model import Model, build_network
-from saccade.training.checkpoint import save_checkpoint
-from saccade.training.loop import Record
+from saccade.training.average import WeightAverage
+from saccade.training.checkpoint import (
+    load_checkpoint,
+    mark_finished,
+    read_notes,
+    save_checkpoint,
+)
+from saccade.training.loop import Record, steps_per_epoch
 from saccade.training.loop import train as train_loop
-from saccade.training.precision import choose_precision
+from saccade.training.patience import Patience
+from saccade.training.precision import choose_precision, faster_precision
 from saccade.training.run import (
     HISTORY_FILE,
+    RECIPE_FILE,
     append_record,
+    clear_parts,
+    keep_history,
     new_run_folder,
+    record_data,
     require_free,
     write_environment,
 )
-from saccade.values import Broken, Sample
-
-MAX_BATCH = 4096
+from saccade.values import Broken
 
 
 @dataclass(frozen=True)
@@ -60,32 +68,26 @@ class Run:
     broken: tuple[Broken, ...] = ()
 
 
-@dataclass(frozen=True)
-class Best:
-    """The epoch (from 1) with the highest watched figure, and the network's weights after it."""
-
-    epoch: int
-    figure: float
-    weights: dict[str, torch.Tensor]
-
-
 def train(
-    data: Path | str,
+    data: Path | str | None = None,
     *,
     task: str | None = None,
     recipe: Recipe | Path | str | None = None,
     out: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
+    resume: Path | str | None = None,
 ) -> Run:
     """Learn from pictures with labels and return the finished run.
 
     ``data`` is what ``read_data`` reads; of divided data the part train is learned from, and the
     part val gives the scores: for embed when it shares no class with train, for classify always.
     ``recipe`` is a TOML file or a Recipe; ``settings``, as ``{"train.epochs": 10}``, are laid over
-    it. ``out`` is the run folder to make; without one, the next free below ``runs/``. Raises
-    InputError or SettingError, with nothing written, when something given cannot be used.
+    it. ``out`` is the run folder to make; without one, the next free below ``runs/``. ``resume``
+    goes on with a run folder that was stopped, with the settings that it has and, without ``data``,
+    the pictures where they were. Raises InputError or SettingError, with nothing written, when
+    something given cannot be used.
     """
-    training = Training(data, task=task, recipe=recipe, out=out, settings=settings)
+    training = Training(data, task=task, recipe=recipe, out=out, settings=settings, resume=resume)
     for _ in training.records():
         pass
     return training.finish()
@@ -96,56 +98,50 @@ class Training:
 
     def __init__(
         self,
-        data: Path | str,
+        data: Path | str | None = None,
         *,
         task: str | None = None,
         recipe: Recipe | Path | str | None = None,
         out: Path | str | None = None,
         settings: Mapping[str, Any] | None = None,
+        resume: Path | str | None = None,
     ) -> None:
-        self._steps_done = 0
-        self.recipe = _whole_recipe(recipe, task, settings or {})
-        place = None if out is None else Path(out)
-        require_free(place)
+        self.resumed = resume is not None
+        place = _place(out, resume)
+        if resume is not None:
+            self.recipe = resumed_recipe(Path(resume), recipe, task, settings or {})
+            source = resumed_data(Path(resume), data)
+        elif data is None:
+            raise InputError("train needs data, or with --resume a run that was stopped")
+        else:
+            self.recipe = whole_recipe(recipe, task, settings or {})
+            source = Path(data)
+            require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
-        self.source, self.data = Path(data), learned_part(data)
-        learned = read_data(self.data)
-        require_two_classes(learned, self.data)
-        validation = validation_samples(data, self.recipe)
-        self.suited = suit(learned, longest=LONGEST_SIDE)
-        self.broken: tuple[Broken, ...] = ()
-        self._prepare(learned, validation)
-        self._load(learned, validation)
+        self.data = TrainingData(source, recipe=self.recipe, procedure=self.procedure)
+        self._build()  # Before the pictures are decoded: every name in the recipe is checked by it.
+        if self.data.decode():
+            self._build()
         self.batches = self._batches()
+        self.first_epoch, self._steps_done = 0, 0
         self.best: Best | None = None
-        self.folder = new_run_folder(place, data=Path(data), task=self.recipe.task)
-        write_atomic(self.folder / "recipe.toml", to_toml(self.recipe))
-
-    def _prepare(self, learned: list[Sample], validation: list[Sample]) -> None:
-        """Choose who is learned from and who is held out, and make what learns."""
-        require_two_classes(learned, self.data)
-        self.kept, self.held = self.procedure.hold_out(learned, validation)
-        self.classes = sorted({sample.label for sample in self.kept})
-        card = model_card(
-            self.recipe,
-            self.classes,
-            data=self.source,
-            pictures=len(learned),
-            suited=self.suited,
-        )
-        self.card = card | self.procedure.card()
-        self._build()
+        if resume is not None:
+            self.folder = Path(resume)
+            self._restore()
+        else:
+            self.folder = new_run_folder(place, data=source, task=self.recipe.task)
+            write_atomic(self.folder / RECIPE_FILE, to_toml(self.recipe))
 
     def _build(self) -> None:
-        """Make network, task and optimiser; every name in the recipe is checked by then."""
+        """Make network, task, optimiser, and what goes with them."""
         recipe = self.recipe
         if recipe.train.threads:
             torch.set_num_threads(recipe.train.threads)
         images = look_up(EXTRA_CLASSES, recipe.data.extra_classes, "way to add classes")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.train.seed)
-            self.network = build_network(self.card)
-            classes = len(self.classes) * len(images)
+            self.network = build_network(self.data.card)
+            classes = len(self.data.classes) * len(images)
             task = self.procedure.task(self.network, classes=classes)
             self.task = task.to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(
@@ -154,123 +150,181 @@ class Training:
             lr=recipe.optim.lr,
             weight_decay=recipe.optim.weight_decay,
         )
+        self.schedule = look_up(SCHEDULES, recipe.optim.schedule, "schedule")
+        decay = recipe.optim.ema
+        self.average = WeightAverage(self.task, decay=decay) if decay else None
+        self.patience = Patience(recipe.train.patience)
 
     @property
     def steps(self) -> int:
-        """How many records the whole run yields."""
-        return self.recipe.train.epochs * len(self.batches)
+        """How many records are still to come at the start, unless the run stops early."""
+        settings = self.recipe.train
+        per_epoch = steps_per_epoch(self.batches, settings.accumulate)
+        return (settings.epochs - self.first_epoch) * per_epoch
 
     def records(self) -> Iterator[Record]:
-        """Train, yielding what happened in each step; a checkpoint is written after each epoch."""
+        """Train, yielding what happened in each step; a checkpoint is written after each epoch.
+
+        Stop to iterate, and the run can be resumed from its last checkpoint.
+        """
+        with disk_told(self.folder):
+            if not self.resumed:
+                self._begin()
+            keep_history(self.folder, epochs=self.first_epoch)
+            with (self.folder / HISTORY_FILE).open("a") as history:
+                losses: list[float] = []
+                for record in () if self.patience.ended else self._steps():
+                    if self.average:
+                        self.average.update()
+                    figures = self._watch(record)
+                    append_record(history, record, figures)
+                    losses.append(record.loss)
+                    if record.epoch_ends:
+                        # Patience waits for lower figures; a watched one is better when higher.
+                        loss = sum(losses) / len(losses)
+                        self.patience.saw(-next(iter(figures.values())) if figures else loss)
+                        losses = []
+                        self._save(record.epoch)
+                    self._steps_done += 1
+                    yield record
+                    if self.patience.ended:
+                        break
+
+    def _begin(self) -> None:
+        """Choose the precision, and leave what a resumed run needs before the first step."""
         settings = self.recipe.train
-        precision = choose_precision(settings.precision)
-        write_environment(self.folder, seed=settings.seed, precision=str(precision).split(".")[1])
-        augment = self.recipe.augment
-        steps = train_loop(
-            self.task,
-            self.pictures,
-            self.targets,
-            batches=self.batches,
-            augment=Augment(**vars(augment)),
+        chosen = choose_precision(settings.precision)
+        if settings.precision == AUTO and chosen != torch.float32:
+            rows = torch.from_numpy(next(iter(self.batches.epoch(0))))
+            batch = self.data.pictures[rows].float() / 255
+            chosen = faster_precision(self.task, batch, self.data.targets[rows])
+        self.precision = str(chosen).removeprefix("torch.")
+        write_environment(
+            self.folder, seed=settings.seed, precision=self.precision, data=self.data.source
+        )
+        self.digest = self.data.digest()
+        self._save(0)
+
+    def _restore(self) -> None:
+        """Take up the checkpoint of a stopped run."""
+        self.digest = self.data.digest()
+        require_same_pictures(self.folder, self.data.source, self.digest)
+        notes = read_notes(self.folder)
+        self.precision = notes["precision"]
+        self.patience.restore(notes["patience"])
+        self.best = restored(self.folder, notes.get("best"), like=self.network.state_dict())
+        self.first_epoch = load_checkpoint(
+            self.folder, task=self.task, optimiser=self.optimiser, average=self.average
+        )
+        clear_parts(self.folder)
+        record_data(self.folder, self.data.source)
+
+    def _save(self, next_epoch: int) -> None:
+        save_checkpoint(
+            self.folder,
+            task=self.task,
             optimiser=self.optimiser,
-            schedule=lambda progress: one_cycle(progress, warm_up=self.recipe.optim.warm_up),
+            next_epoch=next_epoch,
+            average=self.average,
+            best=None if self.best is None else self.best.weights,
+            notes={
+                "recipe": recipe_values(self.recipe),
+                "precision": self.precision,
+                "patience": self.patience.state(),
+                "best": None if self.best is None else self.best.notes(),
+                "pictures_sha256": self.digest,
+            },
+        )
+
+    def _steps(self) -> Iterator[Record]:
+        settings = self.recipe.train
+        return train_loop(
+            self.task,
+            self.data.pictures,
+            self.data.targets,
+            batches=self.batches,
+            augment=Augment(**vars(self.recipe.augment)),
+            optimiser=self.optimiser,
+            schedule=partial(self.schedule, warm_up=self.recipe.optim.warm_up),
             epochs=settings.epochs,
             clip=self.recipe.optim.clip,
             seed=settings.seed,
-            precision=precision,
+            precision=choose_precision(self.precision),
+            accumulate=settings.accumulate,
+            first_epoch=self.first_epoch,
         )
-        with (self.folder / HISTORY_FILE).open("w") as history:
-            for record in steps:
-                append_record(history, record, self._watch(record))
-                if record.epoch_ends:
-                    save_checkpoint(
-                        self.folder,
-                        task=self.task,
-                        optimiser=self.optimiser,
-                        next_epoch=record.epoch,
-                    )
-                self._steps_done += 1
-                yield record
 
     def finish(self) -> Run:
-        """Complete the model, judge it on what was held out, and write model and report."""
-        if self._steps_done != self.steps:
+        """Complete the model, judge it on what was held out, and write model and report.
+
+        With an average of the weights (optim.ema), that is what the model gets; with a best epoch,
+        the weights, or their average, after it.
+        """
+        if self._steps_done != self.steps and not self.patience.ended:
             raise SaccadeError(
                 f"iterate over all records first: {self._steps_done} of {self.steps} done"
             )
+        with disk_told(self.folder):
+            run = self._finish()
+            mark_finished(self.folder)
+        return run
+
+    def _finish(self) -> Run:
+        data, card = self.data, self.data.card
+        if self.average:
+            self.average.apply()
         if self.best is not None:
             self.network.load_state_dict(self.best.weights)
-            self.card["best_epoch"] = self.best.epoch
-        self.procedure.complete(self.task, self.pictures, self.targets)
-        model = Model(self.card, self.network.eval())
-        if not self.held:
+            card["best_epoch"] = self.best.epoch
+        self.procedure.complete(self.task, data.pictures, data.targets)
+        model = Model(card, self.network.eval())
+        if not data.held:
             model.save(self.folder)
-            return Run(self.folder, model, None, self.broken)
-        scores = self.procedure.judge(model, self.held, self.held_pictures, run=self.folder)
-        return Run(self.folder, model, scores, self.broken)
+            return Run(self.folder, model, None, data.broken)
+        scores = self.procedure.judge(model, data.held, data.held_pictures, run=self.folder)
+        return Run(self.folder, model, scores, data.broken)
 
     def _watch(self, record: Record) -> dict[str, float]:
         """At an epoch's end, the watched figure by name; the latest of equally good ones is kept.
 
         Nothing when the task watches none, or nothing is held out.
         """
-        name = self.procedure.watched
-        if name is None or not self.held or not record.epoch_ends:
+        name, held = self.procedure.watched, self.data.held
+        if name is None or not held or not record.epoch_ends:
             return {}
-        model = Model(self.card, copy.deepcopy(self.network))
-        figure = self.procedure.watch(model, self.held, self.held_pictures)
+        weights = self._weights()
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(weights)
+        model = Model(self.data.card, network)
+        figure = self.procedure.watch(model, held, self.data.held_pictures)
         if figure is None:
             return {}
-        if self.best is None or figure >= self.best.figure:
-            weights = {key: value.clone() for key, value in self.network.state_dict().items()}
-            self.best = Best(record.epoch, figure, weights)
+        self.best = better(self.best, record.epoch, figure, weights)
         return {name: figure}
+
+    def _weights(self) -> dict[str, Tensor]:
+        """The network's weights as the model would get them now: averaged, if they are."""
+        if self.average is None:
+            return dict(self.network.state_dict())
+        names = self.network.state_dict()
+        return {name: self.average.average[f"network.{name}"] for name in names}
 
     def _batches(self) -> Batches:
         settings = self.recipe.train
         kind = self.procedure.batches if settings.batches == AUTO else settings.batches
         if kind == "shuffled":
             return ShuffledBatches(
-                len(self.targets), batch_size=settings.batch_size, seed=settings.seed
+                len(self.data.targets), batch_size=settings.batch_size, seed=settings.seed
             )
         return BalancedBatches(
-            self.targets.numpy(),
+            self.data.targets.numpy(),
             classes_per_batch=settings.classes_per_batch,
             pictures_per_class=settings.pictures_per_class,
             seed=settings.seed,
         )
 
-    def _load(self, learned: list[Sample], validation: list[Sample]) -> None:
-        """Decode every picture once; where some are broken, prepare again without them."""
-        pictures, read, broken = decode(
-            self.kept + self.held, card=self.card, allowed=self.recipe.data.broken
-        )
-        if broken:
-            self.broken = tuple(broken)
-            rows = {id(sample): row for row, sample in enumerate(read)}
-            self._prepare(*([s for s in part if id(s) in rows] for part in (learned, validation)))
-            pictures = pictures[[rows[id(sample)] for sample in self.kept + self.held]]
-        self.held_pictures = pictures[len(self.kept) :].clone()
-        self.pictures, self.targets = training_tensors(
-            pictures[: len(self.kept)],
-            self.kept,
-            self.classes,
-            extra_classes=self.recipe.data.extra_classes,
-        )
 
-
-def _whole_recipe(
-    recipe: Recipe | Path | str | None, task: str | None, settings: Mapping[str, Any]
-) -> Recipe:
-    whole = recipe if isinstance(recipe, Recipe) else read_recipe(recipe) if recipe else Recipe()
-    named = {} if task is None else {"task": task}
-    given = {name: entry.value for name, entry in known_settings(whole).items()}
-    whole = override(Recipe(), given.items(), where="recipe")
-    whole = override(whole, {**settings, **named}.items(), where="settings")
-    batch = whole.train.classes_per_batch * whole.train.pictures_per_class
-    if batch > MAX_BATCH:
-        raise SettingError(
-            f"a batch of {batch:,} pictures is over {MAX_BATCH:,}; lower train.classes_per_batch "
-            "or train.pictures_per_class"
-        )
-    return whole
+def _place(out: Path | str | None, resume: Path | str | None) -> Path | None:
+    if out is not None and resume is not None:
+        raise InputError("--out and --resume exclude each other; a resumed run keeps its folder")
+    return None if out is None else Path(out)

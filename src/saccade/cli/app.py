@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from saccade.cli import bench, demo, gallery, learn
+from saccade.cli import bench, demo, gallery, info, learn
 from saccade.cli.output import shown
 from saccade.errors import SaccadeError
 
@@ -30,10 +30,10 @@ def build_app() -> App:
         help=HELP,
         version=version("saccade"),
         result_action="return_value",
-        help_format="plaintext",
         suppress_keyboard_interrupt=False,
+        help_format="plaintext",
     )
-    for module in (demo, learn, gallery, bench):
+    for module in (demo, learn, gallery, bench, info):
         for name, command in module.COMMANDS.items():
             app.command(command, name=name)
     return app
@@ -48,8 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"{_one_line(error)} (saccade --help shows the commands)")
     except SaccadeError as error:
         return _refuse(str(error))
-    except KeyboardInterrupt:
-        return _refuse("interrupted; what was said to be done is kept", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        kept = stop.args[0] if stop.args else "what was said to be done is kept"
+        return _refuse(f"interrupted; {kept}", INTERRUPTED)
     except BrokenPipeError:
         # What is still buffered would fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,12 +14,14 @@ from saccade.names import suggest
 
 if TYPE_CHECKING:
     from saccade.api.evaluate import Scores
+    from saccade.api.train import Training
+    from saccade.training.loop import Record
     from saccade.values import Broken, Prediction
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
 PRINTED_BROKEN = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "json")
+TRAIN_FLAGS = ("task", "recipe", "out", "resume", "json")
 
 
 def train(
@@ -27,6 +29,7 @@ def train(
     task: str | None = None,
     recipe: Path | None = None,
     out: Path | None = None,
+    resume: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Learn from pictures with labels; any setting can be given as --section.key value.
@@ -34,32 +37,29 @@ def train(
     Parameters
     ----------
     words
-        DATA (class folders, CSV, idx pair or .npz; its part train, if divided) and settings.
+        DATA (class folders, CSV, idx pair or .npz; its part train, if divided) and settings; with
+        --resume, DATA only if it moved.
     task
         What is learned: embed (the default) or classify.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
         Run folder to make; else the next free one below runs/.
+    resume
+        Run folder of a training that was stopped; it goes on with its own settings.
     json
         Print one JSON document instead of text.
     """
-    data, values = _data_and_settings(words)
+    data, values = _data_and_settings(words, resumes=resume is not None)
+    from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
 
-    training = Training(data, task=task, recipe=recipe, out=out, settings=values)
-    if not json:
-        _print_part(data, training.data)
-        _print_broken(training.broken)
-    every = max(1, training.recipe.train.epochs // PRINTED_EPOCHS)
-    last = None
-    for record in bar(training.records(), total=training.steps, what="training", quiet=json):
-        last = record
-        if record.epoch_ends and not json and record.epoch % every == 0:
-            say(f"epoch {record.epoch:4d}   loss {record.loss:8.4f}")
-    if training.best is not None and not json:
-        say(f"kept epoch {training.best.epoch}, the best on the pictures held out")
-    run = training.finish()
+    training = Training(data, task=task, recipe=recipe, out=out, settings=values, resume=resume)
+    try:
+        last = _follow(training, quiet=json)
+        run = training.finish()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(how_to_go_on(training.folder)) from None
     if json:
         scores = run.validation.to_dict() if run.validation else None
         final = last and last.to_json()
@@ -74,6 +74,26 @@ def train(
         _print_scores(run.validation)
         say(f"report: {run.folder / 'report.html'}")
     return 0
+
+
+def _follow(training: "Training", *, quiet: bool) -> "Record | None":
+    """Train to the end, telling of ten epochs on the way; returns the last record, if any came."""
+    epochs, last = training.recipe.train.epochs, None
+    if not quiet:
+        _print_part(training.data.source, training.data.part)
+        _print_broken(training.data.broken)
+    if training.resumed and not quiet:
+        say(f"{training.first_epoch} of {epochs} epochs are done")
+    every = max(1, epochs // PRINTED_EPOCHS)
+    for record in bar(training.records(), total=training.steps, what="training", quiet=quiet):
+        last = record
+        if record.epoch_ends and not quiet and record.epoch % every == 0:
+            say(f"epoch {record.epoch:4d}   loss {record.loss:8.4f}")
+    if training.patience.ended and not quiet:
+        say(f"stopped early: {training.patience.waited} epochs without improvement")
+    if training.best is not None and not quiet:
+        say(f"kept epoch {training.best.epoch}, the best on the pictures held out")
+    return last
 
 
 def evaluate(
@@ -199,8 +219,13 @@ def _print_scores(scores: "Scores") -> None:
         say(f"  {scores.warning}")
 
 
-def _data_and_settings(words: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
-    """Read DATA, ``--section.key value`` and ``--section.key=value``, in any order."""
+def _data_and_settings(
+    words: tuple[str, ...], *, resumes: bool
+) -> tuple[Path | None, dict[str, Any]]:
+    """Read DATA, ``--section.key value`` and ``--section.key=value``, in any order.
+
+    A run that ``resumes`` needs no DATA.
+    """
     known = [*settings(), *TRAIN_FLAGS]
     data: list[str] = []
     values: dict[str, Any] = {}
@@ -216,9 +241,10 @@ def _data_and_settings(words: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
         if value is None:
             raise SettingError(f"{word} needs a value")
         values[name] = value
-    if len(data) != 1:
-        raise SettingError(f"train needs one data folder. Got {', '.join(data) or 'none'}")
-    return Path(data[0]), values
+    if len(data) > 1 or not (data or resumes):
+        got = ", ".join(data) or "none"
+        raise SettingError(f"train needs one data folder, or --resume RUN. Got {got}")
+    return Path(data[0]) if data else None, values
 
 
 def _halves(change: str) -> list[str]:

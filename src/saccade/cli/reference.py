@@ -17,9 +17,10 @@ from saccade.config import AUTO, settings
 from saccade.files import write_atomic
 from saccade.losses import LOSSES
 from saccade.nn import BACKBONES
-from saccade.optim import OPTIMISERS
+from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 
+EXIT_CODES = "Exit codes: 0 good, 1 a negative answer, 2 wrong use, 130 interrupted.\n"
 MADE = "<!-- made from the code by `make docs`; do not edit -->\n"
 
 
@@ -28,7 +29,7 @@ def commands_page() -> str:
     from rich.console import Console
 
     app = build_app()
-    parts = [MADE, "# Commands\n", "Exit codes: 0 good, 1 a negative answer, 2 wrong use.\n"]
+    parts = [MADE, "# Commands\n", EXIT_CODES]
     for name in sorted(n for n in app if not n.startswith("-")):
         page = io.StringIO()
         console = Console(file=page, width=96, color_system=None)
@@ -106,6 +107,7 @@ TABLES: dict[str, Iterable[str]] = {
     "model.backbone": BACKBONES,
     "loss.name": (AUTO, *LOSSES),
     "optim.name": OPTIMISERS,
+    "optim.schedule": SCHEDULES,
 }
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,

@@ -6,8 +6,12 @@ targets). LOGIT_LOSSES, for classification: built with smoothing; called with (l
 
 from saccade.losses.arcface import ArcFace
 from saccade.losses.cross_entropy import CrossEntropy
-from saccade.losses.triplet import BatchHardTriplet
+from saccade.losses.triplet import BatchHardTriplet, SemiHardTriplet
 
-VECTOR_LOSSES = {"arcface": ArcFace, "triplet": BatchHardTriplet}
+VECTOR_LOSSES = {
+    "arcface": ArcFace,
+    "triplet": BatchHardTriplet,
+    "triplet_semi_hard": SemiHardTriplet,
+}
 LOGIT_LOSSES = {"cross_entropy": CrossEntropy}
 LOSSES = {**VECTOR_LOSSES, **LOGIT_LOSSES}

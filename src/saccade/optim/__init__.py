@@ -1,6 +1,5 @@
-"""Optimisers by name, and the one-cycle learning rate."""
+"""Optimisers and learning rates by name."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,9 +7,11 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from saccade.names import look_up
+from saccade.optim.schedules import FINAL_SHARE, constant, cosine, one_cycle
+
+__all__ = ["FINAL_SHARE", "OPTIMISERS", "SCHEDULES", "make_optimiser", "one_cycle"]
 
 NESTEROV_MOMENTUM = 0.9
-FINAL_SHARE = 1e-3
 
 
 def make_optimiser(
@@ -29,19 +30,6 @@ def make_optimiser(
     return look_up(OPTIMISERS, name, "optimiser")(groups, lr)
 
 
-def one_cycle(progress: float, *, warm_up: float) -> float:
-    """Return the share of the highest rate at ``progress`` (0 to 1) through the run.
-
-    Rises as half a cosine over the first ``warm_up`` share, then falls as half a cosine to
-    FINAL_SHARE. Smith, "A disciplined approach", 2018, arXiv:1803.09820; we differ: cosine flanks
-    and a fixed momentum.
-    """
-    if progress < warm_up:
-        return FINAL_SHARE + (1 - FINAL_SHARE) * (1 - math.cos(math.pi * progress / warm_up)) / 2
-    fall = (progress - warm_up) / (1 - warm_up)
-    return FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * min(fall, 1.0))) / 2
-
-
 def _adamw(groups: list[dict[str, Any]], lr: float) -> Optimizer:
     return AdamW(groups, lr=lr)
 
@@ -51,3 +39,4 @@ def _nesterov(groups: list[dict[str, Any]], lr: float) -> Optimizer:
 
 
 OPTIMISERS = {"adamw": _adamw, "nesterov": _nesterov}
+SCHEDULES = {"constant": constant, "cosine": cosine, "one_cycle": one_cycle}

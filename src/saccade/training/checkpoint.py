@@ -1,37 +1,68 @@
-"""Checkpoints: the task, the optimiser and the place in the run, as safetensors and JSON."""
+"""Checkpoints: the task, the optimiser and the place in the run, as safetensors and JSON.
+
+``checkpoint/`` holds ``task.safetensors``, ``optimiser.safetensors``, with an average of the
+weights ``average.safetensors``, with a best epoch its weights in ``best.safetensors``, and
+``state.json``: the next epoch, the optimiser's groups, and the caller's notes. An empty file
+``finished`` is added when the run has written all that it writes.
+"""
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from saccade.errors import InputError
-from saccade.files import sync
+from saccade.files import sync, write_atomic
+from saccade.training.average import WeightAverage
 
 FOLDER = "checkpoint"
+PLACES = (FOLDER, f"{FOLDER}.old")  # where a checkpoint may stand, the newer one first
+FINISHED = "finished"
 
 
-def save_checkpoint(run: Path, *, task: nn.Module, optimiser: Optimizer, next_epoch: int) -> None:
+def save_checkpoint(
+    run: Path,
+    *,
+    task: nn.Module,
+    optimiser: Optimizer,
+    next_epoch: int,
+    average: WeightAverage | None = None,
+    best: Mapping[str, Tensor] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
     """Write ``run/checkpoint`` whole; a crash leaves the former one, or this one.
 
     The folder is written beside its place and takes it by rename; for the moment between the two
     renames of a replacement the former one stands as ``checkpoint.old``, and is found there.
+    ``best`` are weights that ``load_best`` gives back, ``notes`` plain values for ``read_notes``.
+    Raises OSError when the disk is full; the former checkpoint then stands, and the part that was
+    written is removed.
     """
     place, fresh, old = run / FOLDER, run / f"{FOLDER}.new", run / f"{FOLDER}.old"
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    save_file({k: v.contiguous() for k, v in task.state_dict().items()}, fresh / "task.safetensors")
-    tensors, state = _flatten(optimiser)
-    save_file(tensors, fresh / "optimiser.safetensors")
-    state["next_epoch"] = next_epoch
-    (fresh / "state.json").write_text(json.dumps(state))
-    for item in (*fresh.iterdir(), fresh):
-        sync(item)
+    try:
+        fresh.mkdir()
+        _write(fresh / "task.safetensors", task.state_dict())
+        if average is not None:
+            _write(fresh / "average.safetensors", average.state_dict())
+        if best is not None:
+            _write(fresh / "best.safetensors", best)
+        tensors, state = _flatten(optimiser)
+        _write(fresh / "optimiser.safetensors", tensors)
+        state |= {"next_epoch": next_epoch, "notes": dict(notes or {})}
+        (fresh / "state.json").write_text(json.dumps(state))
+        for item in (*fresh.iterdir(), fresh):
+            sync(item)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
     # After a crash between the renames only the old one stands; it stays until the new one does.
     if place.exists():
         shutil.rmtree(old, ignore_errors=True)
@@ -41,20 +72,81 @@ def save_checkpoint(run: Path, *, task: nn.Module, optimiser: Optimizer, next_ep
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load_checkpoint(run: Path, *, task: nn.Module, optimiser: Optimizer) -> int:
-    """Restore ``task`` and ``optimiser`` in place; returns the epoch to go on with."""
-    found = [run / name for name in (FOLDER, f"{FOLDER}.old") if (run / name).is_dir()]
+def load_checkpoint(
+    run: Path, *, task: nn.Module, optimiser: Optimizer, average: WeightAverage | None = None
+) -> int:
+    """Restore ``task``, ``optimiser`` and ``average`` in place; returns the epoch to go on with.
+
+    Raises InputError when there is no checkpoint, or a file of it is damaged or missing.
+    """
+    folder, state = _standing(run), _read_state(run)
+    try:
+        task.load_state_dict(load_file(folder / "task.safetensors"))
+        if average is not None:
+            average.load_state_dict(load_file(folder / "average.safetensors"))
+        _restore(optimiser, load_file(folder / "optimiser.safetensors"), state["param_groups"])
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise InputError(f"{folder} is damaged; start the run anew") from error
+    return int(state["next_epoch"])
+
+
+def load_best(run: Path, *, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the best epoch's weights, of the names and shapes of ``like``.
+
+    Raises InputError when they are damaged or missing.
+    """
+    folder = _standing(run)
+    try:
+        found: dict[str, Tensor] = load_file(folder / "best.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{folder} is damaged; start the run anew") from error
+    if {k: v.shape for k, v in found.items()} != {k: v.shape for k, v in like.items()}:
+        raise InputError(f"{folder} is damaged; start the run anew")
+    return found
+
+
+def read_notes(run: Path) -> dict[str, Any]:
+    """Return the notes of the run's checkpoint; InputError when it holds none."""
+    notes: dict[str, Any] = _read_state(run).get("notes", {})
+    return notes
+
+
+def has_checkpoint(run: Path) -> bool:
+    """Return True when the run can be resumed from a checkpoint."""
+    return any((run / name).is_dir() for name in PLACES)
+
+
+def mark_finished(run: Path) -> None:
+    """Note in the checkpoint, if there is one, that the run has written its model."""
+    if (run / FOLDER).is_dir():
+        write_atomic(run / FOLDER / FINISHED, "")
+
+
+def is_finished(run: Path) -> bool:
+    """Return True when ``mark_finished`` was called."""
+    return (_standing(run) / FINISHED).exists()
+
+
+def _standing(run: Path) -> Path:
+    found = [run / name for name in PLACES if (run / name).is_dir()]
     if not found:
         raise InputError(f"run {run} holds no checkpoint; start it anew")
-    folder = found[0]
-    task.load_state_dict(load_file(folder / "task.safetensors"))
-    state = json.loads((folder / "state.json").read_text())
-    tensors: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in load_file(folder / "optimiser.safetensors").items():
-        number, _, key = name.partition(".")
-        tensors.setdefault(int(number), {})[key] = tensor
-    optimiser.load_state_dict({"state": tensors, "param_groups": state["param_groups"]})
-    return int(state["next_epoch"])
+    return found[0]
+
+
+def _read_state(run: Path) -> dict[str, Any]:
+    file = _standing(run) / "state.json"
+    try:
+        state: dict[str, Any] = json.loads(file.read_text())
+        int(state["next_epoch"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is not the state of a checkpoint; start the run anew") from error
+    return state
+
+
+def _write(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    # By way of memory: a write of our own says that the disk is full as an OSError.
+    file.write_bytes(save({key: value.contiguous() for key, value in tensors.items()}))
 
 
 def _flatten(optimiser: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -66,3 +158,16 @@ def _flatten(optimiser: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if value is not None
     }
     return tensors, {"param_groups": whole["param_groups"]}
+
+
+def _restore(optimiser: Optimizer, flat: dict[str, Tensor], groups: list[dict[str, Any]]) -> None:
+    tensors: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in flat.items():
+        number, _, key = name.partition(".")
+        tensors.setdefault(int(number), {})[key] = tensor
+    optimiser.load_state_dict({"state": tensors, "param_groups": groups})
+    for parameter, entry in optimiser.state.items():
+        # In memory as before, channels last with its parameter: as fast, and the same to the bit.
+        for key, value in entry.items():
+            if torch.is_tensor(value) and value.shape == parameter.shape:
+                entry[key] = torch.empty_like(parameter).detach().copy_(value)

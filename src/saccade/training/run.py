@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
 
@@ -15,7 +15,7 @@ from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.training.loop import Record
 
-HISTORY_FILE = "history.jsonl"
+HISTORY_FILE, RECIPE_FILE, ENVIRONMENT_FILE = "history.jsonl", "recipe.toml", "environment.json"
 
 
 def new_run_folder(out: Path | None, *, data: Path, task: str) -> Path:
@@ -47,8 +47,11 @@ def require_free(out: Path | None) -> None:
         raise InputError(f"run folder {out} is {what}; name another with --out")
 
 
-def write_environment(folder: Path, *, seed: int, precision: str) -> None:
-    """Write ``environment.json``: versions, processor, threads, seed and precision."""
+def write_environment(folder: Path, *, seed: int, precision: str, data: Path) -> None:
+    """Write ``environment.json``: versions, processor, threads, seed, precision, data.
+
+    ``data`` is recorded as an absolute path, so that a resumed run finds its pictures.
+    """
     content = {
         "saccade": version("saccade"),
         "torch": torch.__version__,
@@ -58,8 +61,34 @@ def write_environment(folder: Path, *, seed: int, precision: str) -> None:
         "threads": torch.get_num_threads(),
         "seed": seed,
         "precision": precision,
+        "data": str(data.resolve()),
     }
-    write_atomic(folder / "environment.json", json.dumps(content, indent=1) + "\n")
+    _write_json(folder / ENVIRONMENT_FILE, content)
+
+
+def recorded_data(folder: Path) -> Path:
+    """Return the data folder that ``environment.json`` names; InputError when it names none."""
+    try:
+        return Path(json.loads((folder / ENVIRONMENT_FILE).read_text())["data"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"run {folder} does not say where its pictures are; "
+            f"name them: saccade train DATA --resume {folder}"
+        ) from error
+
+
+def record_data(folder: Path, data: Path) -> None:
+    """Note in ``environment.json`` that the pictures are in another place now."""
+    file = folder / ENVIRONMENT_FILE
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError):
+        content = {}
+    _write_json(file, {**content, "data": str(data.resolve())})
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    write_atomic(file, json.dumps(content, indent=1) + "\n")
 
 
 def append_record(
@@ -71,6 +100,26 @@ def append_record(
     """
     stream.write(json.dumps({**record.to_json(), **(figures or {})}) + "\n")
     stream.flush()
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove the files that a killed process was about to write."""
+    for part in folder.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
+def keep_history(folder: Path, *, epochs: int) -> None:
+    """Drop the records after epoch ``epochs``, and a line that a crash cut short."""
+    file = folder / HISTORY_FILE
+    kept = []
+    for line in file.read_text().splitlines() if file.is_file() else []:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if record["epoch"] <= epochs:
+            kept.append(line + "\n")
+    write_atomic(file, "".join(kept))
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:

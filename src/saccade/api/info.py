@@ -1,0 +1,70 @@
+"""``info``: what Saccade runs on, as it matters for speed and for repeating a run."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from saccade.training.precision import bfloat16_instructions, choose_precision
+
+LIBRARIES = ("saccade", "torch", "torchvision", "numpy", "pillow", "safetensors")
+DATA_VARIABLE = "SACCADE_DATA"
+
+
+@dataclass(frozen=True)
+class Info:
+    """The machine and the installation.
+
+    ``cores`` are all of the machine, ``usable_cores`` those that this process may run on,
+    ``threads`` what training takes with train.threads 0. ``precision`` is what train.precision
+    auto takes by rule; before training it is measured where the rule says bfloat16. ``data`` is the
+    environment variable SACCADE_DATA, where tests and benchmarks look for pictures.
+    """
+
+    versions: dict[str, str]
+    python: str
+    system: str
+    processor: str
+    instructions: str
+    cores: int
+    usable_cores: int
+    threads: int
+    bfloat16_instructions: list[str]
+    precision: str
+    data: str | None
+
+
+def info() -> Info:
+    """Return the versions, the processor, and what training would use of it."""
+    return Info(
+        versions={name: version(name) for name in LIBRARIES},
+        python=platform.python_version(),
+        system=platform.platform(),
+        processor=_processor(),
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        cores=os.cpu_count() or 1,
+        usable_cores=_usable_cores(),
+        threads=torch.get_num_threads(),
+        bfloat16_instructions=bfloat16_instructions(),
+        precision=str(choose_precision("auto")).removeprefix("torch."),
+        data=os.environ.get(DATA_VARIABLE) or None,
+    )
+
+
+def _processor() -> str:
+    """The name of the processor, as the system gives it."""
+    file = Path("/proc/cpuinfo")
+    for line in file.read_text(errors="replace").splitlines() if file.exists() else ():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux alone has it.
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,35 @@
+"""The recipe of a run: a file or a Recipe, with settings laid over it, checked as a whole."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from saccade.config import Recipe, override, read_recipe, settings
+from saccade.errors import SettingError
+
+MAX_BATCH = 4096
+
+
+def whole_recipe(
+    recipe: Recipe | Path | str | None, task: str | None, changes: Mapping[str, Any]
+) -> Recipe:
+    """Return the recipe with ``changes`` and ``task`` laid over it.
+
+    Raises SettingError for a name or value that is not allowed, also of a Recipe made in Python.
+    """
+    whole = recipe if isinstance(recipe, Recipe) else read_recipe(recipe) if recipe else Recipe()
+    named = {} if task is None else {"task": task}
+    whole = override(Recipe(), recipe_values(whole).items(), where="recipe")
+    whole = override(whole, {**changes, **named}.items(), where="settings")
+    batch = whole.train.classes_per_batch * whole.train.pictures_per_class
+    if batch > MAX_BATCH:
+        raise SettingError(
+            f"a batch of {batch:,} pictures is over {MAX_BATCH:,}; lower train.classes_per_batch "
+            "or train.pictures_per_class"
+        )
+    return whole
+
+
+def recipe_values(recipe: Recipe) -> dict[str, Any]:
+    """Return every setting by its name, as a checkpoint keeps it."""
+    return {name: entry.value for name, entry in settings(recipe).items()}
