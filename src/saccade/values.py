@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
 UInt8Array = NDArray[np.uint8]
+UInt16Array = NDArray[np.uint16]
+UInt32Array = NDArray[np.uint32]
+Int8Array = NDArray[np.int8]
+Int32Array = NDArray[np.int32]
 IntArray = NDArray[np.int64]
 
 UNKNOWN = "unknown"

@@ -33,7 +33,7 @@ class ExactIndex:
         block_rows: int = BLOCK_ROWS,
         block_queries: int = BLOCK_QUERIES,
     ) -> None:
-        self._vectors = _matrix(vectors, "vectors")
+        self._vectors = matrix(vectors, "vectors")
         self._block_rows = block_rows
         self._block_queries = block_queries
 
@@ -52,7 +52,7 @@ class ExactIndex:
         answers (q, 0). Similarities are float32 dot products, exact to rounding.
         Raises InputError when k < 1, or ``queries`` is not (q, d) or holds a non-finite value.
         """
-        wanted = _matrix(queries, "queries")
+        wanted = matrix(queries, "queries")
         if wanted.shape[1] != self.dimension:
             raise InputError(
                 f"queries have {wanted.shape[1]} columns; the index holds vectors of length "
@@ -86,7 +86,7 @@ class ExactIndex:
         return best
 
 
-def _matrix(array: Float32Array, what: str) -> Float32Array:
+def matrix(array: Float32Array, what: str) -> Float32Array:
     matrix = np.asarray(array)
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
         raise InputError(

@@ -1,0 +1,240 @@
+// What Python sees. Shapes and ranges are checked here, so that no call can read outside of its arrays.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+
+#include "find.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace saccade {
+namespace {
+
+template <class T, int N>
+using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T, int N>
+using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
+
+void require(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(what);
+}
+
+template <class T, int N>
+Out<T, N> array(std::vector<T>&& values, const size_t (&shape)[N]) {
+  auto* kept = new std::vector<T>(std::move(values));
+  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  return Out<T, N>(kept->data(), N, shape, owner);
+}
+
+const Kernel& kernel_named(const std::string& name) {
+  for (const Kernel* kernel : kernels())
+    if (kernel->name == name && kernel->usable()) return *kernel;
+  throw std::invalid_argument("this processor has no kernel of that name");
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> found;
+  for (const Kernel* kernel : kernels())
+    if (kernel->usable()) found.emplace_back(kernel->name);
+  return found;
+}
+
+bool is_bits(int bits) { return bits == 1 || bits == 2 || bits == 4; }
+
+int64_t blocks_for(int64_t rows) { return (rows + LANES - 1) / LANES; }
+
+Out<uint8_t, 1> pack(In<uint8_t, 2> codes, int bits) {
+  require(is_bits(bits), "bits must be 1, 2 or 4");
+  const int64_t rows = int64_t(codes.shape(0)), m = int64_t(codes.shape(1)), fields = 8 / bits;
+  require(m > 0 && m % (4 * fields) == 0, "the head's components must be a multiple of 32 / bits");
+  const int64_t groups = m / (4 * fields);
+  std::vector<uint8_t> packed(size_t(blocks_for(rows) * groups * GROUP_BYTES));
+  const uint8_t* from = codes.data();
+  {
+    nb::gil_scoped_release release;
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t i = 0; i < m; ++i) {
+        const int64_t group = i / (4 * fields), field = i % (4 * fields) / 4, byte = i % 4;
+        const int64_t at = (row / LANES * groups + group) * GROUP_BYTES + row % LANES * 4 + byte;
+        packed[size_t(at)] |= uint8_t((from[row * m + i] & ((1 << bits) - 1)) << (bits * field));
+      }
+  }
+  const size_t shape[] = {packed.size()};
+  return array<uint8_t, 1>(std::move(packed), shape);
+}
+
+// Codes floor(value / step + 2^bits / 2), cut to their range; and which rows had a value outside of it.
+nb::tuple quantise(In<float, 2> values, In<float, 1> steps, int bits) {
+  require(is_bits(bits) || bits == 8, "bits must be 1, 2, 4 or 8");
+  require(steps.shape(0) == values.shape(1), "one step a component is needed");
+  const size_t rows = values.shape(0), d = values.shape(1);
+  std::vector<uint8_t> codes(rows * d), outside(rows);
+  const float* from = values.data();
+  const float middle = float(1 << bits) / 2, top = float(1 << bits) - 1;
+  {
+    nb::gil_scoped_release release;
+    std::vector<float> factor(d);
+    for (size_t i = 0; i < d; ++i) factor[i] = steps.data()[i] > 0 ? 1 / steps.data()[i] : 0;
+    for (size_t row = 0; row < rows; ++row) {
+      bool out = false;
+      for (size_t i = 0; i < d; ++i) {
+        const float place = from[row * d + i] * factor[i] + middle;
+        out |= !(place >= 0 && place < top + 1);
+        codes[row * d + i] = uint8_t(place >= 0 ? (place < top ? place : top) : 0);
+      }
+      outside[row] = out;
+    }
+  }
+  const size_t both[] = {rows, d}, one[] = {rows};
+  return nb::make_tuple(array<uint8_t, 2>(std::move(codes), both), array<uint8_t, 1>(std::move(outside), one));
+}
+
+Out<int32_t, 1> head_scores(const std::string& kernel, In<uint8_t, 1> packed, int64_t rows, int bits,
+                            In<int8_t, 1> weights) {
+  require(is_bits(bits), "bits must be 1, 2 or 4");
+  const int64_t m = int64_t(weights.shape(0));
+  require(m > 0 && m % (32 / bits) == 0, "the head's components must be a multiple of 32 / bits");
+  const int groups = int(m / (32 / bits));
+  require(rows >= 0 && int64_t(packed.shape(0)) == blocks_for(rows) * groups * GROUP_BYTES, "packed has the wrong length");
+  std::vector<int32_t> scores(size_t(blocks_for(rows) * LANES));
+  kernel_named(kernel).head(packed.data(), blocks_for(rows), packed_weights(weights.data(), bits, groups), scores.data());
+  scores.resize(size_t(rows));
+  const size_t shape[] = {scores.size()};
+  return array<int32_t, 1>(std::move(scores), shape);
+}
+
+Out<int32_t, 1> row_scores(const std::string& kernel, In<uint8_t, 2> codes, In<int8_t, 1> weights) {
+  require(weights.shape(0) == codes.shape(1), "one weight a component is needed");
+  const Kernel& chosen = kernel_named(kernel);
+  std::vector<int32_t> scores(codes.shape(0));
+  for (size_t row = 0; row < scores.size(); ++row)
+    scores[row] = chosen.row(codes.data() + row * codes.shape(1), weights.data(), int64_t(codes.shape(1)));
+  const size_t shape[] = {scores.size()};
+  return array<int32_t, 1>(std::move(scores), shape);
+}
+
+Out<float, 1> dots(const std::string& kernel, In<uint16_t, 2> half, In<float, 1> query) {
+  require(query.shape(0) == half.shape(1), "the query must be as long as a row");
+  const Kernel& chosen = kernel_named(kernel);
+  std::vector<float> scores(half.shape(0));
+  for (size_t row = 0; row < scores.size(); ++row)
+    scores[row] = chosen.dot(half.data() + row * half.shape(1), query.data(), int64_t(half.shape(1)));
+  const size_t shape[] = {scores.size()};
+  return array<float, 1>(std::move(scores), shape);
+}
+
+// Codes of a gallery, with the arrays that they point into.
+class Finder {
+ public:
+  Finder(const std::string& kernel, In<uint8_t, 1> head, int bits, In<uint8_t, 2> full, In<uint16_t, 2> truth,
+         In<float, 2> rotation, In<float, 1> head_step, In<float, 1> full_step, In<uint32_t, 1> escaped,
+         std::optional<In<uint32_t, 1>> order)
+      : kernel_(kernel_named(kernel)), head_(head), full_(full), truth_(truth), rotation_(rotation),
+        head_step_(head_step), full_step_(full_step), escaped_(escaped), order_(order) {
+    require(is_bits(bits), "bits must be 1, 2 or 4");
+    const int64_t rows = int64_t(full.shape(0)), d = int64_t(full.shape(1)), per_group = 32 / bits;
+    require(d >= 1 && d <= 4096, "vectors must have 1 to 4096 components");
+    require(rows < int64_t(0xffffffff), "a gallery holds fewer than 2^32 - 1 rows");
+    const int64_t m = int64_t(head_step.shape(0)), groups = (m + per_group - 1) / per_group;
+    require(m >= 1 && m <= d, "the head must cover 1 to d components");
+    require(int64_t(head.shape(0)) == blocks_for(rows) * groups * GROUP_BYTES, "head has the wrong length");
+    require(int64_t(rotation.shape(0)) == d && int64_t(rotation.shape(1)) == d, "rotation must be d x d");
+    require(int64_t(full_step.shape(0)) == d && int64_t(truth.shape(1)) == d, "all levels need d components");
+    require(order || int64_t(truth.shape(0)) >= rows, "truth must hold every row");
+    require(!order || int64_t(order->shape(0)) == rows, "order must name every row");
+    for (int64_t i = 0; order && i < rows; ++i)
+      require(order->data()[i] < truth.shape(0), "order names a row that truth does not hold");
+    for (size_t i = 0; i < escaped.shape(0); ++i) require(escaped.data()[i] < rows, "escaped names a row that is not there");
+    codes_ = {rows, d, bits, int(groups), head.data(), full.data(), truth.data(), order ? order->data() : nullptr,
+              rotation.data(), head_step.data(), full_step.data(), {escaped.data(), escaped.shape(0)}};
+  }
+
+  nb::tuple find(In<float, 2> queries, int64_t k, int64_t survivors, int64_t finalists, int threads,
+                 std::optional<In<uint8_t, 1>> allowed, std::optional<In<int64_t, 2>> ranges) const {
+    require(int64_t(queries.shape(1)) == codes_.d, "queries must be as long as the rows");
+    require(k >= 1 && survivors >= 1 && finalists >= 1, "k, survivors and finalists must be 1 or more");
+    require(threads >= 1 && threads <= 1024, "threads must be 1 to 1024");
+    require(!allowed || int64_t(allowed->shape(0)) == 2 * blocks_for(codes_.rows), "allowed must have a bit a row, in blocks of 16");
+    const auto wanted = checked(ranges);
+    const size_t count = queries.shape(0);
+    k = std::min(k, codes_.rows);
+    const Effort effort{std::min(survivors, codes_.rows), std::min(finalists, codes_.rows), threads};
+    std::vector<float> scores(count * size_t(k), -INFINITY);
+    std::vector<int64_t> rows(count * size_t(k), -1);
+    if (k > 0) {
+      nb::gil_scoped_release release;
+      search(queries.data(), int64_t(count), k, effort, wanted, ranges.has_value(), allowed ? allowed->data() : nullptr, scores, rows);
+    }
+    const size_t shape[] = {count, size_t(k)};
+    return nb::make_tuple(array<float, 2>(std::move(scores), shape), array<int64_t, 2>(std::move(rows), shape));
+  }
+
+ private:
+  std::vector<Range> checked(const std::optional<In<int64_t, 2>>& ranges) const {
+    std::vector<Range> found;
+    if (!ranges) return {{0, blocks_for(codes_.rows)}};
+    require(ranges->shape(1) == 2, "ranges must be (n, 2)");
+    int64_t reached = 0;
+    for (size_t i = 0; i < ranges->shape(0); ++i) {
+      const Range range{ranges->data()[2 * i], ranges->data()[2 * i + 1]};
+      require(range.first >= reached && range.last >= range.first && range.last <= blocks_for(codes_.rows),
+              "ranges must rise and lie inside the codes");
+      found.push_back(range);
+      reached = range.last;
+    }
+    return found;
+  }
+
+  void search(const float* queries, int64_t count, int64_t k, Effort effort, const std::vector<Range>& ranges,
+              bool parted, const uint8_t* allowed, std::vector<float>& scores, std::vector<int64_t>& rows) const {
+    std::vector<std::vector<Match>> answers;
+    if (parted || count == 1)
+      for (int64_t i = 0; i < count; ++i)
+        answers.push_back(saccade::find(codes_, kernel_, queries + i * codes_.d, k, effort, ranges, allowed));
+    else
+      answers = find_many(codes_, kernel_, queries, count, k, effort, allowed);
+    for (int64_t i = 0; i < count; ++i)
+      for (size_t j = 0; j < answers[size_t(i)].size(); ++j) {
+        scores[size_t(i * k) + j] = answers[size_t(i)][j].score;
+        rows[size_t(i * k) + j] = answers[size_t(i)][j].row;
+      }
+  }
+
+  const Kernel& kernel_;
+  In<uint8_t, 1> head_;
+  In<uint8_t, 2> full_;
+  In<uint16_t, 2> truth_;
+  In<float, 2> rotation_;
+  In<float, 1> head_step_, full_step_;
+  In<uint32_t, 1> escaped_;
+  std::optional<In<uint32_t, 1>> order_;
+  Codes codes_{};
+};
+
+}  // namespace
+}  // namespace saccade
+
+NB_MODULE(_kernel, m) {
+  using namespace saccade;
+  m.def("names", &names, "Names of the kernels that this processor can run, the fastest first.");
+  m.def("pack", &pack, "codes"_a, "bits"_a);
+  m.def("quantise", &quantise, "values"_a, "steps"_a, "bits"_a);
+  m.def("head_scores", &head_scores, "kernel"_a, "packed"_a, "rows"_a, "bits"_a, "weights"_a);
+  m.def("row_scores", &row_scores, "kernel"_a, "codes"_a, "weights"_a);
+  m.def("dots", &dots, "kernel"_a, "half"_a, "query"_a);
+  nb::class_<Finder>(m, "Finder")
+      .def(nb::init<const std::string&, In<uint8_t, 1>, int, In<uint8_t, 2>, In<uint16_t, 2>, In<float, 2>, In<float, 1>,
+                    In<float, 1>, In<uint32_t, 1>, std::optional<In<uint32_t, 1>>>(),
+           "kernel"_a, "head"_a, "bits"_a, "full"_a, "truth"_a, "rotation"_a, "head_step"_a, "full_step"_a, "escaped"_a,
+           "order"_a.none() = nb::none())
+      .def("find", &Finder::find, "queries"_a, "k"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
+           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none());
+}

@@ -1,0 +1,74 @@
+"""What cpp/scan/module.cpp gives. Arrays are C-contiguous; ValueError when shapes do not fit."""
+
+from saccade.values import (
+    Float32Array,
+    Int8Array,
+    Int32Array,
+    IntArray,
+    UInt8Array,
+    UInt16Array,
+    UInt32Array,
+)
+
+def names() -> list[str]:
+    """Names of the kernels that this processor can run, the fastest first."""
+
+def pack(codes: UInt8Array, bits: int) -> UInt8Array:
+    """(n, m) codes of ``bits`` bits → the head's blocks; m a multiple of 32 / bits."""
+
+def quantise(values: Float32Array, steps: Float32Array, bits: int) -> tuple[UInt8Array, UInt8Array]:
+    """(n, d) values, (d,) steps → codes (n, d), and 1 for each row with a value out of range (n,).
+
+    The code is floor(value / step + 2**bits / 2), cut to 0 … 2**bits - 1; with a step of 0 it is
+    the middle one.
+    """
+
+def head_scores(
+    kernel: str, packed: UInt8Array, rows: int, bits: int, weights: Int8Array
+) -> Int32Array:
+    """Sum of weight times code of each packed row, (rows,)."""
+
+def row_scores(kernel: str, codes: UInt8Array, weights: Int8Array) -> Int32Array:
+    """(n, d) 8-bit codes, (d,) weights → (n,) sums of weight times code."""
+
+def dots(kernel: str, half: UInt16Array, query: Float32Array) -> Float32Array:
+    """(n, d) half floats seen as uint16, (d,) → (n,) dot products."""
+
+class Finder:
+    """The levels of one gallery: head, 8-bit rows, half-float truth.
+
+    ``head`` from ``pack``; ``full`` (n, d) 8-bit codes; ``truth`` (≥ n, d) half floats as uint16;
+    ``rotation`` (d, d), its columns the components; ``head_step`` (m,), m ≤ d, and ``full_step``
+    (d,) steps of the codes; ``escaped`` positions that are always compared exactly; ``order`` (n,)
+    each position's row in the truth. The arrays are not copied.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        head: UInt8Array,
+        bits: int,
+        full: UInt8Array,
+        truth: UInt16Array,
+        rotation: Float32Array,
+        head_step: Float32Array,
+        full_step: Float32Array,
+        escaped: UInt32Array,
+        order: UInt32Array | None = None,
+    ) -> None: ...
+    def find(
+        self,
+        queries: Float32Array,
+        k: int,
+        survivors: int,
+        finalists: int,
+        threads: int = 1,
+        allowed: UInt8Array | None = None,
+        ranges: IntArray | None = None,
+    ) -> tuple[Float32Array, IntArray]:
+        """(q, d) → scores (q, k) and rows of the truth (q, k), best first, of equal ones the lower.
+
+        ``survivors`` rows pass the head, ``finalists`` the 8-bit level. ``allowed`` has a bit a
+        position, in whole blocks of 16; ``ranges`` (r, 2) are the blocks to look at, rising.
+        Where fewer than k rows are found, -inf and -1 fill up.
+        """

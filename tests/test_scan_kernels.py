@@ -1,0 +1,319 @@
+"""Every kernel gives the same whole numbers and bits, and they are those of plain arithmetic."""
+
+import numpy as np
+import pytest
+
+from saccade import scan
+from saccade.errors import SettingError
+
+WIDTHS = (1, 3, 96, 100, 200, 512, 1536)
+COUNTS = (0, 1, 15, 16, 17, 1000)
+KINDS = ("any", "constant", "repeated", "zero", "extreme")
+CASES, FEW = 10_000, 300
+
+
+def drawn(draw, kind, shape, low, high, dtype):
+    """Whole numbers of a kind, ``low`` to ``high``, both included."""
+    if kind == "zero":
+        return np.zeros(shape, dtype)
+    if kind == "extreme":
+        return draw.choice(np.array([low, high], dtype), shape)
+    values = draw.integers(low, high + 1, shape).astype(dtype)
+    if kind == "constant" and len(shape) == 2:
+        values[:] = values[:1] if len(values) else values
+    if kind == "repeated" and len(shape) == 2 and len(values):
+        values[:] = values[draw.integers(0, min(3, len(values)), len(values))]
+    return values
+
+
+def cases(count):
+    draw = np.random.default_rng(7)
+    for number in range(count):
+        large = number % 50 == 0
+        n = int(draw.choice(COUNTS if large else COUNTS[:-1]))
+        yield draw, n, int(draw.choice(WIDTHS)), str(draw.choice(KINDS))
+
+
+@pytest.mark.parametrize("count", [FEW, pytest.param(CASES, marks=pytest.mark.slow)])
+def test_kernels_agree_on_the_head(count):
+    for draw, n, d, kind in cases(count):
+        bits = int(draw.choice([1, 2, 4]))
+        m = -(-d // (32 // bits)) * (32 // bits)
+        codes = drawn(draw, kind, (n, m), 0, 2**bits - 1, np.uint8)
+        weights = drawn(draw, str(draw.choice(KINDS)), (m,), -127, 127, np.int8)
+        expected = codes.astype(np.int64) @ weights.astype(np.int64)
+        packed = scan.pack(codes, bits)
+        for name in scan.names():
+            found = scan.head_scores(name, packed, n, bits, weights)
+            assert np.array_equal(found, expected), (name, n, m, bits, kind)
+
+
+@pytest.mark.parametrize("count", [FEW, pytest.param(CASES, marks=pytest.mark.slow)])
+def test_kernels_agree_on_rows(count):
+    for draw, n, d, kind in cases(count):
+        codes = drawn(draw, kind, (n, d), 0, 255, np.uint8)
+        weights = drawn(draw, str(draw.choice(KINDS)), (d,), -127, 127, np.int8)
+        expected = codes.astype(np.int64) @ weights.astype(np.int64)
+        for name in scan.names():
+            assert np.array_equal(scan.row_scores(name, codes, weights), expected), (name, n, d)
+
+
+def test_the_largest_sums_fit():
+    codes = np.full((2, 4096), 255, np.uint8)
+    for weight in (-127, 127):
+        weights = np.full(4096, weight, np.int8)
+        for name in scan.names():
+            assert scan.row_scores(name, codes, weights).tolist() == [255 * weight * 4096] * 2
+            for bits in (1, 2, 4):
+                packed = scan.pack(np.full((16, 4096), 2**bits - 1, np.uint8), bits)
+                found = scan.head_scores(name, packed, 16, bits, weights)
+                assert set(found.tolist()) == {(2**bits - 1) * weight * 4096}
+
+
+@pytest.mark.parametrize("d", [*WIDTHS, 7, 8, 9])
+def test_dot_products_have_the_same_bits(d):
+    draw = np.random.default_rng(d)
+    half = draw.standard_normal((40, d)).astype(np.float16)
+    half[0], half[1, 0] = 0, np.float16(6e-8)  # the smallest that a half float can hold
+    query = draw.standard_normal(d).astype(np.float32)
+    sums = np.zeros((40, 8), np.float32)
+    for i in range(d):
+        sums[:, i % 8] += half[:, i].astype(np.float32) * query[i]
+    expected = ((sums[:, 0] + sums[:, 4]) + (sums[:, 2] + sums[:, 6])) + (
+        (sums[:, 1] + sums[:, 5]) + (sums[:, 3] + sums[:, 7])
+    )
+    for name in scan.names():
+        found = scan.dots(name, half.view(np.uint16), query)
+        assert np.array_equal(found.view(np.int32), expected.view(np.int32)), name
+    assert np.allclose(expected, half.astype(np.float64) @ query, rtol=1e-4, atol=1e-4)
+
+
+def test_every_half_float_is_read_as_numpy_reads_it():
+    half = np.arange(2**16, dtype=np.uint16).reshape(-1, 1)
+    expected = half.view(np.float16).astype(np.float32)[:, 0]
+    finite = np.isfinite(expected)
+    for name in scan.names():
+        found = scan.dots(name, half, np.ones(1, np.float32))
+        assert np.array_equal(found[finite], expected[finite])
+        assert np.array_equal(np.isnan(found), np.isnan(expected))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_values_become_the_code_of_their_step(bits):
+    draw = np.random.default_rng(bits)
+    steps = np.array([0.1, 2.0, 0.0], np.float32)
+    values = (draw.standard_normal((500, 3)) * steps * 2**bits / 4).astype(np.float32)
+    values[0] = [np.nan, np.inf, -np.inf]
+    values[:, 2] = np.where(np.isfinite(values[:, 2]), 1.0, values[:, 2])
+    codes, outside = scan.quantise(values, steps, bits)
+    factor = np.divide(1, steps, out=np.zeros_like(steps), where=steps > 0)
+    with np.errstate(invalid="ignore"):
+        place = values * factor + np.float32(2**bits / 2)
+    expected = np.floor(np.clip(np.nan_to_num(place, nan=0), 0, 2**bits - 1)).astype(np.uint8)
+    assert np.array_equal(codes, expected)
+    inside = (place >= 0) & (place < 2**bits)
+    assert np.array_equal(outside.astype(bool), ~inside.all(axis=1))
+    assert outside[0]
+
+
+def weights_of(component, step):
+    """The query's whole numbers, as find.cpp has them."""
+    scaled = component * step
+    largest = np.abs(scaled).max(initial=0)
+    factor = np.float32(127) / largest if largest > 0 else np.float32(0)
+    return np.rint(scaled * factor).astype(np.int64)
+
+
+def best_of(scores, rows, keep):
+    return rows[np.lexsort((rows, -scores[rows]))[:keep]]
+
+
+def found_slowly(levels, query, k, survivors, finalists, allowed=None):
+    """The search in NumPy, step by step: (scores, rows)."""
+    codes, m = levels["codes"], len(levels["head_step"])
+    component = np.zeros(len(query), np.float32)
+    for value, row in zip(query, levels["rotation"], strict=True):
+        component += value * row
+    rows = np.arange(len(codes)) if allowed is None else np.flatnonzero(allowed)
+    head = codes @ weights_of(component[:m], levels["head_step"])
+    rows = best_of(head, rows, max(survivors, k))
+    full = levels["full"].astype(np.int64) @ weights_of(component, levels["full_step"])
+    escaped = levels["escaped"] if allowed is None else [e for e in levels["escaped"] if allowed[e]]
+    rows = np.union1d(best_of(full, rows, max(finalists, k)), escaped).astype(np.int64)
+    scores = scan.dots("plain", levels["truth"], query)
+    rows = best_of(scores, rows, k)
+    return scores[rows], rows
+
+
+def levels_of(draw, n, d, m, bits, *, spread):
+    """A random gallery; with ``spread`` 0 all its rows are equal."""
+    vectors = (draw.standard_normal((n, d)) * spread + draw.standard_normal(d)).astype(np.float32)
+    rotation = np.linalg.qr(draw.standard_normal((d, d)))[0].astype(np.float32)
+    step = np.full(d, 4 / 2**bits, np.float32)
+    codes, _ = scan.quantise(np.ascontiguousarray((vectors @ rotation)[:, :m]), step[:m], bits)
+    full_step = np.full(d, 6 / 256, np.float32)
+    full, outside = scan.quantise(np.ascontiguousarray(vectors @ rotation), full_step, 8)
+    return {
+        "codes": codes.astype(np.int64),
+        "rotation": rotation,
+        "head_step": step[:m],
+        "full": full,
+        "full_step": full_step,
+        "truth": vectors.astype(np.float16).view(np.uint16),
+        "escaped": np.flatnonzero(outside).astype(np.uint32),
+        "bits": bits,
+    }
+
+
+def finder_of(name, levels):
+    per_group = 32 // levels["bits"]
+    codes = levels["codes"].astype(np.uint8)
+    padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % per_group)))
+    keys = ("full", "truth", "rotation", "head_step", "full_step", "escaped")
+    head = scan.pack(padded, levels["bits"])
+    return scan.Finder(name, head, levels["bits"], *(levels[key] for key in keys))
+
+
+SEARCHES = [
+    (n, d, m, bits, survivors, spread)
+    for n, survivors in [(0, 5), (1, 1), (15, 4), (16, 40), (17, 3), (1000, 60), (20_000, 500)]
+    for d, m, bits in [(1, 1, 1), (3, 2, 2), (24, 24, 4), (40, 17, 1)]
+    for spread in (1.0, 0.0)
+]
+
+
+@pytest.mark.parametrize(("n", "d", "m", "bits", "survivors", "spread"), SEARCHES)
+def test_a_search_is_the_slow_one(n, d, m, bits, survivors, spread):
+    draw = np.random.default_rng((n, d, bits))
+    levels = levels_of(draw, n, d, m, bits, spread=spread)
+    queries = draw.standard_normal((5, d)).astype(np.float32)
+    queries[4] = 0
+    slow = [found_slowly(levels, query, min(3, n), survivors, 10) for query in queries]
+    for name in scan.names():
+        finder = finder_of(name, levels)
+        for threads in (1, 3):
+            together = finder.find(queries, 3, survivors, 10, threads)
+            one_by_one = [finder.find(query[None], 3, survivors, 10, threads) for query in queries]
+            apart = [np.concatenate(part) for part in zip(*one_by_one, strict=True)]
+            for scores, rows in (together, apart):
+                assert np.array_equal(scores, [one[0] for one in slow])
+                assert np.array_equal(rows, [one[1] for one in slow])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
+def test_only_what_is_allowed_is_found(share):
+    draw = np.random.default_rng(5)
+    n = 3001
+    levels = levels_of(draw, n, 20, 16, 2, spread=1.0)
+    allowed = draw.random(n) < share
+    mask = np.packbits(np.pad(allowed, (0, -n % 16)), bitorder="little")
+    queries = draw.standard_normal((4, 20)).astype(np.float32)
+    for name in scan.names():
+        scores, rows = finder_of(name, levels).find(queries, 5, 50, 20, 1, mask)
+        for query, one_scores, one_rows in zip(queries, scores, rows, strict=True):
+            slow_scores, slow_rows = found_slowly(levels, query, 5, 50, 20, allowed)
+            count = len(slow_rows)
+            assert np.array_equal(one_rows[:count], slow_rows)
+            assert np.array_equal(one_scores[:count], slow_scores)
+            assert (one_rows[count:] == -1).all() and np.isneginf(one_scores[count:]).all()
+
+
+def test_a_search_in_some_blocks_is_one_in_their_rows():
+    draw = np.random.default_rng(6)
+    n = 5000
+    levels = levels_of(draw, n, 20, 16, 2, spread=1.0)
+    ranges = np.array([[0, 3], [3, 3], [10, 200], [300, 313]], np.int64)
+    inside = np.zeros(n + 16, bool)
+    for first, last in ranges:
+        inside[16 * first : 16 * last] = True
+    query = draw.standard_normal((1, 20)).astype(np.float32)
+    levels["escaped"] = levels["escaped"][:0]
+    _, expected = found_slowly(levels, query[0], 4, 50, 20, inside[:n])
+    for name in scan.names():
+        for threads in (1, 2):
+            finder = finder_of(name, levels)
+            assert finder.find(query, 4, 50, 20, threads, None, ranges)[1].tolist() == [
+                expected.tolist()
+            ]
+
+
+def test_positions_are_turned_into_rows_of_the_truth():
+    draw = np.random.default_rng(8)
+    levels = levels_of(draw, 300, 12, 12, 4, spread=1.0)
+    order = draw.permutation(300).astype(np.uint32)
+    query = draw.standard_normal((1, 12)).astype(np.float32)
+    plain = finder_of("plain", levels).find(query, 4, 300, 300)
+    moved = np.empty_like(levels["truth"])
+    moved[order] = levels["truth"]
+    keys = ("rotation", "head_step", "full_step", "escaped")
+    head = scan.pack(np.pad(levels["codes"].astype(np.uint8), ((0, 0), (0, 4))), 4)
+    finder = scan.Finder("plain", head, 4, levels["full"], moved, *(levels[k] for k in keys), order)
+    scores, rows = finder.find(query, 4, 300, 300)
+    assert np.array_equal(scores, plain[0])
+    assert np.array_equal(rows, order[plain[1]])
+
+
+REFUSED = {
+    "a short head": {"head": np.zeros(64, np.uint8)},
+    "three bits": {"bits": 3},
+    "a truth with too few rows": {"truth": np.zeros((5, 8), np.uint16)},
+    "a truth of another width": {"truth": np.zeros((40, 7), np.uint16)},
+    "a rotation of another width": {"rotation": np.eye(7, dtype=np.float32)},
+    "more head components than there are": {"head_step": np.ones(9, np.float32)},
+    "no head components": {"head_step": np.ones(0, np.float32)},
+    "too few steps": {"full_step": np.ones(7, np.float32)},
+    "an escaped row that is not there": {"escaped": np.array([40], np.uint32)},
+    "an order of another length": {"order": np.zeros(39, np.uint32)},
+    "an order beyond the truth": {"order": np.full(40, 40, np.uint32)},
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED.values(), ids=REFUSED)
+def test_arrays_that_do_not_fit_are_refused(wrong):
+    right = {
+        "kernel": "plain",
+        "head": np.zeros(3 * 64, np.uint8),
+        "bits": 4,
+        "full": np.zeros((40, 8), np.uint8),
+        "truth": np.zeros((40, 8), np.uint16),
+        "rotation": np.eye(8, dtype=np.float32),
+        "head_step": np.ones(8, np.float32),
+        "full_step": np.ones(8, np.float32),
+        "escaped": np.zeros(0, np.uint32),
+    }
+    scan.Finder(**right)
+    with pytest.raises(ValueError):
+        scan.Finder(**(right | wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"k": 0},
+        {"survivors": 0},
+        {"threads": 0},
+        {"queries": np.zeros((1, 19), np.float32)},
+        {"allowed": np.zeros(3, np.uint8)},
+        {"ranges": np.array([[0, 3]], np.int64)},
+        {"ranges": np.array([[1, 0]], np.int64)},
+        {"ranges": np.array([[-1, 1]], np.int64)},
+        {"ranges": np.array([[0, 2], [1, 2]], np.int64)},
+    ],
+)
+def test_searches_that_do_not_fit_are_refused(wrong):
+    levels = levels_of(np.random.default_rng(0), 30, 20, 16, 2, spread=1.0)
+    asked = {"queries": np.zeros((1, 20), np.float32), "k": 1, "survivors": 5, "finalists": 5}
+    finder_of("plain", levels).find(**asked)
+    with pytest.raises(ValueError):
+        finder_of("plain", levels).find(**(asked | wrong))
+
+
+def test_the_environment_chooses_the_kernel(monkeypatch):
+    monkeypatch.delenv(scan.KERNEL_VARIABLE, raising=False)
+    assert scan.kernel() == scan.names()[0]
+    assert scan.names()[-1] == "plain"
+    monkeypatch.setenv(scan.KERNEL_VARIABLE, "plain")
+    assert scan.kernel() == "plain"
+    monkeypatch.setenv(scan.KERNEL_VARIABLE, "plane")
+    with pytest.raises(SettingError, match="did you mean 'plain'"):
+        scan.kernel()
