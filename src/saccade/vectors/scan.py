@@ -1,4 +1,4 @@
-"""The scan: every vector's few leading bits are read once a query, and the best are looked at again.
+"""The scan: the leading bits of every vector are read once a query, the best looked at again.
 
 Three levels: the head (HEAD_BYTES a vector) leaves the best ``survivors``, the 8-bit rows of those
 leave FINALISTS, and half floats give the final order.

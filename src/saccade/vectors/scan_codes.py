@@ -1,9 +1,9 @@
 """Codes for the scan: vectors brought to their principal components, and few bits for each.
 
 Jégou, Douze and Schmid, "Product quantization for nearest neighbor search", PAMI 2011, showed that
-few bits a vector find most neighbours. We differ: the components of a principal component analysis
-(Pearson 1901; Hotelling 1933) each get a uniform quantiser of the best step for a normal variable
-(Max, "Quantizing for minimum distortion", IRE 1960, table II), so that a score is a sum of products.
+few bits a vector find most neighbours. We differ: each component of a principal component analysis
+(Pearson 1901; Hotelling 1933) gets a uniform quantiser of the best step for a normal variable (Max,
+"Quantizing for minimum distortion", IRE 1960, table II), so that a score is a sum of products.
 """
 
 import math

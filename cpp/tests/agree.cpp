@@ -1,0 +1,82 @@
+// Compares every kernel of this build with the plain one on random cases: `agree CASES` prints how many agreed, and
+// leaves with 1 at the first that did not. Needs no Python, so that it also runs under an emulator.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+#include "../scan/kernels.hpp"
+
+using namespace saccade;
+
+namespace {
+
+std::mt19937_64 draw(7);
+
+int64_t below(int64_t limit) { return int64_t(draw() % uint64_t(limit)); }
+
+// Bytes of one kind: any, all zero, all ones, one value repeated, or only zeros and ones.
+std::vector<uint8_t> bytes(int64_t count) {
+  const int64_t kind = below(5);
+  const auto one = uint8_t(draw());
+  std::vector<uint8_t> found(static_cast<std::size_t>(count));
+  for (auto& byte : found)
+    byte = kind == 0 ? uint8_t(draw()) : kind == 1 ? 0 : kind == 2 ? 255 : kind == 3 ? one : uint8_t(draw() & 1 ? 255 : 0);
+  return found;
+}
+
+// Signed weights, -127 to 127.
+std::vector<int8_t> weights(int64_t count) {
+  std::vector<int8_t> found;
+  for (const uint8_t byte : bytes(count)) found.push_back(int8_t(byte == 128 ? 127 : int8_t(byte)));
+  return found;
+}
+
+bool head_agrees(const Kernel& kernel) {
+  const int bits = 1 << below(3), groups = 1 + int(below(12));
+  const int64_t blocks = below(20), rows = std::max<int64_t>(0, blocks * LANES - below(LANES));
+  const auto codes = bytes(blocks * groups * GROUP_BYTES);
+  const Weights packed = packed_weights(weights(32 / bits * groups).data(), bits, groups);
+  std::vector<int32_t> mine(std::size_t(blocks * LANES)), plain(mine.size());
+  kernel.head(codes.data(), blocks, packed, mine.data());
+  plain_kernel.head(codes.data(), blocks, packed, plain.data());
+  if (mine != plain) return false;
+  const auto allowed = bytes(2 * blocks);
+  const int64_t keep = 1 + below(40);
+  const int32_t threshold = plain.empty() ? 0 : plain[std::size_t(below(int64_t(plain.size())))] - 1;
+  Best best(keep, threshold), expected(keep, threshold);
+  const uint8_t* mask = below(2) ? allowed.data() : nullptr;
+  kernel.collect(codes.data(), 0, blocks, packed, rows, mask, best);
+  plain_kernel.collect(codes.data(), 0, blocks, packed, rows, mask, expected);
+  return best.take() == expected.take();
+}
+
+bool rows_agree(const Kernel& kernel) {
+  const int64_t d = 1 + below(below(10) ? 300 : 4096);
+  const auto codes = bytes(d), pairs = bytes(2 * d);
+  const auto signs = weights(d);
+  if (kernel.row(codes.data(), signs.data(), d) != plain_kernel.row(codes.data(), signs.data(), d)) return false;
+  std::vector<uint16_t> half;
+  std::vector<float> query;
+  for (int64_t i = 0; i < d; ++i) {
+    half.push_back(uint16_t((pairs[std::size_t(2 * i)] << 8 | pairs[std::size_t(2 * i + 1)]) & 0xbbff));  // finite
+    query.push_back(float(below(2001) - 1000) / 700);
+  }
+  const float mine = kernel.dot(half.data(), query.data(), d), plain = plain_kernel.dot(half.data(), query.data(), d);
+  return std::memcmp(&mine, &plain, sizeof mine) == 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  const long cases = count > 1 ? std::atol(words[1]) : 10000;
+  for (const Kernel* kernel : kernels()) {
+    if (!kernel->usable()) continue;
+    for (long number = 0; number < cases; ++number)
+      if (!head_agrees(*kernel) || !rows_agree(*kernel)) {
+        std::printf("%s differs from plain in case %ld\n", kernel->name, number);
+        return 1;
+      }
+    std::printf("%s agrees with plain in %ld cases\n", kernel->name, cases);
+  }
+}
