@@ -12,12 +12,12 @@ from typing import Any
 import torch
 
 
-def arguments(text: str) -> argparse.Namespace:
-    """Return the options of a benchmark: ``small`` and ``json``."""
+def arguments(text: str) -> argparse.ArgumentParser:
+    """Return a parser with the options of every benchmark: ``small`` and ``json``."""
     parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--small", action="store_true", help="the quick version, within a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
-    return parser.parse_args()
+    return parser
 
 
 def data_folder(name: str) -> Path:
@@ -38,8 +38,13 @@ def machine() -> str:
 
 def run(main: Callable[[bool], dict[str, Any]], text: str) -> None:
     """Run a benchmark with its options and keep what it returns."""
-    options = arguments(text)
-    figures = {**main(options.small), "small": options.small, "machine": machine()}
+    options = arguments(text).parse_args()
+    keep(main(options.small), options)
+
+
+def keep(figures: dict[str, Any], options: argparse.Namespace) -> None:
+    """Print the machine, and write the figures where ``options.json`` says."""
+    figures = {**figures, "small": options.small, "machine": machine()}
     print(f"machine: {figures['machine']}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

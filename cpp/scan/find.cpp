@@ -9,7 +9,8 @@
 namespace saccade {
 namespace {
 
-constexpr int64_t SAMPLE_BLOCKS = 4096;
+constexpr int64_t SAMPLE_BLOCKS = 4096;  // at most
+constexpr int64_t SAMPLE_ROWS = 100;     // so many of the rows that are wanted shall be in the sample
 constexpr int64_t AHEAD_ROWS = 12;
 constexpr int64_t STRETCH_BYTES = 128 << 10;  // of codes that stay in the cache while several queries meet them
 constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
@@ -59,10 +60,15 @@ int64_t blocks_of(std::span<const Range> ranges) {
   return blocks;
 }
 
+int64_t sample_stride(int64_t blocks, int64_t wanted) {
+  const int64_t enough = std::min(SAMPLE_BLOCKS, SAMPLE_ROWS * blocks / wanted + 1);
+  return std::max<int64_t>(1, blocks / enough);
+}
+
 // A score that, by a sample of the blocks, somewhat more than `wanted` rows are above; NONE when the sample is small.
 int32_t estimate(const Codes& codes, const Kernel& kernel, const Weights& weights, std::span<const Range> ranges,
                  const uint8_t* allowed, int64_t wanted) {
-  const int64_t blocks = blocks_of(ranges), stride = std::max<int64_t>(1, blocks / SAMPLE_BLOCKS);
+  const int64_t blocks = blocks_of(ranges), stride = sample_stride(blocks, wanted);
   const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
   std::vector<int32_t> found;
   int64_t skip = 0;

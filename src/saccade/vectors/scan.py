@@ -1,8 +1,11 @@
 """The scan: the leading bits of every vector are read once a query, the best looked at again.
 
 Three levels: the head (HEAD_BYTES a vector) leaves the best ``survivors``, the 8-bit rows of those
-leave FINALISTS, and half floats give the final order.
+leave FINALISTS, and half floats give the final order. With cells, the head of the ``probes`` most
+likely cells alone is read.
 """
+
+from typing import Self
 
 import numpy as np
 
@@ -10,7 +13,8 @@ from saccade import scan
 from saccade.errors import InputError
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.exact import matrix
-from saccade.vectors.scan_codes import encode, fit
+from saccade.vectors.scan_cells import make_cells
+from saccade.vectors.scan_codes import HalfArray, encode, fit
 
 HEAD_BYTES = 16
 FINALISTS = 128
@@ -21,47 +25,55 @@ class ScanIndex:
     """Finds the nearest rows of ``vectors`` (n, d) float32 of Euclidean length 1.
 
     ``survivors``: rows that pass the head, None for a share that grows with n; with n or more of
-    them every row is looked at again, and only 8-bit rounding stands before the truth.
+    them every row is looked at again, and only 8-bit rounding stands before the truth. ``cells``: 0
+    for none; ``probes``: how many of them a query reads. Both may be changed between searches.
     Raises InputError when ``vectors`` is not two-dimensional or holds a value that is not finite.
     """
 
-    def __init__(
-        self,
-        vectors: Float32Array,
-        *,
-        head_bytes: int = HEAD_BYTES,
-        survivors: int | None = None,
-        threads: int = 1,
-    ) -> None:
-        rows = matrix(vectors, "vectors")
-        self.fitted = fit(rows, head_bytes=head_bytes)
-        self.survivors = survivors or max(SURVIVORS_LEAST, int(SURVIVORS_SHARE * len(rows)))
+    def __init__(self, vectors: Float32Array, *, cells: int = 0, threads: int = 1) -> None:
+        self._build(matrix(vectors, "vectors").astype(np.float16), cells, threads)
+
+    @classmethod
+    def of_truth(cls, truth: HalfArray, *, cells: int = 0, threads: int = 1) -> Self:
+        """Make an index of half floats (n, d), C-contiguous, which are kept and not copied."""
+        index = cls.__new__(cls)
+        index._build(truth, cells, threads)
+        return index
+
+    def _build(self, truth: HalfArray, cells: int, threads: int) -> None:
         self.threads = threads
-        self._coded = encode(self.fitted, rows)
+        self.survivors = max(SURVIVORS_LEAST, int(SURVIVORS_SHARE * len(truth)))
+        self.truth = truth
+        self.fitted = fit(truth, head_bytes=HEAD_BYTES)
+        self.cells = make_cells(self.fitted, truth, cells=cells) if cells and len(truth) else None
+        self.probes = 0 if self.cells is None else len(self.cells.centres)
+        order = None if self.cells is None else self.cells.order
+        self.codes = encode(self.fitted, truth, order)
         self._finder = scan.Finder(
             scan.kernel(),
-            self._coded.head,
+            self.codes.head,
             self.fitted.bits,
-            self._coded.full,
-            self._coded.truth,
+            self.codes.full,
+            truth.view(np.uint16),
             self.fitted.rotation,
             self.fitted.head_step,
             self.fitted.full_step,
-            self._coded.escaped,
+            self.codes.escaped,
+            order,
         )
 
     def __len__(self) -> int:
-        return len(self._coded.full)
+        return len(self.truth)
 
     @property
     def dimension(self) -> int:
         """Length d of a row."""
-        return int(self._coded.full.shape[1])
+        return int(self.truth.shape[1])
 
     @property
     def code_bytes(self) -> int:
         """Bytes of all codes, without the half-float truth."""
-        return self._coded.head.nbytes + self._coded.full.nbytes
+        return self.codes.head.nbytes + self.codes.full.nbytes
 
     def search(self, queries: Float32Array, k: int) -> tuple[Float32Array, IntArray]:
         """Return the k best rows of each query: similarities (q, k) float32 and rows (q, k) int64.
@@ -78,6 +90,18 @@ class ScanIndex:
             )
         if k < 1:
             raise InputError(f"k must be 1 or more, got {k}")
-        return self._finder.find(
-            np.ascontiguousarray(wanted), k, max(self.survivors, k), max(FINALISTS, k), self.threads
-        )
+        effort = (k, max(self.survivors, k), max(FINALISTS, k), self.threads)
+        if self.cells is None or self.probes >= len(self.cells.centres):
+            return self._finder.find(wanted, *effort)
+        m = self.cells.centres.shape[1]
+        components = np.ascontiguousarray(wanted @ self.fitted.rotation[:, :m])
+        found = [
+            self._finder.find(query[None], *effort, None, self.cells.ranges(component, self.probes))
+            for query, component in zip(wanted, components, strict=True)
+        ]
+        if not found:
+            return np.empty((0, min(k, len(self))), np.float32), np.empty(
+                (0, min(k, len(self))), np.int64
+            )
+        scores, rows = zip(*found, strict=True)
+        return np.concatenate(scores), np.concatenate(rows)

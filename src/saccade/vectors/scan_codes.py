@@ -10,16 +10,19 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from saccade import scan
-from saccade.values import Float32Array, UInt8Array, UInt16Array, UInt32Array
+from saccade.values import Float32Array, IntArray, UInt8Array, UInt32Array
 
 SAMPLE_ROWS = 100_000
-CHUNK_ROWS = 65_536
+CHUNK_ROWS = 65_536  # a multiple of 16, the rows of a block
 # Bits to (step in standard deviations, share of the variance that is lost): Max 1960, table II.
 QUANTISERS = {1: (1.5958, 0.3634), 2: (0.9957, 0.1188), 4: (0.3352, 0.01154)}
 FULL_LEVELS = 256
 FULL_MARGIN = 1.05  # the 8-bit range, as a factor on the largest value of the sample
+
+HalfArray = NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,18 @@ class Fit:
         """Share of the variance that the head does not hold, 0 to 1."""
         return unexplained(self.deviation, len(self.head_step), self.bits)
 
+    def components(self, rows: Float32Array | HalfArray) -> Float32Array:
+        """(n, d) vectors → (n, d) components."""
+        found: Float32Array = (rows.astype(np.float32) - self.mean) @ self.rotation
+        return found
+
 
 @dataclass(frozen=True, slots=True)
-class Coded:
-    """The codes of n vectors: head blocks, 8-bit rows, half-float truth, rows out of range."""
+class Codes:
+    """The codes of n vectors: head blocks, 8-bit rows (n, d), positions out of the 8-bit range."""
 
     head: UInt8Array
     full: UInt8Array
-    truth: UInt16Array
     escaped: UInt32Array
 
 
@@ -72,10 +79,15 @@ def best_head(deviation: Float32Array, head_bytes: int) -> tuple[int, int]:
     return min(options, key=lambda option: (unexplained(deviation, *option), option[0]))
 
 
-def fit(vectors: Float32Array, *, head_bytes: int) -> Fit:
-    """Fit the codes to vectors (n, d) float32, by at most SAMPLE_ROWS rows spread evenly."""
-    n, d = vectors.shape
-    sample = vectors[:: max(1, -(-n // SAMPLE_ROWS))].astype(np.float64)
+def spread(rows: HalfArray, most: int) -> Float32Array:
+    """Return at most ``most`` of the rows (n, d), evenly spread, as float32."""
+    return rows[:: max(1, -(-len(rows) // most))].astype(np.float32)
+
+
+def fit(truth: HalfArray, *, head_bytes: int) -> Fit:
+    """Fit the codes to vectors (n, d), by at most SAMPLE_ROWS of them."""
+    n, d = truth.shape
+    sample = spread(truth, SAMPLE_ROWS).astype(np.float64)
     mean = sample.mean(axis=0) if n else np.zeros(d)
     centred = sample - mean
     variance, columns = np.linalg.eigh(centred.T @ centred / max(1, len(sample)))
@@ -93,24 +105,21 @@ def fit(vectors: Float32Array, *, head_bytes: int) -> Fit:
     )
 
 
-def encode(fitted: Fit, vectors: Float32Array) -> Coded:
-    """Return the codes of vectors (n, d) float32, in their order."""
-    n, d = vectors.shape
+def encode(fitted: Fit, truth: HalfArray, order: UInt32Array | IntArray | None = None) -> Codes:
+    """Return the codes of vectors (n, d): position p holds row ``order[p]``, else row p."""
+    n, d = truth.shape
     m, per_group = len(fitted.head_step), 32 // fitted.bits
     groups = math.ceil(m / per_group)
-    block_bytes = 64 * groups
-    head = np.zeros(math.ceil(n / 16) * block_bytes, np.uint8)
-    full, truth = np.empty((n, d), np.uint8), np.empty((n, d), np.float16)
-    outside = np.zeros(n, np.uint8)
+    head = np.zeros(math.ceil(n / 16) * 64 * groups, np.uint8)
+    full, outside = np.empty((n, d), np.uint8), np.zeros(n, np.uint8)
     for start in range(0, n, CHUNK_ROWS):
-        rows = slice(start, min(start + CHUNK_ROWS, n))
-        components = (vectors[rows] - fitted.mean) @ fitted.rotation
+        part = slice(start, min(start + CHUNK_ROWS, n))
+        components = fitted.components(truth[part] if order is None else truth[order[part]])
         codes = np.zeros((len(components), groups * per_group), np.uint8)
         leading = np.ascontiguousarray(components[:, :m])
         codes[:, :m] = scan.quantise(leading, fitted.head_step, fitted.bits)[0]
         packed = scan.pack(codes, fitted.bits)
-        first = start // 16 * block_bytes
+        first = start // 16 * 64 * groups
         head[first : first + len(packed)] = packed
-        full[rows], outside[rows] = scan.quantise(components, fitted.full_step, 8)
-        truth[rows] = vectors[rows]
-    return Coded(head, full, truth.view(np.uint16), np.flatnonzero(outside).astype(np.uint32))
+        full[part], outside[part] = scan.quantise(components, fitted.full_step, 8)
+    return Codes(head, full, np.flatnonzero(outside).astype(np.uint32))
