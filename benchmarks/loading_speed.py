@@ -9,10 +9,10 @@ light, erasing, as in the recipe. Nothing learns.
 - torchvision: ImageFolder, Resize, RandomAffine, ColorJitter, ToTensor, RandomErasing; a DataLoader
   with two workers that are kept; the first epoch begins with starting them.
 
-The files: pictures of $SACCADE_DATA/bccd (JPEG, 640x480) and $SACCADE_DATA/hymenoptera, six crops of
-three quarters of the sides from each, saved as JPEG of quality 90 to a temporary folder until there
-are 2,000 (256 in the small version). The sides take turns, each turn from the start; figures are
-medians over the turns. Files are in the system's own cache of the disk on both sides.
+The files: pictures of $SACCADE_DATA/bccd (JPEG, 640x480) and $SACCADE_DATA/hymenoptera, six crops
+of three quarters of the sides from each, saved as JPEG of quality 90 to a temporary folder until
+there are 2,000 (256 in the small version). The sides take turns, each turn from the start; figures
+are medians over the turns. Files are in the system's own cache of the disk on both sides.
 """
 
 import itertools
