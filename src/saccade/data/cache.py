@@ -96,19 +96,14 @@ def drop_sources(prefixes: Sequence[bytes]) -> int:
     knows. Returns how many files were removed. Raises OSError.
     """
     folder = cache_folder()
-    if not prefixes or not folder.is_dir() or not _files(folder):
+    doomed = [file for file in _finished(folder) if prefixes and _may_hold(file, prefixes)]
+    if not prefixes or not (doomed or _parts(folder)):
         return 0
     with _locked(folder):
         removed = _sweep(folder)
-        for file in _finished(folder):
-            try:
-                doomed = holds_any(read_tables(file), prefixes)
-            except DamagedError:
-                doomed = True
-            if doomed:
-                file.unlink()
-                removed += 1
-    return removed
+        for file in doomed:
+            file.unlink(missing_ok=True)
+    return removed + len(doomed)
 
 
 def holds_shape(shape: Shape) -> bool:
@@ -176,6 +171,15 @@ def publish(draft: Draft) -> UInt8Array:
     return open_pixels(draft.handle, draft.shape)
 
 
+def _may_hold(file: Path, prefixes: Sequence[bytes]) -> bool:
+    try:
+        return holds_any(read_tables(file), prefixes)
+    except FileNotFoundError:
+        return False
+    except DamagedError:
+        return True
+
+
 def _make_room(folder: Path, budget_bytes: int) -> None:
     """Remove finished files, least recently used first, until the others fit ``budget_bytes``."""
     rest = _sum(folder, _files(folder)).bytes
@@ -193,7 +197,7 @@ def _make_room(folder: Path, budget_bytes: int) -> None:
 def _sweep(folder: Path) -> int:
     """Remove the parts that no living process has locked; returns how many."""
     removed = 0
-    for part in folder.glob(f".*{PART_ENDING}"):
+    for part in _parts(folder):
         handle = os.open(part, os.O_RDWR)
         try:
             _lock(handle, wait=False)
@@ -207,7 +211,11 @@ def _sweep(folder: Path) -> int:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [*_finished(folder), *folder.glob(f".*{PART_ENDING}")]
+    return [*_finished(folder), *_parts(folder)]
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [*folder.glob(f".*{PART_ENDING}")]
 
 
 def _finished(folder: Path) -> list[Path]:

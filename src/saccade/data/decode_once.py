@@ -49,12 +49,14 @@ def decode_once(
     that either, or when a file changes while it is read.
     """
     shape = (len(samples), channels, *size_hw)
-    if budget_bytes == 0 or any(sample.array is not None for sample in samples):
-        return _in_memory(samples, shape, "")
+    if any(sample.array is not None for sample in samples):
+        return _in_memory(samples, shape)
     if file_bytes(shape) > budget_bytes:
-        wanted, allowed = (amount / 2**30 for amount in (file_bytes(shape), budget_bytes))
-        note = f"they take {wanted:.2f} GiB, data.cache allows {allowed:.2f}"
-        return _in_memory(samples, shape, note)
+        wanted, allowed = (f"{amount / 2**30:.4g}" for amount in (file_bytes(shape), budget_bytes))
+        note = f"they take {wanted} GiB, more than the {allowed} of data.cache"
+        return _in_memory(
+            samples, shape, note if budget_bytes else "", remedy=", or raise data.cache"
+        )
     try:
         return _found(samples, shape) or _kept(samples, shape, budget_bytes)
     except cache.NoRoomError:
@@ -89,8 +91,13 @@ def _kept(samples: Sequence[Sample], shape: Shape, budget_bytes: int) -> Decoded
     return Decoded(pixels, draft.tables.sources, broken)
 
 
-def _in_memory(samples: Sequence[Sample], shape: Shape, note: str) -> Decoded:
-    require_memory(shape)
+def _in_memory(
+    samples: Sequence[Sample], shape: Shape, note: str = "", *, remedy: str = ""
+) -> Decoded:
+    try:
+        require_memory(shape)
+    except InputError as error:
+        raise InputError(f"{error}{remedy}") from error
     pixels, sources = np.empty(shape, np.uint8), np.empty((len(samples), SOURCE_BYTES), np.uint8)
     broken = _decode_all(samples, shape, sources, pixels.__setitem__)
     told = f"the pictures are decoded into memory at each start: {note}" if note else ""

@@ -41,6 +41,7 @@ SUGGESTED_AMONG = 10_000
 
 NOT_COVERED = "backups, exports and other copies that were made earlier"
 BLOCKED = "a reader of an older snapshot keeps the old bytes in the write-ahead log"
+NOT_CLEARED = "a cache of decoded pictures cannot be emptied; run: saccade info --clear-cache"
 STILL_FOUND = (
     "the search found bytes of a forgotten vector in the files; enrol the others into a new "
     "gallery and delete this one"
@@ -75,7 +76,7 @@ def settle(
     try:
         drop_sources([bytes.fromhex(one) for debt in debts.values() for one in debt[PREFIXES]])
     except OSError as error:
-        return dict.fromkeys(debts, f"the cache of decoded pictures cannot be emptied: {error}")
+        return dict.fromkeys(debts, f"{NOT_CLEARED} ({error.filename}: {error.strerror})")
     if not database.truncate_log(wait_s):
         return dict.fromkeys(debts, BLOCKED)
     reasons = {}
