@@ -344,14 +344,14 @@ def test_clearing_leaves_what_is_not_ours(tmp_path, folder):
 # Several processes, and those that die
 
 BUILD = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from saccade.data import decode_once
 from saccade.values import Sample
 folder, pause = Path(sys.argv[1]), float(sys.argv[2])
 whole = decode_once.decode
 def slow(stream, path):
-    print("decoding", flush=True)
+    os.write(1, b"decoding\n")
     time.sleep(pause)
     return whole(stream, path)
 decode_once.decode = slow
