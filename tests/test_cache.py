@@ -343,7 +343,7 @@ def test_clearing_leaves_what_is_not_ours(tmp_path, folder):
 
 # Several processes, and those that die
 
-BUILD = """
+BUILD = r"""
 import os, sys, time
 from pathlib import Path
 from saccade.data import decode_once

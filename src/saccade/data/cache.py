@@ -162,11 +162,11 @@ def drafting(shape: Shape, *, budget_bytes: int) -> Iterator[Draft]:
 def publish(draft: Draft) -> UInt8Array:
     """Finish a draft and give it its name; returns its pixels (n, c, H, W), mapped read-only.
 
-    When the cache was cleared meanwhile, the file has no name, and is gone with the map.
+    When the cache was cleared meanwhile, the file gets no name, and is gone with the map.
     """
     key = draft.finish()
     folder = draft.path.parent
-    with _locked(folder), contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError), _locked(folder):
         draft.path.replace(folder / f"{key}{ENDING}")
     return open_pixels(draft.handle, draft.shape)
 
