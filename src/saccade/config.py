@@ -56,6 +56,12 @@ class DataSettings:
     broken: float = setting(
         0.01, "share of the pictures that may be unreadable; above it nothing starts", low=0, high=1
     )
+    cache: float = setting(
+        4.0,
+        "GiB that the cache of decoded pictures may hold in all; 0 keeps none. Changes no result",
+        low=0,
+        high=100_000,
+    )
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,8 @@ def _follow(training: "Training", *, quiet: bool) -> "Record | None":
     if not quiet:
         _print_part(training.data.source, training.data.part)
         _print_broken(training.data.broken)
+        if training.data.note:
+            say(shown(training.data.note))
     if training.resumed and not quiet:
         say(f"{training.first_epoch} of {epochs} epochs are done")
     every = max(1, epochs // PRINTED_EPOCHS)

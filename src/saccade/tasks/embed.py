@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from saccade.data.stored import Pictures
 from saccade.losses import VECTOR_LOSSES
 from saccade.names import look_up
 from saccade.nn import BACKBONES
@@ -66,7 +67,7 @@ class EmbedTask(nn.Module):
 
     @torch.no_grad()
     def complete(
-        self, pictures: Tensor, targets: Tensor, *, projection: str, shrinkage: float
+        self, pictures: Pictures, targets: Tensor, *, projection: str, shrinkage: float
     ) -> None:
         """Set the network's last map.
 
@@ -79,8 +80,10 @@ class EmbedTask(nn.Module):
             weight, bias = _folded(self.head)
         else:
             step = -(-len(pictures) // FIT_PICTURES)
-            blocks = torch.split(pictures[::step], BATCH)
-            features = torch.cat([self.network.features(block.float() / 255) for block in blocks])
+            blocks = torch.split(torch.arange(0, len(pictures), step), BATCH)
+            features = torch.cat(
+                [self.network.features(pictures[rows].float() / 255) for rows in blocks]
+            )
             dimension = self.network.project.out_features
             weight, bias = within_class_whitening(
                 features, targets[::step], dimension=dimension, shrinkage=shrinkage

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 
 from saccade.data.batches import load_pictures, load_readable
 from saccade.data.pictures import read_picture, resize, several
+from saccade.data.stored import Pictures
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
@@ -88,9 +89,9 @@ class Model:
         vectors = [self([read_picture(source) for source in block]) for block in blocks]
         return np.concatenate([np.zeros((0, self.dimension), np.float32), *vectors])
 
-    def embed_prepared(self, pictures: torch.Tensor) -> Float32Array:
+    def embed_prepared(self, pictures: Pictures) -> Float32Array:
         """(n, channels, H, W) uint8 of the model's own size → (n, dimension) float32."""
-        blocks = torch.split(pictures, BATCH)
+        blocks = _blocks(pictures)
         if self.network is None:
             vectors = [_pixels(block) for block in blocks]
         elif isinstance(self.network, ClassifyNetwork):
@@ -136,7 +137,7 @@ class Model:
             rows.append(self.classify_prepared(prepared))
         return np.concatenate(rows)
 
-    def classify_prepared(self, pictures: torch.Tensor) -> Float32Array:
+    def classify_prepared(self, pictures: Pictures) -> Float32Array:
         """(n, channels, H, W) uint8 of the model's own size → (n, classes) float32."""
         network = self.network
         if not isinstance(network, ClassifyNetwork):
@@ -146,8 +147,7 @@ class Model:
         if len(pictures) == 0:
             return np.zeros((0, len(self.classes or ())), np.float32)
         mirror = bool(self.card.get("mirror"))
-        blocks = torch.split(pictures, BATCH)
-        shares = [classify_batch(network, block, mirror=mirror) for block in blocks]
+        shares = [classify_batch(network, block, mirror=mirror) for block in _blocks(pictures)]
         return np.ascontiguousarray(torch.cat(shares).numpy(), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
@@ -217,6 +217,12 @@ def _prediction(
         runner_up_probability=float(shares[second]),
         at_least=at_least,
     )
+
+
+def _blocks(pictures: Pictures) -> Iterator[torch.Tensor]:
+    """Gather (n, c, H, W) uint8 a few at a time; one empty block when there are none."""
+    for rows in torch.split(torch.arange(len(pictures)), BATCH):
+        yield pictures[rows]
 
 
 def _pixels(pictures: torch.Tensor) -> torch.Tensor:
