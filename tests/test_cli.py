@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -229,19 +227,6 @@ def test_a_reader_that_leaves_is_no_traceback_and_no_success(gallery, class_fold
     assert "Traceback" not in error
     with saccade.Gallery.open(gallery) as opened:
         opened.check()
-
-
-def test_an_interrupt_is_one_line_and_exit_code_130(class_folders, tmp_path):
-    words = ("train", class_folders, "--out", tmp_path / "run", "--train.epochs", "10000")
-    with started(*words, "--model.width", "4") as process:
-        checkpoint = tmp_path / "run" / "checkpoint"
-        while not checkpoint.exists() and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        error = process.stderr.read()
-    assert process.returncode == 130
-    assert error.startswith("saccade: interrupted") and error.count("\n") == 1
-    assert any((tmp_path / "run").glob("checkpoint*/task.safetensors"))
 
 
 def test_a_run_is_not_finished_before_its_last_step(class_folders, tmp_path):

@@ -1,10 +1,7 @@
 """A training that is stopped, in whatever way, and resumed ends as one that was not."""
 
 import json
-import shlex
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,9 +12,8 @@ import saccade.api.data
 import saccade.api.train
 from saccade.cli.app import main
 from saccade.errors import InputError, SettingError
-from saccade.training.checkpoint import read_notes
 from saccade.training.run import read_history
-from tests.runs import environment, flags, weights_of, without_time
+from tests.runs import flags, weights_of, without_time
 from tests.writers import WRITERS
 
 SETTINGS = {
@@ -402,26 +398,6 @@ def test_resume_takes_settings_without_a_data_folder(stopped, capsys):
     assert "1 of 4 epochs are done" in capsys.readouterr().out
 
 
-def test_ctrl_c_says_how_to_go_on(class_folders, uninterrupted, tmp_path, capsys, monkeypatch):
-    append = saccade.api.train.append_record
-
-    def pressed(stream, record, figures):
-        if record.step == 4:
-            raise KeyboardInterrupt
-        append(stream, record, figures)
-
-    monkeypatch.setattr(saccade.api.train, "append_record", pressed)
-    folder = tmp_path / "my run"
-    assert main(["train", str(class_folders), "--out", str(folder), *FLAGS]) == 130
-    error = capsys.readouterr().err
-    monkeypatch.undo()
-    assert error.startswith("saccade: interrupted; go on with: saccade train --resume ")
-    assert error.count("\n") == 1
-    command = shlex.split(error.partition("go on with: ")[2])
-    assert main(command[1:]) == 0
-    assert weights_of(folder) == weights_of(uninterrupted)
-
-
 def test_ctrl_c_before_the_first_checkpoint(class_folders, tmp_path, capsys, monkeypatch):
     def pressed(*given, **named):
         raise KeyboardInterrupt
@@ -430,33 +406,3 @@ def test_ctrl_c_before_the_first_checkpoint(class_folders, tmp_path, capsys, mon
     words = ["train", str(class_folders), "--out", str(tmp_path / "run"), *FLAGS]
     assert main(words) == 130
     assert capsys.readouterr().err == ("saccade: interrupted; start it anew; it had not begun\n")
-
-
-FULL_DISK = """
-import resource, sys
-from saccade.cli.app import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-def test_a_full_disk_leaves_the_former_checkpoint(class_folders, uninterrupted, tmp_path):
-    sizes = {f.name: f.stat().st_size for f in (uninterrupted / "checkpoint").iterdir()}
-    # The first checkpoint fits; that of the first epoch holds the optimiser's moments as well.
-    limit = (sizes["average.safetensors"] + sizes["optimiser.safetensors"]) // 2
-    assert sizes["average.safetensors"] < limit < sizes["optimiser.safetensors"]
-    folder = tmp_path / "run"
-    words = [sys.executable, "-c", FULL_DISK, str(limit), "train", str(class_folders)]
-    done = subprocess.run(
-        [*words, "--out", str(folder), *FLAGS],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(),
-    )
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.count("\n") == 1 and "saccade train --resume" in done.stderr
-    assert read_notes(folder)["precision"] == "float32"
-    assert {path.name for path in folder.glob("checkpoint*")} == {"checkpoint"}
-    saccade.train(resume=folder)
-    assert weights_of(folder) == weights_of(uninterrupted)
