@@ -102,6 +102,13 @@ def test_train_takes_values_with_an_equals_sign_and_overrides_a_recipe(class_fol
     assert (made.train.epochs, made.model.width) == (1, 4)
 
 
+@pytest.mark.parametrize("more", [[], ["--train.precision", "bfloat16"]])
+def test_precision_is_a_flag_of_its_own(class_folders, tmp_path, more):
+    words = ["train", class_folders, "--out", tmp_path / "run", *SETTINGS, *more]
+    assert main([*map(str, words), "--precision", "bfloat16"]) == 0
+    assert saccade.read_recipe(tmp_path / "run" / "recipe.toml").train.precision == "bfloat16"
+
+
 def test_evaluate_says_its_figures_with_intervals(run, class_folders, capsys):
     code, figures = answer(capsys, "evaluate", run, class_folders)
     assert code == 0

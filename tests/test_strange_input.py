@@ -317,7 +317,7 @@ STRANGE = {
     "read-only output": (refused_to_a_reader, ["run", "cannot be written"]),
     "Ctrl-C": (interrupted,),
     "full disk, training": (no_room_for_training,),
-    "full disk, enrolling": (no_room_for_enrolling, 3000),
+    "full disk, enrolling": (no_room_for_enrolling, 60_000),
     "full disk, a report": (no_room_for_a_report,),
 }
 # A gallery and a report know no task.

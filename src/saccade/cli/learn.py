@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
 PRINTED_BROKEN = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "resume", "json")
+TRAIN_FLAGS = ("task", "recipe", "out", "resume", "precision", "json")
 
 
 def train(
@@ -30,6 +30,7 @@ def train(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
+    precision: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Learn from pictures with labels; any setting can be given as --section.key value.
@@ -47,10 +48,17 @@ def train(
         Run folder to make; else the next free one below runs/.
     resume
         Run folder of a training that was stopped; it goes on with its own settings.
+    precision
+        The setting train.precision: auto (the faster), float32 or bfloat16.
     json
         Print one JSON document instead of text.
     """
     data, values = _data_and_settings(words, resumes=resume is not None)
+    if precision is not None and values.setdefault("train.precision", precision) != precision:
+        raise SettingError(
+            f"--precision {precision} and --train.precision {values['train.precision']} mean the "
+            "same setting; give one of them"
+        )
     from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
 
