@@ -203,11 +203,51 @@ def test_one_broken_picture_costs_no_other_answer(gallery, class_folders, tmp_pa
 
 
 def test_the_threshold_can_be_changed(gallery, class_folders, capsys):
-    assert answer(capsys, "threshold", gallery, "0.25") == (0, {"threshold": 0.25})
+    assert answer(capsys, "threshold", gallery, "0.25") == (0, {"threshold": 0.25, "broken": []})
     assert answer(capsys, "stats", gallery)[1]["threshold"] == 0.25
     code, found = answer(capsys, "threshold", gallery, "--from", class_folders)
     assert code == 0 and -1 <= found["threshold"] <= 1
     assert answer(capsys, "stats", gallery)[1]["threshold"] == pytest.approx(found["threshold"])
+
+
+def test_a_threshold_is_found_on_the_pictures_that_can_be_read(
+    gallery, run, class_folders, tmp_path, capsys
+):
+    shutil.copytree(class_folders, tmp_path / "data")
+    bad = first(tmp_path / "data", "red-disc")
+    bad.write_text("no picture")
+    shutil.copytree(tmp_path / "data", tmp_path / "rest")
+    (tmp_path / "rest" / "red-disc" / bad.name).unlink()
+    _, wanted = answer(capsys, "threshold", gallery, "--from", tmp_path / "rest")
+    asked = ("--data.broken", "0.05")
+    words = ("create", tmp_path / "new", "--embedder", run, "--threshold-from", tmp_path / "data")
+    for command in (("threshold", gallery, "--from", tmp_path / "data"), words):
+        code, found = answer(capsys, *command, *asked)
+        assert code == 0 and found["threshold"] == wanted["threshold"]
+        assert [item["picture"] for item in found["broken"]] == [str(bad)]
+    shutil.rmtree(tmp_path / "new")
+    assert main([*map(str, words), *asked]) == 0
+    text = capsys.readouterr().out
+    assert f"left out   {bad} cannot" in text and "1 pictures left out, unreadable\n" in text
+    shutil.rmtree(tmp_path / "new")
+    assert main([*map(str, words)]) == 2
+    error = capsys.readouterr().err
+    assert "1 of 36 pictures cannot be read" in error and error.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_find_and_evaluate_show_how_far_they_are_on_a_terminal_only(
+    gallery, class_folders, capsys, monkeypatch
+):
+    words = [["find", gallery, class_folders], ["evaluate", "pixels", class_folders]]
+    for terminal in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        for line in words:
+            main([*map(str, line)])
+            plain = capsys.readouterr()
+            main([*map(str, line), "--json"])
+            assert capsys.readouterr().err == ""
+            assert bool(plain.err) == terminal, line
 
 
 def test_evaluate_says_when_the_identities_were_trained_on(run, class_folders, capsys):
