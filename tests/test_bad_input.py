@@ -73,6 +73,11 @@ WRONG = [
     ("train people --train.epochs", ["train.epochs", "needs a value"]),
     ("train people --train.epochs zero", ["whole number", "zero"]),
     ("train people --train.epochs 0", ["1 to 100000", "0"]),
+    ("train people --precision float16", ["train.precision", "bfloat16", "float16"]),
+    (
+        "train people --precision float32 --train.precision bfloat16",
+        ["--precision float32", "--train.precision bfloat16", "one of them"],
+    ),
     ("train people --optim.lr nan", ["optim.lr", "nan"]),
     ("train people --data.size 5", ["data.size", "56x48"]),
     ("train people --data.size 16x24 --data.extra_classes turned", ["turned", "16x24"]),
