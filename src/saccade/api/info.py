@@ -10,7 +10,7 @@ import torch
 
 from saccade.training.precision import bfloat16_instructions, choose_precision
 
-LIBRARIES = ("saccade", "torch", "torchvision", "numpy", "pillow", "safetensors")
+LIBRARIES = ("saccade", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
 DATA_VARIABLE = "SACCADE_DATA"
 
 
