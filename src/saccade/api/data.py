@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from saccade.api.procedures import Procedure
+from saccade.api.weights import OF_PICTURES, Weights, library_of
 from saccade.config import Recipe, parse_size
 from saccade.data.broken import part_broken, require_few
 from saccade.data.cache_file import DECODING
@@ -39,8 +40,16 @@ class TrainingData:
     targets: Tensor
     held_pictures: StoredPictures
 
-    def __init__(self, source: Path, *, recipe: Recipe, procedure: Procedure) -> None:
+    def __init__(
+        self,
+        source: Path,
+        *,
+        recipe: Recipe,
+        procedure: Procedure,
+        weights: Weights | None = None,
+    ) -> None:
         self.source, self.recipe, self.procedure = source, recipe, procedure
+        self.weights = weights
         self.part = choose_part(source, ("train",))
         self._learned = read_data(self.part)
         _require_two_classes(self._learned, self.part)
@@ -112,6 +121,7 @@ class TrainingData:
             data=self.source,
             pictures=len(self._learned),
             suited=self._suited,
+            weights=self.weights,
         )
         self.card = card | self.procedure.card()
 
@@ -136,11 +146,17 @@ def _card(
     data: Path,
     pictures: int,
     suited: tuple[tuple[int, int], int],
+    weights: Weights | None,
 ) -> dict[str, Any]:
     """The entries of ``model.json`` that every task has; ``suited`` as from ``suit``."""
     size_hw, channels = suited
+    if weights is not None and weights.card.size_hw is not None:
+        size_hw = weights.card.size_hw
+    learned = "trained" if recipe.train.epochs else "only fitted"
+    source = f"on {data.resolve().name}, {pictures} pictures"
+    library = library_of(recipe.model.backbone)
     colour = recipe.data.colour
-    return {
+    card = {
         "format": FORMAT,
         "task": recipe.task,
         "backbone": recipe.model.backbone,
@@ -150,6 +166,11 @@ def _card(
         "size_hw": list(parse_size(recipe.data.size) or size_hw),
         "standardise": "each picture by its own mean and deviation",
         "classes": classes,
-        "licence": "that of the pictures it learned from; no weights of others",
-        "provenance": f"trained from scratch on {data.resolve().name}, {pictures} pictures",
+        "licence": f"{OF_PICTURES}; no weights of others",
+        "provenance": f"{learned} from scratch {source}",
     }
+    card |= {"library": library} if library else {}
+    if weights is None:
+        return card
+    provenance = f"{weights.provenance()}; then {learned} {source}"
+    return card | weights.entries() | {"provenance": provenance}

@@ -14,7 +14,7 @@ from saccade.data.cache import clear_cache as clear
 from saccade.errors import InputError
 from saccade.training.precision import bfloat16_instructions, choose_precision
 
-LIBRARIES = ("saccade", "torch", "torchvision", "numpy", "pillow", "safetensors")
+LIBRARIES = ("saccade", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
 DATA_VARIABLE = "SACCADE_DATA"
 
 

@@ -72,6 +72,11 @@ class EmbedProcedure:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        if not recipe.train.epochs and recipe.model.projection == "trained":
+            raise SettingError(
+                "train.epochs 0 trains no head, which model.projection trained would take; "
+                "take whitened, or train.epochs 1 or more"
+            )
 
     def hold_out(
         self, samples: Sequence[Sample], validation: Sequence[Sample]
@@ -126,6 +131,10 @@ class ClassifyProcedure:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        if not recipe.train.epochs:
+            raise SettingError(
+                "train.epochs 0 trains no head, so it is for task embed only; take 1 or more"
+            )
         if recipe.data.extra_classes != "none":
             raise SettingError(
                 "data.extra_classes makes classes that have no name, so it is for task embed only. "

@@ -21,6 +21,7 @@ from saccade.api.resume import (
     resumed_data,
     resumed_recipe,
 )
+from saccade.api.weights import Weights, find_weights
 from saccade.augment import Augment
 from saccade.config import AUTO, Recipe, to_toml
 from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
@@ -118,7 +119,10 @@ class Training:
             source = Path(data)
             require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
-        self.data = TrainingData(source, recipe=self.recipe, procedure=self.procedure)
+        self.weights = self._first_weights(resume)
+        self.data = TrainingData(
+            source, recipe=self.recipe, procedure=self.procedure, weights=self.weights
+        )
         self._build()  # Before the pictures are decoded: every name in the recipe is checked by it.
         if self.data.decode():
             self._build()
@@ -132,6 +136,13 @@ class Training:
             self.folder = new_run_folder(place, data=source, task=self.recipe.task)
             write_atomic(self.folder / RECIPE_FILE, to_toml(self.recipe))
 
+    def _first_weights(self, resume: Path | str | None) -> Weights | None:
+        """What the network starts from; a resumed run noted it, and has the weights."""
+        if resume is None:
+            return find_weights(self.recipe.model.backbone, self.recipe.model.weights)
+        noted = read_notes(Path(resume)).get("weights")
+        return None if noted is None else Weights.from_notes(noted)
+
     def _build(self) -> None:
         """Make network, task, optimiser, and what goes with them."""
         recipe = self.recipe
@@ -141,6 +152,8 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.train.seed)
             self.network = build_network(self.data.card)
+            if self.weights is not None and not self.resumed:
+                self.weights.load(self.network)
             classes = len(self.data.classes) * len(images)
             task = self.procedure.task(self.network, classes=classes)
             self.task = task.to(memory_format=torch.channels_last)
@@ -149,6 +162,8 @@ class Training:
             name=recipe.optim.name,
             lr=recipe.optim.lr,
             weight_decay=recipe.optim.weight_decay,
+            slow=self.network.backbone,
+            slow_share=recipe.optim.backbone_lr,
         )
         self.schedule = look_up(SCHEDULES, recipe.optim.schedule, "schedule")
         decay = recipe.optim.ema
@@ -233,6 +248,7 @@ class Training:
                 "patience": self.patience.state(),
                 "best": None if self.best is None else self.best.notes(),
                 "pictures_sha256": self.digest,
+                "weights": None if self.weights is None else self.weights.notes(),
             },
         )
 

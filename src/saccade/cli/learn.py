@@ -92,6 +92,9 @@ def _follow(training: "Training", *, quiet: bool) -> "Record | None":
             say(line)
         if training.data.note:
             say(shown(training.data.note))
+    if training.weights is not None and not quiet:
+        weights = training.weights
+        say(f"weights: {shown(weights.place)}; licence: {shown(weights.licence)}")
     if training.resumed and not quiet:
         say(f"{training.first_epoch} of {epochs} epochs are done")
     every = max(1, epochs // PRINTED_EPOCHS)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +36,8 @@ NEEDED_KEYS = {
 }
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
+# Those that decide it only where they are; without, each picture is brought to its own mean.
+COLOUR_KEYS = ("mean", "std")
 
 
 class Model:
@@ -63,7 +66,9 @@ class Model:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the answers, in hexadecimal."""
-        keys = (*ANSWER_KEYS, "classes") if self.classes else ANSWER_KEYS
+        keys = [*ANSWER_KEYS, *(key for key in COLOUR_KEYS if key in self.card)]
+        if self.classes:
+            keys.append("classes")
         answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
@@ -153,7 +158,9 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
         if self.network is not None:
-            weights = save({k: v.contiguous() for k, v in self.network.state_dict().items()})
+            # Copies, because safetensors refuses tensors that two parts of a network share.
+            state = self.network.state_dict()
+            weights = save({k: v.contiguous().clone() for k, v in state.items()})
             write_atomic(folder / WEIGHTS_FILE, weights)
             self.card["sha256"] = hashlib.sha256(weights).hexdigest()
         write_atomic(folder / CARD_FILE, json.dumps(self.card, indent=1) + "\n")
@@ -186,6 +193,7 @@ def build_network(card: dict[str, Any]) -> Network:
     """Return the network that a card describes, with fresh weights."""
     size_hw = (card["size_hw"][0], card["size_hw"][1])
     shape = {key: card[key] for key in ("backbone", "width", "channels")}
+    shape |= {key: card.get(key) for key in COLOUR_KEYS}
     if card["kind"] == "classifier":
         return ClassifyNetwork(classes=len(card["classes"]), size_hw=size_hw, **shape)
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
@@ -260,6 +268,8 @@ def _complete(card: dict[str, Any]) -> bool:
         return False
     if card["kind"] == "classifier" and not _names(card["classes"]):
         return False
+    if not _colours(card.get("mean"), card.get("std")):
+        return False
     sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
     whole = all(type(size) is int and size > 0 for size in sizes)
     return whole and len(card["size_hw"]) == 2 and isinstance(card.get("backbone", ""), str)
@@ -271,6 +281,18 @@ def _is_threshold(entry: Any) -> bool:
         return True
     found = entry.get("similarity") if isinstance(entry, dict) else None
     return isinstance(found, float | int) and -1 <= found <= 1
+
+
+def _colours(mean: Any, std: Any) -> bool:
+    """True for neither, or for three finite numbers each, the deviations above zero."""
+    if mean is None and std is None:
+        return True
+    lists = isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3
+    return (
+        lists
+        and all(type(v) in (int, float) and abs(v) < math.inf for v in mean + std)
+        and (min(std) > 0)
+    )
 
 
 def _names(classes: Any) -> bool:
