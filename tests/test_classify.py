@@ -130,7 +130,7 @@ def test_an_earlier_best_epoch_gives_its_own_weights(class_folders, tmp_path, mo
     weights = []
     for record in training.records():
         if record.epoch_ends:
-            state = training.network.state_dict()
+            state = training.learner.network.state_dict()
             weights.append({key: value.clone() for key, value in state.items()})
     run = training.finish()
     assert run.model.card["best_epoch"] == 2

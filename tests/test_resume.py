@@ -107,10 +107,10 @@ def test_the_averaged_weights_are_what_the_model_gets(uninterrupted, class_folde
     settings = SETTINGS | {"model.projection": "trained", "data.validation": 0.0}
     training = saccade.Training(class_folders, out=tmp_path / "run", settings=settings)
     list(training.records())
-    wanted = {k: v.clone() for k, v in training.average.average.items()}
+    wanted = {k: v.clone() for k, v in training.learner.average.average.items()}
     assert not torch.equal(
         wanted["network.backbone.layers.0.weight"],
-        training.network.backbone.layers[0].weight.detach(),
+        training.learner.network.backbone.layers[0].weight.detach(),
     )
     model = training.finish().model
     for name, value in model.network.backbone.state_dict().items():
@@ -207,7 +207,7 @@ def test_the_best_epoch_comes_back_from_the_checkpoint(class_folders, tmp_path, 
     records = training.records()
     for record in records:
         if record.epoch == 2 and record.epoch_ends:
-            wanted = {k: v.clone() for k, v in training.network.state_dict().items()}
+            wanted = {k: v.clone() for k, v in training.learner.network.state_dict().items()}
         if record.epoch == 3 and record.epoch_ends:
             break
     records.close()
@@ -225,8 +225,8 @@ def test_the_watched_figure_is_that_of_the_averaged_weights(class_folders, tmp_p
     settings = KINDS | {"optim.ema": 0.9, "train.epochs": 1}
     training = saccade.Training(class_folders, out=tmp_path / "run", settings=settings)
     list(training.records())
-    wanted = {k: v.clone() for k, v in training.average.average.items()}
-    last = {k: v.clone() for k, v in training.network.state_dict().items()}
+    wanted = {k: v.clone() for k, v in training.learner.average.average.items()}
+    last = {k: v.clone() for k, v in training.learner.network.state_dict().items()}
     model = training.finish().model
     found = model.network.state_dict()
     assert all(torch.equal(found[name], wanted[f"network.{name}"]) for name in found)

@@ -94,7 +94,7 @@ def test_a_run_starts_with_the_features_of_the_file(
     training = started(class_folders, tmp_path / "run", file)
     pictures = training.data.pictures[:6]
     with torch.no_grad():
-        ours = training.network.eval().features(pictures.float() / 255)
+        ours = training.learner.network.eval().features(pictures.float() / 255)
     card = WeightsCard((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     tolerance = 1e-5 if precision == torch.float32 else 2e-2
     torch.testing.assert_close(
@@ -193,7 +193,7 @@ def test_grey_pictures_are_seen_as_three_equal_channels(class_folders, tmp_path,
     pictures = training.data.pictures[:4]
     assert pictures.shape[1] == 1
     with torch.no_grad():
-        ours = training.network.eval().features(pictures.float() / 255)
+        ours = training.learner.network.eval().features(pictures.float() / 255)
     expected = theirs(network, pictures.repeat(1, 3, 1, 1), training.weights.card)
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
 
@@ -247,9 +247,9 @@ def test_a_resumed_run_needs_no_weights_and_ends_the_same(class_folders, tmp_pat
 def test_the_rate_of_the_backbone_is_a_share(class_folders, tmp_path, network, file):
     training = started(class_folders, tmp_path / "run", file, **{"optim.backbone_lr": 0.0})
     list(training.records())
-    for key, parameter in training.network.backbone.body.named_parameters():
+    for key, parameter in training.learner.network.backbone.body.named_parameters():
         assert torch.equal(parameter, network.state_dict()[key]), key
-    assert training.optimiser.param_groups[0]["lr"] > 0
+    assert training.learner.optimiser.param_groups[0]["lr"] > 0
 
 
 def test_without_training_the_map_is_fitted_to_the_features(class_folders, tmp_path, file):
