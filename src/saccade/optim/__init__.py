@@ -52,11 +52,11 @@ def _by_decay(
 
 
 def _adamw(groups: list[dict[str, Any]], lr: float) -> Optimizer:
-    return AdamW(groups, lr=lr)
+    return AdamW(groups, lr=lr, fused=True)
 
 
 def _nesterov(groups: list[dict[str, Any]], lr: float) -> Optimizer:
-    return SGD(groups, lr=lr, momentum=NESTEROV_MOMENTUM, nesterov=True)
+    return SGD(groups, lr=lr, momentum=NESTEROV_MOMENTUM, nesterov=True, fused=True)
 
 
 OPTIMISERS = {"adamw": _adamw, "nesterov": _nesterov}

@@ -111,7 +111,7 @@ def train(
 
 def make_batch(pictures: Pictures, index: Tensor, augment: Augment, generator: Generator) -> Tensor:
     """Return the pictures of these rows, changed at random: (n, c, H, W) float, channels last."""
-    batch = augment(pictures[index].float() / 255, generator)
+    batch = augment(pictures[index].float().div_(255), generator)
     return batch.contiguous(memory_format=torch.channels_last)
 
 
