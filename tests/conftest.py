@@ -30,6 +30,14 @@ def shape_picture(label, draw):
     return noisy.clip(0, 255).astype(np.uint8)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory):
+    """The cache of this session, also of the processes that tests start; not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SACCADE_CACHE", str(tmp_path_factory.mktemp("cache") / "pictures"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shapes():
     """Pictures (36, 24, 24, 3) uint8 and targets (36,) int64: six classes of six."""

@@ -30,7 +30,7 @@ STRONG = {
 
 
 def augment(pictures, seed=0, **changes):
-    return Augment(**(NOTHING | changes))(pictures, Generator().manual_seed(seed))
+    return Augment(**(NOTHING | changes))(pictures.clone(), Generator().manual_seed(seed))
 
 
 def noise(count, channels, height, width):

@@ -1,15 +1,19 @@
 """Every wrong use: one clear line with the remedy, exit code 2, nothing written, no traceback."""
 
+import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import saccade
 from saccade.cli.app import main
 
+TINY = "train people --model.backbone timm/test_resnet --data.size 32x32"
 SETTINGS = ["--train.epochs", "1", "--model.width", "4", "--model.dimension", "8"]
 
 
@@ -34,7 +38,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(root / "people" / "ann", root / "loose_class" / "eve")
     (root / "text.png").write_text("this is no picture")
     (root / "typo.toml").write_text("[train]\nepoch = 3\n")
-    (root / "range.toml").write_text("[train]\nepochs = 0\n")
+    (root / "range.toml").write_text("[train]\nepochs = -1\n")
+    (root / "pickle.safetensors").write_bytes(pickle.dumps({"conv1.weight": [0.5]}))
+    (root / "weights.pth").write_bytes(b"PK")
+    save_file({"conv1.weight": torch.zeros(2, 2)}, root / "odd.safetensors")
+    shutil.copy(root / "odd.safetensors", root / "carded.safetensors")
+    (root / "carded.toml").write_text("mean = [128, 128, 128]\n")
     (root / "broken.toml").write_text("[train\n")
     for run, seed in (("run", "0"), ("other_run", "1")):
         words = ["train", root / "people", "--out", root / run, *SETTINGS, "--train.seed", seed]
@@ -72,12 +81,33 @@ WRONG = [
     ("train people --train.epoch 3", ["train.epoch", "'train.epochs'"]),
     ("train people --train.epochs", ["train.epochs", "needs a value"]),
     ("train people --train.epochs zero", ["whole number", "zero"]),
-    ("train people --train.epochs 0", ["1 to 100000", "0"]),
+    ("train people --precision float16", ["train.precision", "bfloat16", "float16"]),
+    (
+        "train people --precision float32 --train.precision bfloat16",
+        ["--precision float32", "--train.precision bfloat16", "one of them"],
+    ),
+    ("train people --train.epochs=-1", ["0 to 100000", "-1"]),
     ("train people --optim.lr nan", ["optim.lr", "nan"]),
     ("train people --data.size 5", ["data.size", "56x48"]),
     ("train people --data.size 16x24 --data.extra_classes turned", ["turned", "16x24"]),
     ("train people --loss.name arcfac", ["arcfac", "'arcface'"]),
     ("train people --model.backbone small_resnt", ["'small_resnet'"]),
+    ("train people --model.backbone timm/resnt18", ["'timm/resnet18'"]),
+    ("train people --model.backbone resnet18", ["'timm/resnet18'"]),
+    ("train people --model.backbone torchvision/swin_t", ["torchvision/swin_t", "there is no"]),
+    (f"{TINY} --data.size 8x1024 --model.backbone timm/vit_tiny_patch16_224", ["8x1024", "224"]),
+    (f"{TINY} --model.weights missing.safetensors", ["missing.safetensors", "do not exist"]),
+    (f"{TINY} --model.weights weights.pth", ["weights.pth", ".safetensors file"]),
+    (f"{TINY} --model.weights pickle.safetensors", ["pickle.safetensors", "cannot be read"]),
+    (f"{TINY} --model.weights odd.safetensors", ["odd.safetensors", "is missing"]),
+    (f"{TINY} --model.weights carded.safetensors", ["carded.toml", "mean", "0 to 1"]),
+    (f"{TINY} --model.weights run", ["run", "small_resnet", "timm/test_resnet"]),
+    (f"{TINY} --model.weights empty", ["empty", "model.json"]),
+    ("train people --model.weights odd.safetensors", ["small_resnet", "odd.safetensors"]),
+    ("train people --model.weights hub", ["small_resnet", "timm/resnet18"]),
+    ("train people --model.backbone torchvision/alexnet --model.weights hub", ["alexnet", "timm"]),
+    ("train people --task classify --train.epochs 0", ["train.epochs 0", "embed"]),
+    ("train people --train.epochs 0 --model.projection trained", ["train.epochs 0", "whitened"]),
     ("train people --optim.name adamv", ["'adamw'"]),
     ("train people --task embd", ["'embed'"]),
     ("train people empty", ["people, empty", "one data folder"]),
@@ -90,7 +120,7 @@ WRONG = [
     ("train broken --task classify --out new", ["0.png", "cannot be read"]),
     ("train people --recipe missing.toml", ["missing.toml", "does not exist"]),
     ("train people --recipe typo.toml", ["typo.toml", "train.epoch", "'train.epochs'"]),
-    ("train people --recipe range.toml", ["range.toml", "1 to 100000"]),
+    ("train people --recipe range.toml", ["range.toml", "0 to 100000"]),
     ("train people --recipe broken.toml", ["broken.toml", "TOML"]),
     ("train people --out run", ["run", "not empty"]),
     ("train", ["one data folder", "--resume", "none"]),
@@ -104,6 +134,9 @@ WRONG = [
     ("train people empty --resume run", ["people, empty", "one data folder"]),
     ("train --train.epochs 3", ["one data folder", "--resume", "none"]),
     ("train --train.epoch 3", ["train.epoch", "'train.epochs'"]),
+    ("train people --data.cache -1", ["data.cache", "0 to 100000", "-1"]),
+    ("train people --data.cache much", ["data.cache", "a number", "much"]),
+    ("info --clear-cash", ["--clear-cash", "--clear-cache"]),
     ("completion tcsh", ["tcsh", "fish"]),
     ("evaluate missing people", ["missing", "does not exist"]),
     ("evaluate empty people", ["empty", "model.json"]),

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 import saccade
-from saccade.api.procedures import PROCEDURES
 from saccade.api.train import Training
 from saccade.augment import Augment
 from saccade.cli.app import main
@@ -18,7 +17,6 @@ from saccade.data.batches import ShuffledBatches
 from saccade.errors import GalleryError, InputError
 from saccade.losses import LOGIT_LOSSES
 from saccade.optim import make_optimiser, one_cycle
-from saccade.tasks import TASKS
 from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
 from saccade.tasks.model import FORMAT, Model, build_network
 from saccade.training.loop import train
@@ -132,7 +130,7 @@ def test_an_earlier_best_epoch_gives_its_own_weights(class_folders, tmp_path, mo
     weights = []
     for record in training.records():
         if record.epoch_ends:
-            state = training.network.state_dict()
+            state = training.learner.network.state_dict()
             weights.append({key: value.clone() for key, value in state.items()})
     run = training.finish()
     assert run.model.card["best_epoch"] == 2
@@ -367,7 +365,3 @@ def test_a_class_with_one_picture_is_learned_from_not_judged(class_folders, tmp_
     settings = {"model.width": 4, "train.epochs": 1}
     run = saccade.train(tmp_path / "data", task="classify", out=tmp_path / "r", settings=settings)
     assert "lone" in run.model.classes and run.validation.shown_classes == 6
-
-
-def test_every_task_has_its_procedure():
-    assert PROCEDURES.keys() == TASKS.keys()

@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -104,6 +102,13 @@ def test_train_takes_values_with_an_equals_sign_and_overrides_a_recipe(class_fol
     assert (made.train.epochs, made.model.width) == (1, 4)
 
 
+@pytest.mark.parametrize("more", [[], ["--train.precision", "bfloat16"]])
+def test_precision_is_a_flag_of_its_own(class_folders, tmp_path, more):
+    words = ["train", class_folders, "--out", tmp_path / "run", *SETTINGS, *more]
+    assert main([*map(str, words), "--precision", "bfloat16"]) == 0
+    assert saccade.read_recipe(tmp_path / "run" / "recipe.toml").train.precision == "bfloat16"
+
+
 def test_evaluate_says_its_figures_with_intervals(run, class_folders, capsys):
     code, figures = answer(capsys, "evaluate", run, class_folders)
     assert code == 0
@@ -198,11 +203,51 @@ def test_one_broken_picture_costs_no_other_answer(gallery, class_folders, tmp_pa
 
 
 def test_the_threshold_can_be_changed(gallery, class_folders, capsys):
-    assert answer(capsys, "threshold", gallery, "0.25") == (0, {"threshold": 0.25})
+    assert answer(capsys, "threshold", gallery, "0.25") == (0, {"threshold": 0.25, "broken": []})
     assert answer(capsys, "stats", gallery)[1]["threshold"] == 0.25
     code, found = answer(capsys, "threshold", gallery, "--from", class_folders)
     assert code == 0 and -1 <= found["threshold"] <= 1
     assert answer(capsys, "stats", gallery)[1]["threshold"] == pytest.approx(found["threshold"])
+
+
+def test_a_threshold_is_found_on_the_pictures_that_can_be_read(
+    gallery, run, class_folders, tmp_path, capsys
+):
+    shutil.copytree(class_folders, tmp_path / "data")
+    bad = first(tmp_path / "data", "red-disc")
+    bad.write_text("no picture")
+    shutil.copytree(tmp_path / "data", tmp_path / "rest")
+    (tmp_path / "rest" / "red-disc" / bad.name).unlink()
+    _, wanted = answer(capsys, "threshold", gallery, "--from", tmp_path / "rest")
+    asked = ("--data.broken", "0.05")
+    words = ("create", tmp_path / "new", "--embedder", run, "--threshold-from", tmp_path / "data")
+    for command in (("threshold", gallery, "--from", tmp_path / "data"), words):
+        code, found = answer(capsys, *command, *asked)
+        assert code == 0 and found["threshold"] == wanted["threshold"]
+        assert [item["picture"] for item in found["broken"]] == [str(bad)]
+    shutil.rmtree(tmp_path / "new")
+    assert main([*map(str, words), *asked]) == 0
+    text = capsys.readouterr().out
+    assert f"left out   {bad} cannot" in text and "1 pictures left out, unreadable\n" in text
+    shutil.rmtree(tmp_path / "new")
+    assert main([*map(str, words)]) == 2
+    error = capsys.readouterr().err
+    assert "1 of 36 pictures cannot be read" in error and error.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_find_and_evaluate_show_how_far_they_are_on_a_terminal_only(
+    gallery, class_folders, capsys, monkeypatch
+):
+    words = [["find", gallery, class_folders], ["evaluate", "pixels", class_folders]]
+    for terminal in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        for line in words:
+            main([*map(str, line)])
+            plain = capsys.readouterr()
+            main([*map(str, line), "--json"])
+            assert capsys.readouterr().err == ""
+            assert bool(plain.err) == terminal, line
 
 
 def test_evaluate_says_when_the_identities_were_trained_on(run, class_folders, capsys):
@@ -229,19 +274,6 @@ def test_a_reader_that_leaves_is_no_traceback_and_no_success(gallery, class_fold
     assert "Traceback" not in error
     with saccade.Gallery.open(gallery) as opened:
         opened.check()
-
-
-def test_an_interrupt_is_one_line_and_exit_code_130(class_folders, tmp_path):
-    words = ("train", class_folders, "--out", tmp_path / "run", "--train.epochs", "10000")
-    with started(*words, "--model.width", "4") as process:
-        checkpoint = tmp_path / "run" / "checkpoint"
-        while not checkpoint.exists() and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        error = process.stderr.read()
-    assert process.returncode == 130
-    assert error.startswith("saccade: interrupted") and error.count("\n") == 1
-    assert any((tmp_path / "run").glob("checkpoint*/task.safetensors"))
 
 
 def test_a_run_is_not_finished_before_its_last_step(class_folders, tmp_path):

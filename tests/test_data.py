@@ -18,6 +18,7 @@ from saccade.data.batches import BalancedBatches, ShuffledBatches, load_pictures
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import find_pictures, is_picture, read_picture, resize, suit
 from saccade.data.splits import hold_out_classes
+from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import EXTRA_CLASSES, add_classes
 from saccade.errors import InputError, PictureError, SettingError, UnknownNameError
 
@@ -418,27 +419,50 @@ def test_every_class_is_drawn_about_equally_often():
 # Extra classes
 
 
+def stored(pictures):
+    return StoredPictures(pictures.numpy(), np.arange(len(pictures)))
+
+
 def test_the_pictures_stand_first_and_each_image_is_a_class_of_its_own():
     pictures = torch.arange(2 * 3 * 16).reshape(2, 3, 4, 4).to(torch.uint8)
     targets = torch.tensor([1, 0])
     assert set(EXTRA_CLASSES) == {"none", "mirrored", "turned"}
     for how, times in (("none", 1), ("mirrored", 2), ("turned", 8)):
-        more, labels = add_classes(pictures, targets, how=how)
-        assert more.shape == (2 * times, 3, 4, 4)
+        found, labels = add_classes(stored(pictures), targets, how=how)
+        assert found.shape == (2 * times, 3, 4, 4)
+        more = found[torch.arange(len(found))]
         assert torch.equal(more[:2], pictures)
         assert labels.tolist() == [target + 2 * k for k in range(times) for target in (1, 0)]
         assert len(more[0::2].flatten(1).unique(dim=0)) == times
-    mirrored, _ = add_classes(pictures, targets, how="mirrored")
-    assert torch.equal(mirrored[2:], pictures.flip(3))
+    mirrored, _ = add_classes(stored(pictures), targets, how="mirrored")
+    assert torch.equal(mirrored[torch.tensor([3, 2])], pictures.flip(3)[[1, 0]])
 
 
 def test_oblong_pictures_are_mirrored_but_not_turned():
-    pictures, targets = torch.zeros(2, 1, 8, 12, dtype=torch.uint8), torch.tensor([0, 1])
+    pictures, targets = stored(torch.zeros(2, 1, 8, 12, dtype=torch.uint8)), torch.tensor([0, 1])
     assert add_classes(pictures, targets, how="mirrored")[0].shape == (4, 1, 8, 12)
     with pytest.raises(SettingError, match=r"needs square pictures\. Got 8x12 instead"):
         add_classes(pictures, targets, how="turned")
     with pytest.raises(UnknownNameError, match="did you mean 'turned'"):
         add_classes(pictures, targets, how="turn")
+
+
+@given(
+    rows=st.lists(st.integers(0, 6), min_size=1, max_size=9),
+    how=st.sampled_from(sorted(EXTRA_CLASSES)),
+    data=st.data(),
+)
+def test_what_is_gathered_equals_all_the_images_made_at_once(rows, how, data):
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 2, 5, 5), dtype=np.uint8)
+    whole = torch.from_numpy(pixels)[rows]
+    wanted = torch.cat(
+        [torch.rot90(whole.flip(3) if m else whole, k, (2, 3)) for m, k in EXTRA_CLASSES[how]]
+    )
+    found = StoredPictures(pixels, np.array(rows), images=EXTRA_CLASSES[how])
+    assert found.shape == wanted.shape and len(found) == len(wanted)
+    asked = torch.tensor(data.draw(st.lists(st.integers(0, len(wanted) - 1), max_size=20))).long()
+    assert torch.equal(found[asked], wanted[asked])
+    assert pixels.flags.writeable is True and torch.equal(torch.from_numpy(pixels)[rows], whole)
 
 
 # Splits

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
+from torchvision import models
 
 import saccade.api.train
 from saccade.cli import bench, learn, reference
@@ -18,7 +20,7 @@ from saccade.data.readers import READERS
 from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.losses import LOSSES
 from saccade.metrics import METRICS, SIMILARITIES
-from saccade.nn import BACKBONES
+from saccade.nn import BACKBONES, FAMILIES
 from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 from saccade.vectors import INDEXES
@@ -37,7 +39,7 @@ DOCS = ROOT / "docs"
 CATALOGUE = DOCS / "catalogue.md"
 TABLES = {
     "Tasks": TASKS,
-    "Backbones": BACKBONES,
+    "Backbones": BACKBONES | dict.fromkeys(f"{family}/NAME" for family in FAMILIES),
     "Losses": LOSSES,
     "Optimisers": OPTIMISERS,
     "Readers": READERS,
@@ -51,7 +53,10 @@ TABLES = {
 # The names that a setting takes from a table; its choices say the others.
 NAMED = {
     "task": TASKS,
-    "model.backbone": BACKBONES,
+    "model.backbone": {
+        *BACKBONES,
+        *(f"{family}/{name}" for family, found in FAMILIES.items() for name in found.names()),
+    },
     "loss.name": {AUTO, *LOSSES},
     "optim.name": OPTIMISERS,
     "optim.schedule": SCHEDULES,
@@ -249,7 +254,7 @@ def quick_training(monkeypatch):
 
 @pytest.fixture(scope="module")
 def furnished(class_folders, tmp_path_factory):
-    """The folder that the pages speak of: people, others, anna.jpg, who.jpg, a run, a gallery."""
+    """The folder that the pages speak of: pictures, a run, a gallery, weights with their card."""
     root = tmp_path_factory.mktemp("pages")
     shutil.copytree(class_folders, root / "people")
     draw = np.random.default_rng(1)
@@ -261,6 +266,9 @@ def furnished(class_folders, tmp_path_factory):
             )
     for name in ("anna.jpg", "who.jpg"):
         Image.fromarray(shape_picture(CLASSES[-1], draw)).save(root / name)
+    tensors = models.squeezenet1_1().state_dict()
+    save_file({k: v.half() for k, v in tensors.items()}, root / "squeezenet1_1.safetensors")
+    (root / "squeezenet1_1.json").write_text('{"size": "64x64", "licence": "BSD 2-Clause"}')
     run = saccade.train(
         root / "people",
         out=root / "runs" / "people",

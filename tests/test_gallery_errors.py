@@ -95,6 +95,8 @@ def test_vectors_that_cannot_be_used(folder, vectors, words):
         (["a", "b", "c\ud800"], None, "identities row 2: .* control character"),
         (["a", "x" * 201, "c"], None, "identities row 1: .* has 201 characters; 200 are allowed"),
         (["a", "b", "c"], ["one"], "3 vectors but 1 names"),
+        ("abc", None, "identities must be a list, one a vector. Got the one text 'abc'"),
+        (["a", "b", "c"], "abc", "names must be a list, one a vector. Got the one text 'abc'"),
     ],
 )
 def test_identities_that_cannot_be_used(folder, identities, names, words):

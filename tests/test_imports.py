@@ -7,7 +7,15 @@ import pytest
 
 import saccade
 
-HEAVY = ("torch", "torchvision", "matplotlib", "sklearn", "scipy", "pytorch_metric_learning")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "pytorch_metric_learning",
+    "timm",
+)
 HELP = "from saccade.cli.app import main; code = main(['--help'])"
 STARTS = {
     "import": "import saccade; code = saccade.__doc__ is None",

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+import timm
 import torch
 
 from saccade.cli.app import build_app, main
@@ -22,6 +23,7 @@ def test_info_tells_what_is_here(capsys, monkeypatch):
     monkeypatch.setenv("SACCADE_DATA", "/some/pictures")
     found = json.loads(told(capsys, "--json"))
     assert found["versions"]["torch"] in torch.__version__
+    assert found["versions"]["timm"] == timm.__version__
     assert found["python"] == platform.python_version()
     assert found["cores"] == os.cpu_count() >= found["usable_cores"] >= 1
     assert found["threads"] == torch.get_num_threads()

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from saccade.data.folders import read_class_folders
 from saccade.data.pictures import read_picture, resize
 from saccade.errors import InputError, SettingError
 from saccade.judge import judge_embedding, one_shot
+from saccade.values import Broken
 from tests.reference import metrics as reference
 
 
@@ -149,6 +151,9 @@ def test_json_holds_the_figures():
     assert read["threshold"] is None and read["false_accept_rate"] is None
     assert read["genuine_pairs"] == 3 and read["impostor_pairs"] == 12
     assert "pairs" not in read and "roc" not in read
+    left_out = replace(scores, broken=(Broken("x.png", "x.png cannot be read"),))
+    (broken,) = json.loads(left_out.to_json())["broken"]
+    assert broken == {"picture": "x.png", "reason": "x.png cannot be read"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from PIL import Image
 from saccade.errors import InputError
 from saccade.judge import embedding_report, judge_embedding
 from saccade.judge.embedding_charts import history_charts
-from saccade.judge.embedding_figures import decimal, percent, share_of_100
+from saccade.judge.wording import decimal, percent, share_of_100
 from tests.test_judge_embedding import vectors_for
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -83,6 +83,21 @@ def test_all_modules_are_moved_and_frozen_parameters_are_not(name):
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
+def test_a_slow_part_takes_its_share_of_the_rate(name):
+    first, second = network(), network()
+    optimiser = make_optimiser(
+        [first, second], name=name, lr=0.5, weight_decay=0.3, slow=second, slow_share=0.5
+    )
+    rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+    assert {rates.pop(id(p)) for p in first.parameters()} == {0.5}
+    assert {rates.pop(id(p)) for p in second.parameters()} == {0.25}
+    assert rates == {}
+    for group in optimiser.param_groups:
+        decays = {0.3 if p.ndim > 1 else 0.0 for p in group["params"]}
+        assert decays == {group["weight_decay"]}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
 def test_every_optimiser_lowers_a_quadratic(name):
     torch.manual_seed(0)
     model = nn.Linear(4, 3)

@@ -1,14 +1,7 @@
 """A training that is stopped, in whatever way, and resumed ends as one that was not."""
 
 import json
-import os
-import random
-import shlex
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -19,9 +12,8 @@ import saccade.api.data
 import saccade.api.train
 from saccade.cli.app import main
 from saccade.errors import InputError, SettingError
-from saccade.files import sha256_file
-from saccade.training.checkpoint import read_notes
 from saccade.training.run import read_history
+from tests.runs import flags, weights_of, without_time
 from tests.writers import WRITERS
 
 SETTINGS = {
@@ -34,7 +26,7 @@ SETTINGS = {
     "model.dimension": 8,
     "optim.ema": 0.9,
 }
-FLAGS = [word for name, value in SETTINGS.items() for word in (f"--{name}", str(value))]
+FLAGS = flags(SETTINGS)
 STEPS = 3 * SETTINGS["train.epochs"]
 
 
@@ -58,17 +50,6 @@ def stop_after(steps, data, folder, **changes):
 @pytest.fixture
 def stopped(class_folders, tmp_path):
     return stop_after(5, class_folders, tmp_path / "run")
-
-
-def without_time(history):
-    return [
-        {k: v for k, v in record.items() if k not in ("wait_s", "pictures_per_s")}
-        for record in history
-    ]
-
-
-def weights_of(run):
-    return sha256_file(run / "model.safetensors")
 
 
 # The same end
@@ -126,10 +107,10 @@ def test_the_averaged_weights_are_what_the_model_gets(uninterrupted, class_folde
     settings = SETTINGS | {"model.projection": "trained", "data.validation": 0.0}
     training = saccade.Training(class_folders, out=tmp_path / "run", settings=settings)
     list(training.records())
-    wanted = {k: v.clone() for k, v in training.average.average.items()}
+    wanted = {k: v.clone() for k, v in training.learner.average.average.items()}
     assert not torch.equal(
         wanted["network.backbone.layers.0.weight"],
-        training.network.backbone.layers[0].weight.detach(),
+        training.learner.network.backbone.layers[0].weight.detach(),
     )
     model = training.finish().model
     for name, value in model.network.backbone.state_dict().items():
@@ -226,7 +207,7 @@ def test_the_best_epoch_comes_back_from_the_checkpoint(class_folders, tmp_path, 
     records = training.records()
     for record in records:
         if record.epoch == 2 and record.epoch_ends:
-            wanted = {k: v.clone() for k, v in training.network.state_dict().items()}
+            wanted = {k: v.clone() for k, v in training.learner.network.state_dict().items()}
         if record.epoch == 3 and record.epoch_ends:
             break
     records.close()
@@ -244,8 +225,8 @@ def test_the_watched_figure_is_that_of_the_averaged_weights(class_folders, tmp_p
     settings = KINDS | {"optim.ema": 0.9, "train.epochs": 1}
     training = saccade.Training(class_folders, out=tmp_path / "run", settings=settings)
     list(training.records())
-    wanted = {k: v.clone() for k, v in training.average.average.items()}
-    last = {k: v.clone() for k, v in training.network.state_dict().items()}
+    wanted = {k: v.clone() for k, v in training.learner.average.average.items()}
+    last = {k: v.clone() for k, v in training.learner.network.state_dict().items()}
     model = training.finish().model
     found = model.network.state_dict()
     assert all(torch.equal(found[name], wanted[f"network.{name}"]) for name in found)
@@ -417,26 +398,6 @@ def test_resume_takes_settings_without_a_data_folder(stopped, capsys):
     assert "1 of 4 epochs are done" in capsys.readouterr().out
 
 
-def test_ctrl_c_says_how_to_go_on(class_folders, uninterrupted, tmp_path, capsys, monkeypatch):
-    append = saccade.api.train.append_record
-
-    def pressed(stream, record, figures):
-        if record.step == 4:
-            raise KeyboardInterrupt
-        append(stream, record, figures)
-
-    monkeypatch.setattr(saccade.api.train, "append_record", pressed)
-    folder = tmp_path / "my run"
-    assert main(["train", str(class_folders), "--out", str(folder), *FLAGS]) == 130
-    error = capsys.readouterr().err
-    monkeypatch.undo()
-    assert error.startswith("saccade: interrupted; go on with: saccade train --resume ")
-    assert error.count("\n") == 1
-    command = shlex.split(error.partition("go on with: ")[2])
-    assert main(command[1:]) == 0
-    assert weights_of(folder) == weights_of(uninterrupted)
-
-
 def test_ctrl_c_before_the_first_checkpoint(class_folders, tmp_path, capsys, monkeypatch):
     def pressed(*given, **named):
         raise KeyboardInterrupt
@@ -445,82 +406,3 @@ def test_ctrl_c_before_the_first_checkpoint(class_folders, tmp_path, capsys, mon
     words = ["train", str(class_folders), "--out", str(tmp_path / "run"), *FLAGS]
     assert main(words) == 130
     assert capsys.readouterr().err == ("saccade: interrupted; start it anew; it had not begun\n")
-
-
-FULL_DISK = """
-import resource, sys
-from saccade.cli.app import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-def environment():
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-def test_a_full_disk_leaves_the_former_checkpoint(class_folders, uninterrupted, tmp_path):
-    sizes = {f.name: f.stat().st_size for f in (uninterrupted / "checkpoint").iterdir()}
-    # The first checkpoint fits; that of the first epoch holds the optimiser's moments as well.
-    limit = (sizes["average.safetensors"] + sizes["optimiser.safetensors"]) // 2
-    assert sizes["average.safetensors"] < limit < sizes["optimiser.safetensors"]
-    folder = tmp_path / "run"
-    words = [sys.executable, "-c", FULL_DISK, str(limit), "train", str(class_folders)]
-    done = subprocess.run(
-        [*words, "--out", str(folder), *FLAGS],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(),
-    )
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.count("\n") == 1 and "saccade train --resume" in done.stderr
-    assert read_notes(folder)["precision"] == "float32"
-    assert {path.name for path in folder.glob("checkpoint*")} == {"checkpoint"}
-    saccade.train(resume=folder)
-    assert weights_of(folder) == weights_of(uninterrupted)
-
-
-# Killed
-
-
-def kill_when(words, history, lines, pause_s):
-    """Run a command, kill it when the history has so many lines; its exit code."""
-    process = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
-    )
-    while process.poll() is None:
-        if history.is_file() and history.read_bytes().count(b"\n") >= lines:
-            time.sleep(pause_s)
-            process.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.001)
-    return process.wait()
-
-
-@pytest.mark.slow
-def test_a_run_killed_five_times_is_the_uninterrupted_one(class_folders, tmp_path):
-    flags = [*FLAGS, "--train.epochs", "40"]
-    command = [sys.executable, "-m", "saccade", "train"]
-    whole, folder = tmp_path / "whole", tmp_path / "run"
-    begin = [*command, str(class_folders), *flags, "--out"]
-    subprocess.run([*begin, str(whole)], check=True, env=environment(), capture_output=True)
-    moments = random.Random(0)
-    steps = len(read_history(whole))
-    # The last moment is that of the last checkpoint and of the model.
-    places = [*sorted(moments.randrange(steps) for _ in range(4)), steps]
-    killed = 0
-    for number, place in enumerate(places):
-        words = [*command, "--resume", str(folder)] if number else [*begin, str(folder)]
-        code = kill_when(words, folder / "history.jsonl", place, moments.uniform(0, 0.05))
-        killed += code == -signal.SIGKILL
-        assert code in (0, -signal.SIGKILL)
-    assert killed >= 4
-    last = subprocess.run(
-        [*command, "--resume", str(folder)], env=environment(), capture_output=True, check=False
-    )
-    # A kill that came too late left a finished run.
-    assert last.returncode == (0 if killed == 5 else 2), last.stderr
-    assert weights_of(folder) == weights_of(whole)
-    assert without_time(read_history(folder)) == without_time(read_history(whole))
-    assert (folder / "report.html").is_file()

@@ -309,7 +309,7 @@ def test_a_run_leaves_a_checkpoint_that_goes_on_where_it_ended(class_folders, tm
     for record in training.records():
         if record.epoch_ends:
             found = load_checkpoint(
-                training.folder, task=training.task, optimiser=training.optimiser
+                training.folder, task=training.learner.task, optimiser=training.learner.optimiser
             )
             assert found == record.epoch
 

@@ -36,7 +36,9 @@ class DataSettings:
     """Which pictures are used, and at which size."""
 
     size: str = setting(
-        AUTO, "height x width in pixels, as 56x48; auto takes it from the pictures, 64 at most"
+        AUTO,
+        "height x width in pixels, as 56x48; auto takes that of model.weights, else that of the "
+        "pictures, 64 at most",
     )
     colour: str = setting(
         AUTO, "auto is grey when every picture is grey", choices=(AUTO, "grey", "rgb")
@@ -56,14 +58,29 @@ class DataSettings:
     broken: float = setting(
         0.01, "share of the pictures that may be unreadable; above it nothing starts", low=0, high=1
     )
+    cache: float = setting(
+        4.0,
+        "GiB that the cache of decoded pictures may hold in all; 0 keeps none. Changes no result",
+        low=0,
+        high=100_000,
+    )
 
 
 @dataclass(frozen=True)
 class ModelSettings:
     """The network."""
 
-    backbone: str = setting("small_resnet", "name of the backbone")
-    width: int = setting(32, "channels of its first stage", low=4, high=512)
+    backbone: str = setting(
+        "small_resnet", "name of the backbone; of another library as timm/resnet18"
+    )
+    weights: str = setting(
+        "",
+        "what the backbone starts from: a .safetensors file, a finished run, or hub for those that "
+        "timm names; empty is from scratch",
+    )
+    width: int = setting(
+        32, "channels of its first stage; not for backbones of other libraries", low=4, high=512
+    )
     dimension: int = setting(128, "embed: length of the vector", low=2, high=4096)
     projection: str = setting(
         "whitened",
@@ -113,6 +130,12 @@ class OptimSettings:
 
     name: str = setting("adamw", "name of the optimiser")
     lr: float = setting(0.002, "highest learning rate", low=0, high=100)
+    backbone_lr: float = setting(
+        1.0,
+        "share of the rate that the backbone takes; lower spares model.weights, 0 keeps them",
+        low=0,
+        high=1,
+    )
     weight_decay: float = setting(
         0.05,
         "weight decay of weight matrices; adamw decouples it from the gradient",
@@ -134,7 +157,12 @@ class OptimSettings:
 class TrainSettings:
     """How long and how training runs."""
 
-    epochs: int = setting(40, "passes over the training pictures", low=1, high=100_000)
+    epochs: int = setting(
+        40,
+        "passes over the training pictures; 0, for embed, only fits the last map",
+        low=0,
+        high=100_000,
+    )
     batches: str = setting(
         AUTO,
         "balanced draws classes, then pictures of each; shuffled draws every picture once an "

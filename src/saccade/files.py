@@ -33,6 +33,9 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         sync(temporary)
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # A write to a full disk names no file.
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     sync(path.parent)

@@ -1,7 +1,7 @@
 """What a run learns from and is judged on: samples, their parts, the model card, the pixels."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from saccade.api.procedures import Procedure
+from saccade.api.weights import OF_PICTURES, Weights, library_of
 from saccade.config import Recipe, parse_size
-from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken, require_few
+from saccade.data.cache_file import DECODING
+from saccade.data.decode_once import Decoded, decode_once
 from saccade.data.pictures import suit
 from saccade.data.readers import choose_part, find_parts, read_data
+from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import add_classes
 from saccade.errors import InputError
 from saccade.tasks.model import FORMAT
@@ -30,21 +33,30 @@ class TrainingData:
     learned from, ``held`` are judged on, ``classes`` are the names of those kept, sorted, and
     ``card`` holds their model's size, channels and names. After ``decode``: ``pictures``
     (n, c, H, W) uint8 with ``targets`` (n,) int64, ``held_pictures`` likewise, and ``broken``, the
-    pictures that were left out.
+    pictures that were left out. ``note`` says why the cache was not used, if it should have been.
     """
 
-    pictures: Tensor
+    pictures: StoredPictures
     targets: Tensor
-    held_pictures: Tensor
+    held_pictures: StoredPictures
 
-    def __init__(self, source: Path, *, recipe: Recipe, procedure: Procedure) -> None:
+    def __init__(
+        self,
+        source: Path,
+        *,
+        recipe: Recipe,
+        procedure: Procedure,
+        weights: Weights | None = None,
+    ) -> None:
         self.source, self.recipe, self.procedure = source, recipe, procedure
+        self.weights = weights
         self.part = choose_part(source, ("train",))
         self._learned = read_data(self.part)
         _require_two_classes(self._learned, self.part)
         self._validation = _validation_samples(source, recipe)
         self._suited = suit(self._learned, longest=LONGEST_SIDE)
         self.broken: tuple[Broken, ...] = ()
+        self.note = ""
         self._hold_out()
 
     def decode(self) -> bool:
@@ -53,34 +65,51 @@ class TrainingData:
         Raises InputError when more than the share data.broken cannot be read.
         """
         height, width = self.card["size_hw"]
-        samples = self.kept + self.held
-        pictures, reasons = load_readable(
-            samples, size_hw=(height, width), channels=self.card["channels"]
+        used = {id(sample) for sample in self.kept + self.held}
+        # In the readers' order: the cache finds them again whoever is held out.
+        samples = [sample for sample in self._learned + self._validation if id(sample) in used]
+        decoded = decode_once(
+            samples,
+            size_hw=(height, width),
+            channels=self.card["channels"],
+            budget_bytes=int(self.recipe.data.cache * 2**30),
         )
-        read, broken = part_broken(samples, reasons)
+        self.note = decoded.note
+        read, broken = part_broken(samples, decoded.broken)
         require_few(broken, of=len(samples), allowed=self.recipe.data.broken)
         if broken:
             self.broken = tuple(broken)
-            rows = {id(sample): row for row, sample in enumerate(read)}
-            self._learned = [sample for sample in self._learned if id(sample) in rows]
-            self._validation = [sample for sample in self._validation if id(sample) in rows]
+            good = {id(sample) for sample in read}
+            self._learned = [sample for sample in self._learned if id(sample) in good]
+            self._validation = [sample for sample in self._validation if id(sample) in good]
             self._hold_out()
-            pictures = pictures[[rows[id(sample)] for sample in self.kept + self.held]]
-        number = {label: place for place, label in enumerate(self.classes)}
-        targets = torch.tensor([number[sample.label] for sample in self.kept])
-        self.held_pictures = pictures[len(self.kept) :].clone()
-        self.pictures, self.targets = add_classes(
-            pictures[: len(self.kept)], targets, how=self.recipe.data.extra_classes
-        )
+        self._gather({id(sample): row for row, sample in enumerate(samples)}, decoded)
         return bool(broken)
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal, of what the run learns from and what it is judged on."""
-        names = (tuple(self.pictures.shape), self.classes, [sample.label for sample in self.held])
+        """SHA-256, in hexadecimal, of what the run learns from and what it is judged on.
+
+        It comes from the files' content, so moved pictures have the same, written anew another.
+        """
+        names = (DECODING, *self.pictures.shape, self.classes, [one.label for one in self.held])
         digest = hashlib.sha256(repr(names).encode())
-        for tensor in (self.pictures, self.targets, self.held_pictures):
-            digest.update(np.ascontiguousarray(tensor.numpy()).data)
+        digest.update(self._sources.tobytes())
+        digest.update(self.targets.numpy().tobytes())
         return digest.hexdigest()
+
+    def _gather(self, place: Mapping[int, int], decoded: Decoded) -> None:
+        """Set pictures and targets; ``place`` is the row of each sample, by its id."""
+        kept, held = (
+            np.array([place[id(sample)] for sample in part], np.int64)
+            for part in (self.kept, self.held)
+        )
+        number = {label: place for place, label in enumerate(self.classes)}
+        targets = torch.tensor([number[sample.label] for sample in self.kept])
+        self.held_pictures = StoredPictures(decoded.pixels, held)
+        self.pictures, self.targets = add_classes(
+            StoredPictures(decoded.pixels, kept), targets, how=self.recipe.data.extra_classes
+        )
+        self._sources = decoded.sources[np.concatenate([kept, held])]
 
     def _hold_out(self) -> None:
         _require_two_classes(self._learned, self.part)
@@ -92,6 +121,7 @@ class TrainingData:
             data=self.source,
             pictures=len(self._learned),
             suited=self._suited,
+            weights=self.weights,
         )
         self.card = card | self.procedure.card()
 
@@ -116,11 +146,17 @@ def _card(
     data: Path,
     pictures: int,
     suited: tuple[tuple[int, int], int],
+    weights: Weights | None,
 ) -> dict[str, Any]:
     """The entries of ``model.json`` that every task has; ``suited`` as from ``suit``."""
     size_hw, channels = suited
+    if weights is not None and weights.card.size_hw is not None:
+        size_hw = weights.card.size_hw
+    learned = "trained" if recipe.train.epochs else "only fitted"
+    source = f"on {data.resolve().name}, {pictures} pictures"
+    library = library_of(recipe.model.backbone)
     colour = recipe.data.colour
-    return {
+    card = {
         "format": FORMAT,
         "task": recipe.task,
         "backbone": recipe.model.backbone,
@@ -130,6 +166,11 @@ def _card(
         "size_hw": list(parse_size(recipe.data.size) or size_hw),
         "standardise": "each picture by its own mean and deviation",
         "classes": classes,
-        "licence": "that of the pictures it learned from; no weights of others",
-        "provenance": f"trained from scratch on {data.resolve().name}, {pictures} pictures",
+        "licence": f"{OF_PICTURES}; no weights of others",
+        "provenance": f"{learned} from scratch {source}",
     }
+    card |= {"library": library} if library else {}
+    if weights is None:
+        return card
+    provenance = f"{weights.provenance()}; then {learned} {source}"
+    return card | weights.entries() | {"provenance": provenance}

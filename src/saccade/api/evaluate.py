@@ -1,6 +1,6 @@
 """``evaluate``: how well a model answers on pictures that it has never seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,14 @@ def evaluate(
     *,
     report: Path | str | None = None,
     broken: float = DataSettings().broken,
+    progress: Callable[[range], Iterable[int]] = iter,
 ) -> Scores:
     """Judge a model, or that of a run folder, on pictures with labels; write a report if asked.
 
     ``data`` is what ``read_data`` reads; of divided data the part test is judged, else val.
     Pictures that cannot be read are left out and named in ``broken`` of the answer; above the share
-    ``broken`` of them InputError is raised, as for a report that cannot be written.
+    ``broken`` of them InputError is raised, as for a report that cannot be written. ``progress``
+    is handed the range of the blocks to answer and passes it through, as a progress bar does.
     An embedder: each picture takes its turn as the only enrolled one of its identity; the others
     are searched. The figures carry 95 % intervals from a bootstrap over the identities.
     A classifier: each picture is answered, and the figures' intervals are over the pictures;
@@ -65,7 +67,7 @@ def evaluate(
     samples = read_data(choose_part(data, JUDGED_PARTS))
     if loaded.classes is not None:
         numbered([sample.label for sample in samples], loaded.classes)
-    rows, samples, left_out = _answer_readable(loaded, samples, allowed=allowed)
+    rows, samples, left_out = _answer_readable(loaded, samples, allowed=allowed, progress=progress)
     if loaded.classes is not None:
         return judge_classifier(
             loaded, samples, rows, report=place, run=run, broken=left_out, chosen=False
@@ -161,7 +163,11 @@ def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, An
 
 
 def _answer_readable(
-    model: Model, samples: Sequence[Sample], *, allowed: float
+    model: Model,
+    samples: Sequence[Sample],
+    *,
+    allowed: float,
+    progress: Callable[[range], Iterable[int]],
 ) -> tuple[Float32Array, list[Sample], list[Broken]]:
     """Answer what can be read: vectors or probabilities, a row a sample; their samples; the others.
 
@@ -171,7 +177,7 @@ def _answer_readable(
     rows: list[Float32Array] = []
     read: list[Sample] = []
     broken: list[Broken] = []
-    for start in range(0, len(samples), BLOCK):
+    for start in progress(range(0, len(samples), BLOCK)):
         block = samples[start : start + BLOCK]
         pictures, reasons = load_readable(block, size_hw=model.size_hw, channels=model.channels)
         good, bad = part_broken(block, reasons)

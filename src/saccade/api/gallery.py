@@ -9,19 +9,24 @@ import numpy as np
 
 from saccade import gallery
 from saccade.api.evaluate import JUDGED_PARTS, PIXELS, find_threshold, load
+from saccade.config import DataSettings, Recipe, override
+from saccade.data.broken import part_broken, require_few
 from saccade.data.pictures import read_picture
 from saccade.data.readers import choose_part, read_data
-from saccade.errors import GalleryError, InputError, SettingError
+from saccade.errors import GalleryError, InputError, PictureError, SettingError
 from saccade.files import existing_folder
 from saccade.tasks.model import Model
-from saccade.values import Embedder
+from saccade.values import Broken, Embedder
 
 EMBEDDER_FOLDER = "embedder"
 BATCH = 64
 
 
 class Gallery(gallery.Gallery):
-    """A gallery that carries a copy of its embedder, so that it can move to another machine."""
+    """A gallery that carries a copy of its embedder, so that it can move to another machine.
+
+    ``left_out``: the pictures that could not be read when its threshold was sought.
+    """
 
     def __init__(
         self, folder: Path | str, *, embedder: Embedder | Path | str | None = None
@@ -34,6 +39,7 @@ class Gallery(gallery.Gallery):
         root = existing_folder(folder, "gallery")
         found = _kept(root) if embedder is None else _loaded(embedder)
         super().__init__(root, embedder=found)
+        self.left_out: tuple[Broken, ...] = ()
 
     @classmethod
     def open(cls, folder: Path | str, *, embedder: Embedder | Path | str | None = None) -> Self:
@@ -48,13 +54,15 @@ class Gallery(gallery.Gallery):
         embedder: Embedder | Path | str = PIXELS,
         threshold: float | None = None,
         threshold_from: Path | str | None = None,
+        broken: float = DataSettings().broken,
     ) -> Self:
         """Make a gallery for the vectors of ``embedder``: a run folder, "pixels", or an object.
 
         A Model is copied into the gallery; an embedder of another kind must be given again to
         ``open``.
         The threshold, a cosine, is the one given, else found on the data of
-        ``threshold_from``, else the embedder's own. Without any, ``find`` never says unknown.
+        ``threshold_from``, as by ``threshold_on``, else the embedder's own. Without any, ``find``
+        never says unknown.
         Raises GalleryError when something stands at ``folder``; nothing is written then.
         """
         place = Path(folder)
@@ -62,7 +70,7 @@ class Gallery(gallery.Gallery):
             raise GalleryError(f"{place} exists already; name a new folder, or open that gallery")
         existing_folder(place.absolute().parent, "folder")
         chosen_embedder = _loaded(embedder)
-        limit = _threshold(chosen_embedder, threshold, threshold_from)
+        limit, left_out = _threshold(chosen_embedder, threshold, threshold_from, broken)
         # Made beside its place and renamed, so that a crash leaves no gallery without an embedder.
         fresh = place.with_name(f".{place.name}.{os.getpid()}.part")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -82,11 +90,18 @@ class Gallery(gallery.Gallery):
             raise GalleryError(f"gallery {place} cannot be made: {error.strerror}") from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-        return cls(place, embedder=chosen_embedder)
+        made = cls(place, embedder=chosen_embedder)
+        made.left_out = left_out
+        return made
 
-    def threshold_on(self, data: Path | str) -> float:
-        """Return the threshold that suits the pairs of pictures in class folders; sets nothing."""
-        return _threshold_on(self._need_embedder(), data)
+    def threshold_on(self, data: Path | str, *, broken: float = DataSettings().broken) -> float:
+        """Return the threshold that suits the pairs of pictures in class folders; sets nothing.
+
+        Pictures that cannot be read are ``left_out``; above the share ``broken`` of them InputError
+        is raised.
+        """
+        found, self.left_out = _threshold_on(self._need_embedder(), data, broken)
+        return found
 
 
 def _kept(root: Path) -> Embedder | None:
@@ -122,20 +137,36 @@ def _described(embedder: Embedder) -> str:
 
 
 def _threshold(
-    embedder: Embedder, threshold: float | None, threshold_from: Path | str | None
-) -> float | None:
+    embedder: Embedder,
+    threshold: float | None,
+    threshold_from: Path | str | None,
+    broken: float,
+) -> tuple[float | None, tuple[Broken, ...]]:
     if threshold is not None and threshold_from is not None:
         raise SettingError("give a threshold or the folder to find it from, not both")
     if threshold is not None:
-        return threshold
+        return threshold, ()
     if threshold_from is None:
-        return embedder.threshold if isinstance(embedder, Model) else None
-    return _threshold_on(embedder, threshold_from)
+        return (embedder.threshold if isinstance(embedder, Model) else None), ()
+    return _threshold_on(embedder, threshold_from, broken)
 
 
-def _threshold_on(embedder: Embedder, data: Path | str) -> float:
+def _threshold_on(
+    embedder: Embedder, data: Path | str, broken: float
+) -> tuple[float, tuple[Broken, ...]]:
+    allowed = override(Recipe(), [("data.broken", broken)], where="threshold").data.broken
     samples = read_data(choose_part(data, JUDGED_PARTS))
-    blocks = [samples[start : start + BATCH] for start in range(0, len(samples), BATCH)]
-    vectors = [embedder([read_picture(sample) for sample in block]) for block in blocks]
-    found = find_threshold(np.concatenate(vectors), [sample.label for sample in samples])
-    return float(found["similarity"])
+    vectors, reasons = [], {}
+    for start in range(0, len(samples), BATCH):
+        pictures = []
+        for row, sample in enumerate(samples[start : start + BATCH], start):
+            try:
+                pictures.append(read_picture(sample))
+            except PictureError as error:
+                reasons[row] = str(error)
+        if pictures:
+            vectors.append(embedder(pictures))
+    read, left_out = part_broken(samples, reasons)
+    require_few(left_out, of=len(samples), allowed=allowed)
+    found = find_threshold(np.concatenate(vectors), [sample.label for sample in read])
+    return float(found["similarity"]), tuple(left_out)

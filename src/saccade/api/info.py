@@ -8,9 +8,13 @@ from pathlib import Path
 
 import torch
 
+from saccade.config import DataSettings
+from saccade.data.cache import CacheSize, cache_folder, cache_size
+from saccade.data.cache import clear_cache as clear
+from saccade.errors import InputError
 from saccade.training.precision import bfloat16_instructions, choose_precision
 
-LIBRARIES = ("saccade", "torch", "torchvision", "numpy", "pillow", "safetensors")
+LIBRARIES = ("saccade", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
 DATA_VARIABLE = "SACCADE_DATA"
 
 
@@ -22,6 +26,8 @@ class Info:
     ``threads`` what training takes with train.threads 0. ``precision`` is what train.precision
     auto takes by rule; before training it is measured where the rule says bfloat16. ``data`` is the
     environment variable SACCADE_DATA, where tests and benchmarks look for pictures.
+    ``cache`` is the folder of decoded pictures with its files and bytes, ``cache_budget`` the GiB
+    that the setting data.cache allows it unless a recipe says otherwise.
     """
 
     versions: dict[str, str]
@@ -35,6 +41,8 @@ class Info:
     bfloat16_instructions: list[str]
     precision: str
     data: str | None
+    cache: CacheSize
+    cache_budget: float
 
 
 def info() -> Info:
@@ -51,7 +59,23 @@ def info() -> Info:
         bfloat16_instructions=bfloat16_instructions(),
         precision=str(choose_precision("auto")).removeprefix("torch."),
         data=os.environ.get(DATA_VARIABLE) or None,
+        cache=cache_size(),
+        cache_budget=DataSettings().cache,
     )
+
+
+def clear_cache() -> CacheSize:
+    """Remove all decoded pictures, and say how many files and bytes that was.
+
+    A run that uses some of them goes on undisturbed. Raises InputError when they cannot be removed.
+    """
+    try:
+        return clear()
+    except OSError as error:
+        raise InputError(
+            f"cache {error.filename or cache_folder()} cannot be removed: "
+            f"{error.strerror or error}; give yourself the right to write there"
+        ) from error
 
 
 def _processor() -> str:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from saccade.api.evaluate import Scores, find_threshold, judge_classifier, judge_model
 from saccade.config import AUTO, Recipe
 from saccade.data.splits import hold_out_classes, stratified_split
+from saccade.data.stored import Pictures
 from saccade.errors import SettingError
 from saccade.judge.classification import ClassificationScores, numbered
 from saccade.judge.embedding import EmbeddingScores
@@ -51,13 +52,15 @@ class Procedure(Protocol):
     def task(self, network: Network, *, classes: int) -> nn.Module:
         """Return the module that trains ``network``, called with pictures and targets."""
 
-    def watch(self, model: Model, held: Sequence[Sample], pictures: Tensor) -> float | None:
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float | None:
         """Return that figure on the held-out ``pictures`` (n, c, H, W) uint8."""
 
-    def complete(self, task: nn.Module, pictures: Tensor, targets: Tensor) -> None:
+    def complete(self, task: nn.Module, pictures: Pictures, targets: Tensor) -> None:
         """Do what remains on the training pictures when the last epoch is over."""
 
-    def judge(self, model: Model, held: Sequence[Sample], pictures: Tensor, *, run: Path) -> Scores:
+    def judge(
+        self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
+    ) -> Scores:
         """Judge on the held-out pictures, and write card, weights and report into ``run``."""
 
 
@@ -69,6 +72,11 @@ class EmbedProcedure:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        if not recipe.train.epochs and recipe.model.projection == "trained":
+            raise SettingError(
+                "train.epochs 0 trains no head, which model.projection trained would take; "
+                "take whitened, or train.epochs 1 or more"
+            )
 
     def hold_out(
         self, samples: Sequence[Sample], validation: Sequence[Sample]
@@ -94,17 +102,17 @@ class EmbedProcedure:
             scale=loss.scale,
         )
 
-    def watch(self, model: Model, held: Sequence[Sample], pictures: Tensor) -> None:
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> None:
         """Nothing: the last map is fitted only when training ends."""
 
-    def complete(self, task: nn.Module, pictures: Tensor, targets: Tensor) -> None:
+    def complete(self, task: nn.Module, pictures: Pictures, targets: Tensor) -> None:
         settings = self.recipe.model
         cast(EmbedTask, task).complete(
             pictures, targets, projection=settings.projection, shrinkage=settings.shrinkage
         )
 
     def judge(
-        self, model: Model, held: Sequence[Sample], pictures: Tensor, *, run: Path
+        self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
     ) -> EmbeddingScores:
         vectors = model.embed_prepared(pictures)
         model.card["threshold"] = find_threshold(vectors, [sample.label for sample in held])
@@ -123,6 +131,10 @@ class ClassifyProcedure:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        if not recipe.train.epochs:
+            raise SettingError(
+                "train.epochs 0 trains no head, so it is for task embed only; take 1 or more"
+            )
         if recipe.data.extra_classes != "none":
             raise SettingError(
                 "data.extra_classes makes classes that have no name, so it is for task embed only. "
@@ -148,16 +160,16 @@ class ClassifyProcedure:
         name = "cross_entropy" if loss.name == AUTO else loss.name
         return ClassifyTask(cast(ClassifyNetwork, network), loss=name, smoothing=loss.smoothing)
 
-    def watch(self, model: Model, held: Sequence[Sample], pictures: Tensor) -> float:
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float:
         answers = model.classify_prepared(pictures).argmax(axis=1)
         names = model.classes or ()
         return float(np.mean([names[a] == s.label for a, s in zip(answers, held, strict=True)]))
 
-    def complete(self, task: nn.Module, pictures: Tensor, targets: Tensor) -> None:
+    def complete(self, task: nn.Module, pictures: Pictures, targets: Tensor) -> None:
         """Nothing remains: the head that was trained is the head that answers."""
 
     def judge(
-        self, model: Model, held: Sequence[Sample], pictures: Tensor, *, run: Path
+        self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
     ) -> ClassificationScores:
         model.save(run)
         shares = model.classify_prepared(pictures)

@@ -13,11 +13,13 @@ from saccade.files import existing_folder
 from saccade.training.checkpoint import has_checkpoint, is_finished, read_notes
 from saccade.training.run import RECIPE_FILE, recorded_data
 
+FREE = ("data.cache",)  # The settings that change no result.
+
 
 def resumed_recipe(
     run: Path, recipe: Recipe | Path | str | None, task: str | None, changes: Mapping[str, Any]
 ) -> Recipe:
-    """Return the recipe that ``run`` was started with.
+    """Return the recipe that ``run`` was started with, but for what is FREE to change.
 
     Raises InputError when the run is finished or holds no checkpoint, SettingError when its recipe
     file was changed since, or something given here differs from it.
@@ -35,8 +37,10 @@ def resumed_recipe(
     else:
         given = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     named = {**changes, **({} if task is None else {"task": task})}
-    _require_same(started, override(given, named.items(), where="settings"), "this command says")
-    return started
+    wanted = override(given, named.items(), where="settings")
+    _require_same(started, wanted, "this command says")
+    free = {name: value for name, value in recipe_values(wanted).items() if name in FREE}
+    return override(started, free.items(), where="settings")
 
 
 def resumed_data(run: Path, data: Path | str | None) -> Path:
@@ -83,7 +87,7 @@ def how_to_go_on(run: Path) -> str:
 def _require_same(started: Recipe, other: Recipe, who: str) -> None:
     values = recipe_values(other)
     for name, value in recipe_values(started).items():
-        if values[name] != value:
+        if name not in FREE and values[name] != value:
             raise SettingError(
                 f"the run was started with {name} {value}, {who} {values[name]}; "
                 "a resumed run keeps its settings, so leave it out, or start a new run"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from saccade.api.best import Best, better, restored
 from saccade.api.data import TrainingData
 from saccade.api.evaluate import Scores
+from saccade.api.learner import Learner, make_batches, make_learner
 from saccade.api.procedures import PROCEDURES
 from saccade.api.recipe import recipe_values, whole_recipe
 from saccade.api.resume import (
@@ -21,16 +21,14 @@ from saccade.api.resume import (
     resumed_data,
     resumed_recipe,
 )
+from saccade.api.weights import Weights, find_weights
 from saccade.augment import Augment
 from saccade.config import AUTO, Recipe, to_toml
-from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
-from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
 from saccade.names import look_up
-from saccade.optim import SCHEDULES, make_optimiser
-from saccade.tasks.model import Model, build_network
-from saccade.training.average import WeightAverage
+from saccade.optim import SCHEDULES
+from saccade.tasks.model import Model
 from saccade.training.checkpoint import (
     load_checkpoint,
     mark_finished,
@@ -118,11 +116,17 @@ class Training:
             source = Path(data)
             require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
-        self.data = TrainingData(source, recipe=self.recipe, procedure=self.procedure)
-        self._build()  # Before the pictures are decoded: every name in the recipe is checked by it.
+        self.weights = self._first_weights(resume)
+        self.data = TrainingData(
+            source, recipe=self.recipe, procedure=self.procedure, weights=self.weights
+        )
+        self.schedule = look_up(SCHEDULES, self.recipe.optim.schedule, "schedule")
+        # Made before the pictures are decoded: every name in the recipe is checked by it.
+        self.learner = self._made()
         if self.data.decode():
-            self._build()
-        self.batches = self._batches()
+            self.learner = self._made()
+        self.batches = make_batches(self.recipe, self.data, self.procedure)
+        self.patience = Patience(self.recipe.train.patience)
         self.first_epoch, self._steps_done = 0, 0
         self.best: Best | None = None
         if resume is not None:
@@ -132,28 +136,17 @@ class Training:
             self.folder = new_run_folder(place, data=source, task=self.recipe.task)
             write_atomic(self.folder / RECIPE_FILE, to_toml(self.recipe))
 
-    def _build(self) -> None:
-        """Make network, task, optimiser, and what goes with them."""
-        recipe = self.recipe
-        if recipe.train.threads:
-            torch.set_num_threads(recipe.train.threads)
-        images = look_up(EXTRA_CLASSES, recipe.data.extra_classes, "way to add classes")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.train.seed)
-            self.network = build_network(self.data.card)
-            classes = len(self.data.classes) * len(images)
-            task = self.procedure.task(self.network, classes=classes)
-            self.task = task.to(memory_format=torch.channels_last)
-        self.optimiser = make_optimiser(
-            [self.task],
-            name=recipe.optim.name,
-            lr=recipe.optim.lr,
-            weight_decay=recipe.optim.weight_decay,
-        )
-        self.schedule = look_up(SCHEDULES, recipe.optim.schedule, "schedule")
-        decay = recipe.optim.ema
-        self.average = WeightAverage(self.task, decay=decay) if decay else None
-        self.patience = Patience(recipe.train.patience)
+    def _first_weights(self, resume: Path | str | None) -> Weights | None:
+        """What the network starts from; a resumed run noted it, and has the weights."""
+        if resume is None:
+            return find_weights(self.recipe.model.backbone, self.recipe.model.weights)
+        noted = read_notes(Path(resume)).get("weights")
+        return None if noted is None else Weights.from_notes(noted)
+
+    def _made(self) -> Learner:
+        # A resumed run has its weights in the checkpoint.
+        weights = None if self.resumed else self.weights
+        return make_learner(self.recipe, self.data, self.procedure, weights)
 
     @property
     def steps(self) -> int:
@@ -174,8 +167,8 @@ class Training:
             with (self.folder / HISTORY_FILE).open("a") as history:
                 losses: list[float] = []
                 for record in () if self.patience.ended else self._steps():
-                    if self.average:
-                        self.average.update()
+                    if self.learner.average:
+                        self.learner.average.update()
                     figures = self._watch(record)
                     append_record(history, record, figures)
                     losses.append(record.loss)
@@ -197,7 +190,7 @@ class Training:
         if settings.precision == AUTO and chosen != torch.float32:
             rows = torch.from_numpy(next(iter(self.batches.epoch(0))))
             batch = self.data.pictures[rows].float() / 255
-            chosen = faster_precision(self.task, batch, self.data.targets[rows])
+            chosen = faster_precision(self.learner.task, batch, self.data.targets[rows])
         self.precision = str(chosen).removeprefix("torch.")
         write_environment(
             self.folder, seed=settings.seed, precision=self.precision, data=self.data.source
@@ -212,9 +205,10 @@ class Training:
         notes = read_notes(self.folder)
         self.precision = notes["precision"]
         self.patience.restore(notes["patience"])
-        self.best = restored(self.folder, notes.get("best"), like=self.network.state_dict())
+        learner = self.learner
+        self.best = restored(self.folder, notes.get("best"), like=learner.network.state_dict())
         self.first_epoch = load_checkpoint(
-            self.folder, task=self.task, optimiser=self.optimiser, average=self.average
+            self.folder, task=learner.task, optimiser=learner.optimiser, average=learner.average
         )
         clear_parts(self.folder)
         record_data(self.folder, self.data.source)
@@ -222,10 +216,10 @@ class Training:
     def _save(self, next_epoch: int) -> None:
         save_checkpoint(
             self.folder,
-            task=self.task,
-            optimiser=self.optimiser,
+            task=self.learner.task,
+            optimiser=self.learner.optimiser,
             next_epoch=next_epoch,
-            average=self.average,
+            average=self.learner.average,
             best=None if self.best is None else self.best.weights,
             notes={
                 "recipe": recipe_values(self.recipe),
@@ -233,18 +227,19 @@ class Training:
                 "patience": self.patience.state(),
                 "best": None if self.best is None else self.best.notes(),
                 "pictures_sha256": self.digest,
+                "weights": None if self.weights is None else self.weights.notes(),
             },
         )
 
     def _steps(self) -> Iterator[Record]:
         settings = self.recipe.train
         return train_loop(
-            self.task,
+            self.learner.task,
             self.data.pictures,
             self.data.targets,
             batches=self.batches,
             augment=Augment(**vars(self.recipe.augment)),
-            optimiser=self.optimiser,
+            optimiser=self.learner.optimiser,
             schedule=partial(self.schedule, warm_up=self.recipe.optim.warm_up),
             epochs=settings.epochs,
             clip=self.recipe.optim.clip,
@@ -271,13 +266,13 @@ class Training:
 
     def _finish(self) -> Run:
         data, card = self.data, self.data.card
-        if self.average:
-            self.average.apply()
+        if self.learner.average:
+            self.learner.average.apply()
         if self.best is not None:
-            self.network.load_state_dict(self.best.weights)
+            self.learner.network.load_state_dict(self.best.weights)
             card["best_epoch"] = self.best.epoch
-        self.procedure.complete(self.task, data.pictures, data.targets)
-        model = Model(card, self.network.eval())
+        self.procedure.complete(self.learner.task, data.pictures, data.targets)
+        model = Model(card, self.learner.network.eval())
         if not data.held:
             model.save(self.folder)
             return Run(self.folder, model, None, data.broken)
@@ -292,8 +287,8 @@ class Training:
         name, held = self.procedure.watched, self.data.held
         if name is None or not held or not record.epoch_ends:
             return {}
-        weights = self._weights()
-        network = copy.deepcopy(self.network)
+        weights = self.learner.weights()
+        network = copy.deepcopy(self.learner.network)
         network.load_state_dict(weights)
         model = Model(self.data.card, network)
         figure = self.procedure.watch(model, held, self.data.held_pictures)
@@ -301,27 +296,6 @@ class Training:
             return {}
         self.best = better(self.best, record.epoch, figure, weights)
         return {name: figure}
-
-    def _weights(self) -> dict[str, Tensor]:
-        """The network's weights as the model would get them now: averaged, if they are."""
-        if self.average is None:
-            return dict(self.network.state_dict())
-        names = self.network.state_dict()
-        return {name: self.average.average[f"network.{name}"] for name in names}
-
-    def _batches(self) -> Batches:
-        settings = self.recipe.train
-        kind = self.procedure.batches if settings.batches == AUTO else settings.batches
-        if kind == "shuffled":
-            return ShuffledBatches(
-                len(self.data.targets), batch_size=settings.batch_size, seed=settings.seed
-            )
-        return BalancedBatches(
-            self.data.targets.numpy(),
-            classes_per_batch=settings.classes_per_batch,
-            pictures_per_class=settings.pictures_per_class,
-            seed=settings.seed,
-        )
 
 
 def _place(out: Path | str | None, resume: Path | str | None) -> Path | None:

@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 ERASE_SIDE = (0.1, 0.4)
 
@@ -31,7 +31,10 @@ class Augment:
         self.brightness, self.contrast, self.erase = brightness, contrast, erase
 
     def __call__(self, pictures: Tensor, generator: Generator) -> Tensor:
-        """(n, c, H, W) float in [0, 1] → the same shape and, roughly, range."""
+        """(n, c, H, W) float in [0, 1] → the same shape and, roughly, range; may change its input.
+
+        In place, because on a processor new memory costs more than the arithmetic.
+        """
         if self.rotate or self.scale or self.shift or self.flip:
             pictures = self._move(pictures, generator)
         if self.brightness or self.contrast:
@@ -43,17 +46,21 @@ class Augment:
         angle = _symmetric(count, generator) * math.radians(self.rotate)
         zoom = (1 + self.scale) ** _symmetric(count, generator)
         mirror = 1.0 - 2.0 * (torch.rand(count, generator=generator) < self.flip).float()
-        # The grid runs from -1 to 1 on both axes, so a rotation must undo the aspect ratio.
+        # Places run from -1 to 1 on both axes, so a rotation must undo the aspect ratio.
         aspect = height / width
-        grid = torch.zeros(count, 2, 3)
-        grid[:, 0, 0] = angle.cos() * zoom * mirror
-        grid[:, 0, 1] = -angle.sin() * zoom * aspect
-        grid[:, 1, 0] = angle.sin() * zoom * mirror / aspect
-        grid[:, 1, 1] = angle.cos() * zoom
-        grid[:, :, 2] = (
-            2 * self.shift * torch.stack([_symmetric(count, generator) for _ in "xy"], 1)
+        right, down = (
+            2 * self.shift * _symmetric(count, generator).view(-1, 1, 1) for _ in range(2)
         )
-        places = affine_grid(grid, list(pictures.shape), align_corners=False)
+        cosine, sine = (part.view(-1, 1, 1) for part in (angle.cos() * zoom, angle.sin() * zoom))
+        mirror = mirror.view(-1, 1, 1)
+        across, along = _places(width), _places(height)[:, None]
+        places = torch.stack(
+            [
+                cosine * mirror * across + (right - sine * aspect * along),
+                sine * mirror / aspect * across + (down + cosine * along),
+            ],
+            dim=3,
+        )
         return grid_sample(pictures, places, padding_mode="reflection", align_corners=False)
 
     def _light(self, pictures: Tensor, generator: Generator) -> Tensor:
@@ -61,7 +68,8 @@ class Augment:
         mean = pictures.mean((1, 2, 3), keepdim=True)
         factor = ((1 + self.contrast) ** _symmetric(count, generator)).view(-1, 1, 1, 1)
         offset = (self.brightness * _symmetric(count, generator)).view(-1, 1, 1, 1)
-        return (pictures - mean) * factor + mean + offset
+        # (pictures - mean) * factor + mean + offset, in two passes.
+        return pictures.mul_(factor).add_(mean * (1 - factor) + offset)
 
     def _erase(self, pictures: Tensor, generator: Generator) -> Tensor:
         count, height, width = len(pictures), pictures.shape[2], pictures.shape[3]
@@ -70,12 +78,17 @@ class Augment:
         columns = _span(count, width, generator)
         covered = chosen[:, None, None] & rows[:, :, None] & columns[:, None, :]
         grey = torch.rand(count, 1, 1, 1, generator=generator)
-        return torch.where(covered[:, None], grey, pictures)
+        return torch.where(covered[:, None], grey, pictures, out=pictures)
 
 
 def _symmetric(count: int, generator: Generator) -> Tensor:
     """(count,) uniform in [-1, 1)."""
     return torch.rand(count, generator=generator) * 2 - 1
+
+
+def _places(length: int) -> Tensor:
+    """(length,) the middles of the pixels, from -1 at the first edge to 1 at the last."""
+    return (2 * torch.arange(length) + 1) / length - 1
 
 
 def _span(count: int, length: int, generator: Generator) -> Tensor:

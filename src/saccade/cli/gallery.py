@@ -1,12 +1,14 @@
 """Commands on a gallery: create, enrol, find, verify, threshold, list, forget, stats."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.output import bar, say, say_json, shown, table
+from saccade.cli.output import bar, lines_of_broken, say, say_json, shown, table, tell
+from saccade.config import DataSettings
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all pictures show.")]
+BROKEN_SHARE = DataSettings().broken
+BrokenShare = Annotated[
+    float, Parameter(name="--data.broken", help="Share of those pictures that may be unreadable.")
+]
 Embedder = Annotated[
     str | None, Parameter(help="Run folder to check against; else the gallery's own copy.")
 ]
@@ -26,6 +32,7 @@ def create(
     embedder: str,
     threshold: float | None = None,
     threshold_from: Path | None = None,
+    broken: BrokenShare = BROKEN_SHARE,
     json: Json = False,
 ) -> int:
     """Make an empty gallery for the vectors of one embedder.
@@ -44,14 +51,16 @@ def create(
     from saccade.api.gallery import Gallery
 
     with Gallery.create(
-        gallery, embedder=embedder, threshold=threshold, threshold_from=threshold_from
+        gallery,
+        embedder=embedder,
+        threshold=threshold,
+        threshold_from=threshold_from,
+        broken=broken,
     ) as made:
-        stats = made.stats()
-    if json:
-        say_json(stats)
-        return 0
+        stats, left_out = made.stats(), made.left_out
     limit = "none: find never says unknown" if stats.threshold is None else f"{stats.threshold:.4f}"
-    say(f"gallery: {gallery}   dimension: {stats.dimension}   threshold: {limit}")
+    line = f"gallery: {gallery}   dimension: {stats.dimension}   threshold: {limit}"
+    tell({**asdict(stats), "broken": left_out}, [*lines_of_broken(left_out), line], json=json)
     return 0
 
 
@@ -120,12 +129,10 @@ def find(
         raise InputError(f"--top must be at least 1. Got {top} instead")
     paths = [found for item in _some(pictures) for found in find_pictures(item)]
     with Gallery.open(gallery, embedder=embedder) as opened:
-        answers = opened.find(paths, k=top)
-    if json:
-        say_json([_answer(found) for found in answers])
-    else:
-        for found in answers:
-            _print_found(found)
+        searching = opened.searching(paths, k=top)
+        answers = list(bar(searching, total=len(paths), what="searching", quiet=json))
+    lines = [line for found in answers for line in _lines_of_found(found)]
+    tell([_answer(found) for found in answers], lines, json=json)
     broken = [found.reason for found in answers if found.reason]
     if broken:
         raise InputError(f"{len(broken)} of {len(answers)} pictures have no answer: {broken[0]}")
@@ -150,11 +157,9 @@ def verify(
 
     with Gallery.open(gallery, embedder=embedder) as opened:
         answer = opened.verify(a, b)
-    if json:
-        say_json(answer)
-    else:
-        word = "same" if answer.same else "different"
-        say(f"{word}   similarity {answer.similarity:.4f}   threshold {answer.threshold:.4f}")
+    word = "same" if answer.same else "different"
+    line = f"{word}   similarity {answer.similarity:.4f}   threshold {answer.threshold:.4f}"
+    tell(answer, [line], json=json)
     return 0 if answer.same else 1
 
 
@@ -164,6 +169,7 @@ def threshold(
     /,
     *,
     source: Annotated[Path | None, Parameter(name="--from")] = None,
+    broken: BrokenShare = BROKEN_SHARE,
     json: Json = False,
 ) -> int:
     """Set the similarity from which find and verify say yes.
@@ -183,12 +189,11 @@ def threshold(
         raise InputError("threshold needs either a value or --from FOLDER")
     with Gallery.open(gallery) as opened:
         if source is not None:
-            value = opened.threshold_on(source)
+            value = opened.threshold_on(source, broken=broken)
         opened.set_threshold(value)
-    if json:
-        say_json({"threshold": value})
-    else:
-        say(f"threshold: {value:.4f}")
+        left_out = opened.left_out
+    lines = [*lines_of_broken(left_out), f"threshold: {value:.4f}"]
+    tell({"threshold": value, "broken": left_out}, lines, json=json)
     return 0
 
 
@@ -226,14 +231,12 @@ def forget(gallery: Path, name: str, /, *, json: Json = False) -> int:
 
     with Gallery.open(gallery) as opened:
         gone = opened.forget(name)
-    if json:
-        say_json(gone)
-    else:
-        say(f"{gone.status}: {shown(name)}, {gone.pictures} pictures")
-        if gone.receipt:
-            say(f"receipt: {gone.receipt}")
-        else:
-            say(f"{gone.reason}; the next command on this gallery finishes it")
+    later = f"{gone.reason}; the next command on this gallery finishes it"
+    lines = [
+        f"{gone.status}: {shown(name)}, {gone.pictures} pictures",
+        f"receipt: {gone.receipt}" if gone.receipt else later,
+    ]
+    tell(gone, lines, json=json)
     return 0 if gone.status == "forgotten" else 1
 
 
@@ -245,8 +248,6 @@ def stats(gallery: Path, /, *, json: Json = False) -> int:
     gallery
         Folder of the gallery.
     """
-    from dataclasses import asdict
-
     from saccade.gallery import Gallery
 
     with Gallery.open(gallery) as opened:
@@ -280,10 +281,10 @@ def _some(pictures: tuple[Path, ...]) -> Iterable[Path]:
     return pictures
 
 
-def _print_found(found: "Found") -> None:
-    say(f"{shown(found.query)}: {shown(found.reason or found.identity)}")
+def _lines_of_found(found: "Found") -> Iterator[str]:
+    yield f"{shown(found.query)}: {shown(found.reason or found.identity)}"
     for hit in found.hits:
-        say(f"   {hit.similarity:7.4f}  {shown(hit.identity)}   (picture {shown(hit.picture)})")
+        yield f"   {hit.similarity:7.4f}  {shown(hit.identity)}   (picture {shown(hit.picture)})"
 
 
 def _answer(found: "Found") -> dict[str, object]:

@@ -1,13 +1,13 @@
 """Commands that teach, judge and answer: train, evaluate, predict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from saccade.cli.output import bar, say, say_json, shown
+from saccade.cli.output import bar, lines_of_broken, say, say_json, shown
 from saccade.config import DataSettings, settings
 from saccade.errors import InputError, SettingError
 from saccade.names import suggest
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from saccade.api.evaluate import Scores
     from saccade.api.train import Training
     from saccade.training.loop import Record
-    from saccade.values import Broken, Prediction
+    from saccade.values import Prediction
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
-PRINTED_BROKEN = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "resume", "json")
+TRAIN_FLAGS = ("task", "recipe", "out", "resume", "precision", "json")
 
 
 def train(
@@ -30,6 +29,7 @@ def train(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
+    precision: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Learn from pictures with labels; any setting can be given as --section.key value.
@@ -47,10 +47,17 @@ def train(
         Run folder to make; else the next free one below runs/.
     resume
         Run folder of a training that was stopped; it goes on with its own settings.
+    precision
+        The setting train.precision: auto (the faster), float32 or bfloat16.
     json
         Print one JSON document instead of text.
     """
     data, values = _data_and_settings(words, resumes=resume is not None)
+    if precision is not None and values.setdefault("train.precision", precision) != precision:
+        raise SettingError(
+            f"--precision {precision} and --train.precision {values['train.precision']} mean the "
+            "same setting; give one of them"
+        )
     from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
 
@@ -81,7 +88,13 @@ def _follow(training: "Training", *, quiet: bool) -> "Record | None":
     epochs, last = training.recipe.train.epochs, None
     if not quiet:
         _print_part(training.data.source, training.data.part)
-        _print_broken(training.data.broken)
+        for line in lines_of_broken(training.data.broken):
+            say(line)
+        if training.data.note:
+            say(shown(training.data.note))
+    if training.weights is not None and not quiet:
+        weights = training.weights
+        say(f"weights: {shown(weights.place)}; licence: {shown(weights.licence)}")
     if training.resumed and not quiet:
         say(f"{training.first_epoch} of {epochs} epochs are done")
     every = max(1, epochs // PRINTED_EPOCHS)
@@ -127,12 +140,17 @@ def evaluate(
     if not json:
         _print_part(data, choose_part(data, JUDGED_PARTS))
     place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
-    scores = judge(run, data, report=place, broken=broken)
+
+    def progress(blocks: range) -> Iterator[int]:
+        return bar(blocks, total=len(blocks), what="judging", quiet=json)
+
+    scores = judge(run, data, report=place, broken=broken, progress=progress)
     seen = seen_in_training(load(run), data)
     if json:
         say_json({**scores.to_dict(), "seen_in_training": seen, "report": place})
         return 0
-    _print_broken(scores.broken)
+    for line in lines_of_broken(scores.broken):
+        say(line)
     _print_scores(scores)
     if seen:
         say(f"  {len(seen)} of these identities were trained on, so the figures flatter")
@@ -201,14 +219,6 @@ def _print_part(data: Path, part: Path) -> None:
     """Say which part of divided data is used."""
     if part != data:
         say(f"part: {shown(str(part))}")
-
-
-def _print_broken(broken: "Sequence[Broken]") -> None:
-    """Name the pictures that were left out, a few of them, and say how many they are."""
-    for item in broken[:PRINTED_BROKEN]:
-        say(f"left out   {shown(item.reason)}")
-    if broken:
-        say(f"{len(broken)} pictures left out, unreadable")
 
 
 def _print_scores(scores: "Scores") -> None:

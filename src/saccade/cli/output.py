@@ -2,12 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from saccade.values import Broken
 
 Item = TypeVar("Item")
+PRINTED_BROKEN = 10
 
 
 def say(text: str = "") -> None:
@@ -18,6 +22,21 @@ def say(text: str = "") -> None:
 def say_json(value: Any) -> None:
     """Print one JSON document; dataclasses become objects, paths text."""
     print(json.dumps(value, default=_plain, indent=1), flush=True)
+
+
+def tell(value: Any, lines: Iterable[str], *, json: bool) -> None:
+    """Print ``value`` as one JSON document, or ``lines`` for people."""
+    if json:
+        say_json(value)
+        return
+    for line in lines:
+        say(line)
+
+
+def lines_of_broken(broken: "Sequence[Broken]") -> list[str]:
+    """Name the pictures that were left out, a few of them, and say how many they are."""
+    lines = [f"left out   {shown(item.reason)}" for item in broken[:PRINTED_BROKEN]]
+    return [*lines, f"{len(broken)} pictures left out, unreadable"] if broken else []
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> None:

@@ -16,7 +16,7 @@ from saccade.cli.app import build_app
 from saccade.config import AUTO, settings
 from saccade.files import write_atomic
 from saccade.losses import LOSSES
-from saccade.nn import BACKBONES
+from saccade.nn import BACKBONES, FAMILIES
 from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 
@@ -104,7 +104,7 @@ def _signature(value: Any) -> str:
 # Settings whose allowed values are the names of a table.
 TABLES: dict[str, Iterable[str]] = {
     "task": TASKS,
-    "model.backbone": BACKBONES,
+    "model.backbone": (*BACKBONES, *(f"{family}/NAME" for family in FAMILIES)),
     "loss.name": (AUTO, *LOSSES),
     "optim.name": OPTIMISERS,
     "optim.schedule": SCHEDULES,

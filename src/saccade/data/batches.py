@@ -41,12 +41,7 @@ def load_readable(
     Raises InputError when the pictures would take more than MAX_BYTES.
     """
     height, width = size_hw
-    size_bytes = len(samples) * channels * height * width
-    if size_bytes > MAX_BYTES:
-        raise InputError(
-            f"{len(samples):,} pictures of {height}x{width} take {size_bytes / 2**30:.0f} GiB, "
-            f"more than {MAX_BYTES >> 30}; set a smaller data.size"
-        )
+    require_memory((len(samples), channels, height, width))
     pictures = torch.empty((len(samples), channels, height, width), dtype=torch.uint8)
 
     def fill(row: int) -> str:
@@ -63,6 +58,17 @@ def load_readable(
     if broken:
         pictures = pictures[[row for row in range(len(samples)) if row not in broken]]
     return pictures, broken
+
+
+def require_memory(shape: tuple[int, int, int, int]) -> None:
+    """Raise InputError when pictures (n, c, H, W) uint8 would take more than MAX_BYTES."""
+    count, _, height, width = shape
+    size_bytes = math.prod(shape)
+    if size_bytes > MAX_BYTES:
+        raise InputError(
+            f"{count:,} pictures of {height}x{width} take {size_bytes / 2**30:.0f} GiB, "
+            f"more than {MAX_BYTES >> 30}; set a smaller data.size"
+        )
 
 
 class Batches(Protocol):

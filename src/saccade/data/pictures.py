@@ -6,6 +6,7 @@ Formats are known by their first bytes, not by the file's ending: PNG, JPEG, PGM
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -30,6 +31,11 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 LYING = (5, 6, 7, 8)
+# Why a picture cannot be read; the file's name stands in front.
+MISSING = "does not exist; check the path"
+TOO_LARGE = f"is over the limit of {MAX_PIXELS:,} pixels; make it smaller"
+UNREADABLE = "cannot be read as a picture; save it again as PNG or JPEG, or remove it"
+REASONS = (MISSING, TOO_LARGE, UNREADABLE)
 # What Pillow raises for a file that it cannot decode.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error)
 
@@ -86,18 +92,30 @@ def read_picture(source: Path | Sample) -> UInt8Array:
         return _array_picture(source.path, source.array)
     path = source.path if isinstance(source, Sample) else source
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with path.open("rb") as stream:
+            return np.array(decode(stream, path), dtype=np.uint8)
+    except (OSError, ValueError) as error:  # A ValueError comes of a NUL in the name.
+        raise PictureError(refusal(path, error)) from error
+
+
+def decode(stream: BinaryIO, path: Path) -> Image.Image:
+    """Return the upright RGB picture of an open file, as ``read_picture`` reads it.
+
+    Raises PictureError, naming ``path``.
+    """
+    try:
+        with Image.open(stream, formats=FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise PictureError(_too_large(path))
+                raise PictureError(f"{path} {TOO_LARGE}")
             image.load()
             turn = TURNS.get(_orientation(image))
-            upright = image if turn is None else image.transpose(turn)
-            return np.array(_plain(upright).convert("RGB"), dtype=np.uint8)
+            plain = _plain(image if turn is None else image.transpose(turn))
+            return plain if plain.mode == "RGB" else plain.convert("RGB")
     except PictureError:
         raise
     except (*BROKEN, Image.DecompressionBombError) as error:
-        raise PictureError(_refusal(path, error)) from error
+        raise PictureError(refusal(path, error)) from error
 
 
 def resize(picture: UInt8Array, size_hw: tuple[int, int], channels: int) -> UInt8Array:
@@ -105,7 +123,14 @@ def resize(picture: UInt8Array, size_hw: tuple[int, int], channels: int) -> UInt
 
     The aspect ratio is not kept: the whole picture fills the target.
     """
-    image = Image.fromarray(picture).convert("L" if channels == 1 else "RGB")
+    return to_size(Image.fromarray(picture), size_hw, channels)
+
+
+def to_size(image: Image.Image, size_hw: tuple[int, int], channels: int) -> UInt8Array:
+    """Return an image as ``resize`` does: (channels, H, W) uint8."""
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
     height, width = size_hw
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -140,7 +165,7 @@ def _array_picture(shown: Path, array: UInt8Array) -> UInt8Array:
             f"{shown} must be (H, W) or (H, W, 3) uint8. Got {array.shape} {array.dtype} instead"
         )
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        raise PictureError(_too_large(shown))
+        raise PictureError(f"{shown} {TOO_LARGE}")
     return np.repeat(array[:, :, None], 3, axis=2) if array.ndim == 2 else array
 
 
@@ -181,16 +206,13 @@ def _head(source: Path | Sample) -> tuple[int, int, bool]:
                 height, width = width, height
             return height, width, image.mode in GREY_MODES
     except (*BROKEN, Image.DecompressionBombError) as error:
-        raise PictureError(_refusal(path, error)) from error
+        raise PictureError(refusal(path, error)) from error
 
 
-def _too_large(path: Path) -> str:
-    return f"{path} is over the limit of {MAX_PIXELS:,} pixels; make it smaller"
-
-
-def _refusal(path: Path, error: Exception) -> str:
+def refusal(path: Path, error: Exception) -> str:
+    """Say in one line why ``path`` cannot be read: its name, then one of REASONS."""
     if isinstance(error, FileNotFoundError):
-        return f"{path} does not exist; check the path"
+        return f"{path} {MISSING}"
     if isinstance(error, Image.DecompressionBombError):
-        return _too_large(path)
-    return f"{path} cannot be read as a picture; save it again as PNG or JPEG, or remove it"
+        return f"{path} {TOO_LARGE}"
+    return f"{path} {UNREADABLE}"

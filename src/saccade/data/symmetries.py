@@ -8,15 +8,19 @@ Memory-Augmented Neural Networks", 2016, arXiv:1605.06065, section 4.1.
 import torch
 from torch import Tensor
 
+from saccade.data.stored import StoredPictures
 from saccade.errors import SettingError
 from saccade.names import look_up
 
 
-def add_classes(pictures: Tensor, targets: Tensor, *, how: str) -> tuple[Tensor, Tensor]:
+def add_classes(
+    pictures: StoredPictures, targets: Tensor, *, how: str
+) -> tuple[StoredPictures, Tensor]:
     """Return ``pictures`` (n, c, H, W) and ``targets`` (n,) int64 with their images appended.
 
     ``how`` is "none", "mirrored" (2 classes for one) or "turned" (8: four quarter turns, each also
-    mirrored; needs square pictures). The first n rows are the pictures as they were.
+    mirrored; needs square pictures). The first n rows are the pictures as they were. Images are
+    made when they are gathered and take no memory.
     """
     images = look_up(EXTRA_CLASSES, how, "way to add classes")
     if how == "turned" and pictures.shape[2] != pictures.shape[3]:
@@ -26,12 +30,8 @@ def add_classes(pictures: Tensor, targets: Tensor, *, how: str) -> tuple[Tensor,
             "set data.size, as 64x64"
         )
     classes = int(targets.max()) + 1
-    copies = [
-        torch.rot90(pictures.flip(3) if mirror else pictures, turns, (2, 3))
-        for mirror, turns in images
-    ]
     shifted = [targets + classes * number for number in range(len(images))]
-    return torch.cat(copies), torch.cat(shifted)
+    return StoredPictures(pictures.pixels, pictures.rows, images=images), torch.cat(shifted)
 
 
 # Each way as its images: (mirrored, quarter turns), the picture itself first.

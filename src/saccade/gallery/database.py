@@ -168,6 +168,11 @@ class Database:
             )
         if code == sqlite3.SQLITE_FULL:
             return GalleryError(f"gallery {self.folder}: the disk is full; make room and try again")
+        if code == sqlite3.SQLITE_IOERR:
+            return GalleryError(
+                f"gallery {self.folder}: the disk does not take or give its bytes; make room, or "
+                "look after the disk, and try again"
+            )
         if "closed database" in str(error):
             return GalleryError(f"gallery {self.folder} was closed; open it again")
         return GalleryError(f"gallery {self.folder} cannot be used: SQLite says '{error}'")

@@ -2,10 +2,12 @@
 
 1. One transaction zeroes everything about the identity in place, deletes the rows that point there,
    and notes the debt in ``pending_forgets``: numbers, counts and hash prefixes only.
-2. The write-ahead log, which holds older copies of the pages, is moved into the database and cut to
+2. Files of decoded pictures, that training keeps in the user's cache, are removed if they hold one
+   of these sources.
+3. The write-ahead log, which holds older copies of the pages, is moved into the database and cut to
    zero bytes. A reader of an older snapshot prevents that: then the forget is *pending*.
-3. The files are searched for the bytes of the forgotten vectors.
-4. The receipt is written, then the debt is struck.
+4. The files are searched for the bytes of the forgotten vectors.
+5. The receipt is written, then the debt is struck.
 
 A crash after 1 leaves the debt, and the next open or write goes on from 2. Nobody knows the
 vectors' bytes any more by then, so that receipt says that no search was made.
@@ -18,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from saccade.data.cache import drop_sources
 from saccade.errors import UnknownNameError
 from saccade.files import write_atomic
 from saccade.gallery import inputs, log, store
@@ -28,6 +31,7 @@ from saccade.gallery.schema import RECEIPTS_FOLDER
 from saccade.names import suggest
 
 WAIT_S = 5.0
+PREFIXES = "source_sha256_prefixes"
 PREFIX_DIGITS = 8  # of a source's SHA-256: enough to recognise a file that one has
 PIECE_BYTES = 32  # shorter vectors may stand somewhere by chance
 PIECE_STRIDE_BYTES = 1024
@@ -37,6 +41,7 @@ SUGGESTED_AMONG = 10_000
 
 NOT_COVERED = "backups, exports and other copies that were made earlier"
 BLOCKED = "a reader of an older snapshot keeps the old bytes in the write-ahead log"
+NOT_CLEARED = "a cache of decoded pictures cannot be emptied; run: saccade info --clear-cache"
 STILL_FOUND = (
     "the search found bytes of a forgotten vector in the files; enrol the others into a new "
     "gallery and delete this one"
@@ -68,6 +73,10 @@ def settle(
     debts = open_debts(database)
     if not debts or database.read_only:
         return dict.fromkeys(debts, BLOCKED)
+    try:
+        drop_sources([bytes.fromhex(one) for debt in debts.values() for one in debt[PREFIXES]])
+    except OSError as error:
+        return dict.fromkeys(debts, f"{NOT_CLEARED} ({error.filename}: {error.strerror})")
     if not database.truncate_log(wait_s):
         return dict.fromkeys(debts, BLOCKED)
     reasons = {}
@@ -112,7 +121,7 @@ def _remove(database: Database, name: str) -> tuple[int, Debt, tuple[bytes, ...]
             "pictures": pictures,
             "vectors": pictures,
             "picture_ids": removed.picture_ids,
-            "source_sha256_prefixes": [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
+            PREFIXES: [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
             "generation": generation,
             "log_sha256": digest,
         }

@@ -131,13 +131,15 @@ class Gallery:
 
     def find(self, pictures: Sequence[Path | str | Sample], k: int = 5) -> list[Found]:
         """Return for each picture its best k identities; a broken one gets its reason, no hit."""
+        return list(self.searching(pictures, k))
+
+    def searching(self, pictures: Sequence[Path | str | Sample], k: int = 5) -> Iterator[Found]:
+        """Search as ``find`` does; yields each answer, in order, when its block is searched."""
         inputs.number_of_hits(k)
         self._need_embedder()
         sources = several(pictures)
-        found: list[Found] = []
         for start in range(0, len(sources), FIND_PICTURES):
-            found += self._find_block(sources[start : start + FIND_PICTURES], k)
-        return found
+            yield from self._find_block(sources[start : start + FIND_PICTURES], k)
 
     def _find_block(self, sources: Sequence[Path | Sample], k: int) -> list[Found]:
         names = [str(item.path if isinstance(item, Sample) else item) for item in sources]

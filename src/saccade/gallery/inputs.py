@@ -74,6 +74,7 @@ def row_names(n: int, names: Sequence[str] | None) -> list[str]:
     """Return n names to show for rows; "row 0", … when none are given."""
     if names is None:
         return [f"row {row}" for row in range(n)]
+    _refuse_text(names, "names")
     if len(names) != n:
         raise InputError(f"{n} vectors but {len(names)} names; give one name a vector")
     return list(names)
@@ -81,6 +82,7 @@ def row_names(n: int, names: Sequence[str] | None) -> list[str]:
 
 def row_identities(n: int, identities: Sequence[str]) -> list[str]:
     """Return n names of identities; raises InputError that names the first row it cannot use."""
+    _refuse_text(identities, "identities")
     if len(identities) != n:
         raise InputError(f"{n} vectors but {len(identities)} identities; give one a vector")
     checked = []
@@ -107,6 +109,12 @@ def thumbnail(picture: UInt8Array) -> bytes:
     stream = io.BytesIO()
     image.save(stream, format="JPEG", quality=THUMBNAIL_QUALITY)
     return stream.getvalue()
+
+
+def _refuse_text(names: Sequence[str], what: str) -> None:
+    """A text is a sequence of texts too, its letters."""
+    if isinstance(names, str):
+        raise InputError(f"{what} must be a list, one a vector. Got the one text '{names}'")
 
 
 def _refuse_first(bad: NDArray[np.bool_], why: str) -> None:

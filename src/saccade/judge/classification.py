@@ -9,9 +9,8 @@ no spread, the bound is that of k·m right answers, for k classes of which the r
 (All right has the chance Π rᵢ^nᵢ ≤ Π rᵢ^m ≤ (mean r)^(k·m), by the means' inequality.)
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from saccade.judge.intervals import (
     none_right,
     percentile_bounds,
 )
+from saccade.judge.plain import as_json, plain
 from saccade.metrics.classification import Margins, confusion_matrix
 from saccade.names import suggest
 from saccade.values import Broken, IntArray, Interval
@@ -126,7 +126,7 @@ class ClassificationScores:
 
     def to_json(self) -> str:
         """Return all figures as JSON."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        return as_json(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``to_json`` writes: plain numbers, lists and dicts.
@@ -134,11 +134,8 @@ class ClassificationScores:
         ``confusion_rates`` is the confusion matrix as shares of its rows; a row of an absent class
         is all 0.
         """
-        plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
-        plain["confusion_rates"] = [
-            [count / max(1, sum(row)) for count in row] for row in self.confusion
-        ]
-        return plain
+        rates = [[count / max(1, sum(row)) for count in row] for row in self.confusion]
+        return {**plain(self), "confusion_rates": rates}
 
 
 def judge_classification(
@@ -306,11 +303,3 @@ def _typical(
         if right[number]:
             found[truth[number]] = int(number)
     return tuple(found)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value

@@ -6,11 +6,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from saccade.data.pictures import read_picture
 from saccade.errors import InputError
 from saccade.judge.classification import ClassificationScores, WrongAnswer
 from saccade.judge.embedding_charts import history_charts
-from saccade.judge.embedding_figures import decimal, limits, percent, share_of_100
+from saccade.judge.wording import (
+    decimal,
+    file_name,
+    limits,
+    percent,
+    picture_uri,
+    share_of_100,
+    tile,
+)
 from saccade.report import (
     Chart,
     Charts,
@@ -20,10 +27,8 @@ from saccade.report import (
     Section,
     Table,
     Text,
-    Tile,
     Tiles,
     confusion_chart,
-    data_uri,
     page,
 )
 from saccade.values import Interval, Sample, UInt8Array
@@ -76,9 +81,9 @@ def _summary(scores: ClassificationScores, note: str) -> tuple[Part, ...]:
     parts: list[Part] = [
         Tiles(
             (
-                _tile("Answered right (accuracy)", found),
-                _tile("Mean over the classes (balanced accuracy)", scores.balanced_accuracy),
-                _tile("Macro F1", scores.macro_f1, decimal),
+                tile("Answered right (accuracy)", found),
+                tile("Mean over the classes (balanced accuracy)", scores.balanced_accuracy),
+                tile("Macro F1", scores.macro_f1, decimal),
             )
         ),
         Text(
@@ -207,15 +212,13 @@ def _mistakes(
 
     def group(one: WrongAnswer) -> tuple[Picture, ...]:
         source = pictures[one.picture]
-        named = source.path if isinstance(source, Sample) else source
-        file = named.name if isinstance(named, Path) else f"picture {one.picture}"
-        details = (percent(one.probability), file)
+        details = (percent(one.probability), file_name(source, one.picture))
         typical = [
-            Picture(_uri(pictures[number]), role, name, (), tone)
+            Picture(picture_uri(pictures[number]), role, name, (), tone)
             for role, name, tone in _beside(one)
             if (number := scores.typical[place[name]]) >= 0
         ]
-        return Picture(_uri(source), "Answered", one.answer, details, "bad"), *typical
+        return Picture(picture_uri(source), "Answered", one.answer, details, "bad"), *typical
 
     share = percent(scores.wrong / scores.pictures)
     intro = (
@@ -229,10 +232,6 @@ def _mistakes(
 
 def _beside(one: WrongAnswer) -> tuple[tuple[str, str, Literal["plain", "good"]], ...]:
     return ("True class", one.truth, "good"), ("Answered class", one.answer, "plain")
-
-
-def _uri(source: UInt8Array | Path | Sample) -> str:
-    return data_uri(read_picture(source) if isinstance(source, Path | Sample) else source)
 
 
 def _method(scores: ClassificationScores) -> tuple[Part, ...]:
@@ -258,9 +257,3 @@ def _method(scores: ClassificationScores) -> tuple[Part, ...]:
             tone="note",
         ),
     )
-
-
-def _tile(label: str, found: Interval, write: Any = percent) -> Tile:
-    detail = f"{percent(found.level, 0)} interval: {limits(found, write)}"
-    value = write(found.value)
-    return Tile(label, value, detail, low=found.low, at=found.value, high=found.high)

@@ -1,6 +1,5 @@
 """Judge an embedder: one-shot identification and verification, each figure with its interval."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from saccade.judge.intervals import LEVEL, RESAMPLES, intervals_of_means
 from saccade.judge.pair_intervals import bootstrap_verification
+from saccade.judge.plain import as_json, plain
 from saccade.judge.protocol import OneShot, one_shot
 from saccade.metrics.pairs import Pairs, collect_pairs
 from saccade.metrics.verification import Roc, equal_error_rate, roc
@@ -100,18 +100,15 @@ class EmbeddingScores:
 
     def to_json(self) -> str:
         """Return all figures as JSON; scores of single pairs and the full ROC are left out."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        return as_json(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``to_json`` writes, as plain numbers, lists and dicts."""
-        plain = {
-            name: _plain(getattr(self, name))
-            for name in self.__dataclass_fields__
-            if name not in ("roc", "pairs")
+        totals = {
+            "genuine_pairs": self.pairs.genuine_total,
+            "impostor_pairs": self.pairs.impostor_total,
         }
-        plain["genuine_pairs"] = self.pairs.genuine_total
-        plain["impostor_pairs"] = self.pairs.impostor_total
-        return plain
+        return {**plain(self, but=("roc", "pairs")), **totals}
 
 
 def judge_embedding(
@@ -200,11 +197,3 @@ def _rising(curve: Sequence[Interval]) -> tuple[Interval, ...]:
         Interval(point.value, float(low), point.high, point.n, point.level)
         for point, low in zip(curve, lows, strict=True)
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Interval | Mistake):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value

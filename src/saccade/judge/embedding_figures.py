@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from saccade.judge.embedding import EmbeddingScores
+from saccade.judge.wording import SPACE, decimal, limits, percent, share_of_100
 from saccade.report import Table
 from saccade.values import Interval
 
 STATED_RATES = (0.1, 0.01, 0.001)
-SPACE = "\N{NO-BREAK SPACE}"
 
 
 def figures_table(scores: EmbeddingScores) -> Table:
@@ -49,37 +49,6 @@ def figures_table(scores: EmbeddingScores) -> Table:
     level = percent(scores.rank_1.level, 0)
     head = ("Figure", "Value", f"{level} interval", "Identities", "What it means")
     return Table(head, tuple(row.cells() for row in rows))
-
-
-def limits(found: Interval, write: Callable[[float], str]) -> str:
-    """Write "64.8 to 76.2 %": the sign once."""
-    low, high = write(found.low), write(found.high)
-    return f"{low.removesuffix(f'{SPACE}%')} to {high}"
-
-
-def share_of_100(share: float) -> str:
-    """Say a share as so many of 100, without rounding a mistake away."""
-    of_100 = 100 * share
-    if share in (0.0, 1.0):
-        return f"{of_100:.0f}"
-    if of_100 < 1:
-        return "fewer than 1"
-    return "more than 99" if of_100 > 99 else f"about {of_100:.0f}"
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """Write a share; one that is neither 0 nor 1 is never rounded to it."""
-    while digits < 4 and share not in (0.0, 1.0) and float(f"{share:.{digits + 2}f}") in (0.0, 1.0):
-        digits += 1
-    return f"{100 * share:.{digits}f}{SPACE}%"
-
-
-def decimal(share: float) -> str:
-    """Write a figure with three digits, or more where these would round to 1."""
-    digits = 3
-    while digits < 6 and share != 1.0 and float(f"{share:.{digits}f}") == 1.0:
-        digits += 1
-    return f"{share:.{digits}f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """The report of an embedder: its scores as one page that a non-expert can read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from saccade.data.pictures import read_picture
 from saccade.errors import InputError
 from saccade.judge.embedding import FEW_IDENTITIES, PAIR_LIMIT, EmbeddingScores
 from saccade.judge.embedding_charts import history_charts, result_charts
-from saccade.judge.embedding_figures import decimal, figures_table, limits, percent, share_of_100
+from saccade.judge.embedding_figures import figures_table
+from saccade.judge.wording import decimal, file_name, percent, picture_uri, share_of_100, tile
 from saccade.report import (
     Charts,
     Part,
@@ -17,12 +17,10 @@ from saccade.report import (
     Section,
     Table,
     Text,
-    Tile,
     Tiles,
-    data_uri,
     page,
 )
-from saccade.values import Interval, Sample, UInt8Array
+from saccade.values import Sample, UInt8Array
 
 
 def embedding_report(
@@ -68,10 +66,10 @@ def _summary(scores: EmbeddingScores) -> tuple[Part, ...]:
     parts: list[Part] = [
         Tiles(
             (
-                _tile("Right at the first answer (rank 1)", first),
-                _tile("Right within five answers (rank 5)", scores.rank_5),
-                _tile("Same or different (AUC)", scores.auc, decimal),
-                _tile("Equal error rate, lower is better", scores.equal_error_rate),
+                tile("Right at the first answer (rank 1)", first),
+                tile("Right within five answers (rank 5)", scores.rank_5),
+                tile("Same or different (AUC)", scores.auc, decimal),
+                tile("Equal error rate, lower is better", scores.equal_error_rate),
             )
         ),
         Text(
@@ -107,12 +105,9 @@ def _mistakes(
         return (Text(f"None: all {scores.searches:,} searches found the right identity first."),)
 
     def shown(number: int, role: str, tone: Any, similarity: float | None = None) -> Picture:
-        source = pictures[number]
-        place = source.path if isinstance(source, Sample) else source
-        file = place.name if isinstance(place, Path) else f"picture {number}"
+        file = file_name(pictures[number], number)
         details = (file,) if similarity is None else (file, f"{similarity:.3f}")
-        pixels = read_picture(source) if isinstance(source, Path | Sample) else source
-        return Picture(data_uri(pixels), role, labels[number], details, tone)
+        return Picture(picture_uri(pictures[number]), role, labels[number], details, tone)
 
     groups = tuple(
         (
@@ -160,9 +155,3 @@ def _method(scores: EmbeddingScores) -> tuple[Part, ...]:
             tone="note",
         ),
     )
-
-
-def _tile(label: str, found: Interval, write: Callable[[float], str] | None = None) -> Tile:
-    text = write or percent
-    detail = f"{percent(found.level, 0)} interval: {limits(found, text)}"
-    return Tile(label, text(found.value), detail, low=found.low, at=found.value, high=found.high)

@@ -229,6 +229,8 @@ def _square(x: float, y: float) -> list[tuple[float, float]]:
 
 
 def _short(name: str) -> str:
+    """A name that fits; what of a folder's name is no UTF-8 is written as an escape."""
+    name = name.encode(errors="backslashreplace").decode()
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 

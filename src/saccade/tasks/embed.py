@@ -1,15 +1,17 @@
 """Task ``embed``: pictures to vectors in which the same identity lies close."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from saccade.data.stored import Pictures
 from saccade.losses import VECTOR_LOSSES
 from saccade.names import look_up
-from saccade.nn import BACKBONES
-from saccade.nn.standardise import standardise
+from saccade.nn import make_backbone
+from saccade.nn.standardise import normalise
 from saccade.tasks.projection import within_class_whitening
 
 BATCH = 64
@@ -17,19 +19,27 @@ FIT_PICTURES = 20_000
 
 
 class EmbeddingNetwork(nn.Module):
-    """A backbone, then a linear map to ``dimension``."""
+    """A backbone, then a linear map to ``dimension``; ``mean`` and ``std`` as ``normalise``."""
 
     def __init__(
-        self, *, backbone: str, width: int, dimension: int, channels: int, size_hw: tuple[int, int]
+        self,
+        *,
+        backbone: str,
+        width: int,
+        dimension: int,
+        channels: int,
+        size_hw: tuple[int, int],
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        build = look_up(BACKBONES, backbone, "backbone")
-        self.backbone = build(channels=channels, width=width, size_hw=size_hw)
+        self.mean, self.std = mean, std
+        self.backbone = make_backbone(backbone, channels=channels, width=width, size_hw=size_hw)
         self.project = nn.Linear(cast(int, self.backbone.features), dimension)
 
     def features(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, features) float."""
-        found: Tensor = self.backbone(standardise(pictures))
+        found: Tensor = self.backbone(normalise(pictures, mean=self.mean, std=self.std))
         return found
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -66,7 +76,7 @@ class EmbedTask(nn.Module):
 
     @torch.no_grad()
     def complete(
-        self, pictures: Tensor, targets: Tensor, *, projection: str, shrinkage: float
+        self, pictures: Pictures, targets: Tensor, *, projection: str, shrinkage: float
     ) -> None:
         """Set the network's last map.
 
@@ -79,8 +89,10 @@ class EmbedTask(nn.Module):
             weight, bias = _folded(self.head)
         else:
             step = -(-len(pictures) // FIT_PICTURES)
-            blocks = torch.split(pictures[::step], BATCH)
-            features = torch.cat([self.network.features(block.float() / 255) for block in blocks])
+            blocks = torch.split(torch.arange(0, len(pictures), step), BATCH)
+            features = torch.cat(
+                [self.network.features(pictures[rows].float() / 255) for rows in blocks]
+            )
             dimension = self.network.project.out_features
             weight, bias = within_class_whitening(
                 features, targets[::step], dimension=dimension, shrinkage=shrinkage

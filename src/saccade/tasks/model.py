@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save
 
 from saccade.data.batches import load_pictures, load_readable
 from saccade.data.pictures import read_picture, resize, several
+from saccade.data.stored import Pictures
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
@@ -34,6 +36,8 @@ NEEDED_KEYS = {
 }
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
+# Those that decide it only where they are; without, each picture is brought to its own mean.
+COLOUR_KEYS = ("mean", "std")
 
 
 class Model:
@@ -62,7 +66,9 @@ class Model:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the answers, in hexadecimal."""
-        keys = (*ANSWER_KEYS, "classes") if self.classes else ANSWER_KEYS
+        keys = [*ANSWER_KEYS, *(key for key in COLOUR_KEYS if key in self.card)]
+        if self.classes:
+            keys.append("classes")
         answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
@@ -88,9 +94,9 @@ class Model:
         vectors = [self([read_picture(source) for source in block]) for block in blocks]
         return np.concatenate([np.zeros((0, self.dimension), np.float32), *vectors])
 
-    def embed_prepared(self, pictures: torch.Tensor) -> Float32Array:
+    def embed_prepared(self, pictures: Pictures) -> Float32Array:
         """(n, channels, H, W) uint8 of the model's own size → (n, dimension) float32."""
-        blocks = torch.split(pictures, BATCH)
+        blocks = _blocks(pictures)
         if self.network is None:
             vectors = [_pixels(block) for block in blocks]
         elif isinstance(self.network, ClassifyNetwork):
@@ -136,7 +142,7 @@ class Model:
             rows.append(self.classify_prepared(prepared))
         return np.concatenate(rows)
 
-    def classify_prepared(self, pictures: torch.Tensor) -> Float32Array:
+    def classify_prepared(self, pictures: Pictures) -> Float32Array:
         """(n, channels, H, W) uint8 of the model's own size → (n, classes) float32."""
         network = self.network
         if not isinstance(network, ClassifyNetwork):
@@ -146,14 +152,15 @@ class Model:
         if len(pictures) == 0:
             return np.zeros((0, len(self.classes or ())), np.float32)
         mirror = bool(self.card.get("mirror"))
-        blocks = torch.split(pictures, BATCH)
-        shares = [classify_batch(network, block, mirror=mirror) for block in blocks]
+        shares = [classify_batch(network, block, mirror=mirror) for block in _blocks(pictures)]
         return np.ascontiguousarray(torch.cat(shares).numpy(), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
         if self.network is not None:
-            weights = save({k: v.contiguous() for k, v in self.network.state_dict().items()})
+            # Copies, because safetensors refuses tensors that two parts of a network share.
+            state = self.network.state_dict()
+            weights = save({k: v.contiguous().clone() for k, v in state.items()})
             write_atomic(folder / WEIGHTS_FILE, weights)
             self.card["sha256"] = hashlib.sha256(weights).hexdigest()
         write_atomic(folder / CARD_FILE, json.dumps(self.card, indent=1) + "\n")
@@ -186,6 +193,7 @@ def build_network(card: dict[str, Any]) -> Network:
     """Return the network that a card describes, with fresh weights."""
     size_hw = (card["size_hw"][0], card["size_hw"][1])
     shape = {key: card[key] for key in ("backbone", "width", "channels")}
+    shape |= {key: card.get(key) for key in COLOUR_KEYS}
     if card["kind"] == "classifier":
         return ClassifyNetwork(classes=len(card["classes"]), size_hw=size_hw, **shape)
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
@@ -217,6 +225,12 @@ def _prediction(
         runner_up_probability=float(shares[second]),
         at_least=at_least,
     )
+
+
+def _blocks(pictures: Pictures) -> Iterator[torch.Tensor]:
+    """Gather (n, c, H, W) uint8 a few at a time; one empty block when there are none."""
+    for rows in torch.split(torch.arange(len(pictures)), BATCH):
+        yield pictures[rows]
 
 
 def _pixels(pictures: torch.Tensor) -> torch.Tensor:
@@ -254,6 +268,8 @@ def _complete(card: dict[str, Any]) -> bool:
         return False
     if card["kind"] == "classifier" and not _names(card["classes"]):
         return False
+    if not _colours(card.get("mean"), card.get("std")):
+        return False
     sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
     whole = all(type(size) is int and size > 0 for size in sizes)
     return whole and len(card["size_hw"]) == 2 and isinstance(card.get("backbone", ""), str)
@@ -265,6 +281,18 @@ def _is_threshold(entry: Any) -> bool:
         return True
     found = entry.get("similarity") if isinstance(entry, dict) else None
     return isinstance(found, float | int) and -1 <= found <= 1
+
+
+def _colours(mean: Any, std: Any) -> bool:
+    """True for neither, or for three finite numbers each, the deviations above zero."""
+    if mean is None and std is None:
+        return True
+    lists = isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3
+    return (
+        lists
+        and all(type(v) in (int, float) and abs(v) < math.inf for v in mean + std)
+        and (min(std) > 0)
+    )
 
 
 def _names(classes: Any) -> bool:

@@ -146,7 +146,8 @@ def _read_state(run: Path) -> dict[str, Any]:
 
 def _write(file: Path, tensors: Mapping[str, Tensor]) -> None:
     # By way of memory: a write of our own says that the disk is full as an OSError.
-    file.write_bytes(save({key: value.contiguous() for key, value in tensors.items()}))
+    # Copies, because safetensors refuses tensors that two parts of a network share.
+    file.write_bytes(save({key: value.contiguous().clone() for key, value in tensors.items()}))
 
 
 def _flatten(optimiser: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

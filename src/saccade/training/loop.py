@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from saccade.augment import Augment
 from saccade.data.batches import Batches
+from saccade.data.stored import Pictures
 from saccade.errors import NotFiniteError
 
 
@@ -50,7 +51,7 @@ def steps_per_epoch(batches: Batches, accumulate: int) -> int:
 
 def train(
     task: nn.Module,
-    pictures: Tensor,
+    pictures: Pictures,
     targets: Tensor,
     *,
     batches: Batches,
@@ -108,9 +109,9 @@ def train(
             )
 
 
-def make_batch(pictures: Tensor, index: Tensor, augment: Augment, generator: Generator) -> Tensor:
+def make_batch(pictures: Pictures, index: Tensor, augment: Augment, generator: Generator) -> Tensor:
     """Return the pictures of these rows, changed at random: (n, c, H, W) float, channels last."""
-    batch = augment(pictures[index].float() / 255, generator)
+    batch = augment(pictures[index].float().div_(255), generator)
     return batch.contiguous(memory_format=torch.channels_last)
 
 

@@ -1,0 +1,81 @@
+"""What learns: the network, its task, the optimiser and the average of the weights."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from saccade.api.data import TrainingData
+from saccade.api.procedures import Procedure
+from saccade.api.weights import Weights
+from saccade.config import AUTO, Recipe
+from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
+from saccade.data.symmetries import EXTRA_CLASSES
+from saccade.names import look_up
+from saccade.optim import make_optimiser
+from saccade.tasks.model import Network, build_network
+from saccade.training.average import WeightAverage
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The parts of a run that change as it learns; ``average`` is None without optim.ema."""
+
+    network: Network
+    task: nn.Module
+    optimiser: Optimizer
+    average: WeightAverage | None
+
+    def weights(self) -> dict[str, Tensor]:
+        """The network's weights as the model would get them now: averaged, if they are."""
+        state = self.network.state_dict()
+        if self.average is None:
+            return dict(state)
+        return {name: self.average.average[f"network.{name}"] for name in state}
+
+
+def make_learner(
+    recipe: Recipe, data: TrainingData, procedure: Procedure, weights: Weights | None
+) -> Learner:
+    """Return a learner with fresh weights drawn from the seed, or with ``weights`` to start from.
+
+    Raises SettingError for a name in the recipe that does not exist, InputError for weights that do
+    not fit.
+    """
+    if recipe.train.threads:
+        torch.set_num_threads(recipe.train.threads)
+    images = look_up(EXTRA_CLASSES, recipe.data.extra_classes, "way to add classes")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.train.seed)
+        network = build_network(data.card)
+        if weights is not None:
+            weights.load(network)
+        task = procedure.task(network, classes=len(data.classes) * len(images))
+        task = task.to(memory_format=torch.channels_last)
+    optimiser = make_optimiser(
+        [task],
+        name=recipe.optim.name,
+        lr=recipe.optim.lr,
+        weight_decay=recipe.optim.weight_decay,
+        slow=network.backbone,
+        slow_share=recipe.optim.backbone_lr,
+    )
+    decay = recipe.optim.ema
+    return Learner(network, task, optimiser, WeightAverage(task, decay=decay) if decay else None)
+
+
+def make_batches(recipe: Recipe, data: TrainingData, procedure: Procedure) -> Batches:
+    """Return the draws of batches that the recipe asks for."""
+    settings = recipe.train
+    kind = procedure.batches if settings.batches == AUTO else settings.batches
+    if kind == "shuffled":
+        return ShuffledBatches(
+            len(data.targets), batch_size=settings.batch_size, seed=settings.seed
+        )
+    return BalancedBatches(
+        data.targets.numpy(),
+        classes_per_batch=settings.classes_per_batch,
+        pictures_per_class=settings.pictures_per_class,
+        seed=settings.seed,
+    )

@@ -1,0 +1,38 @@
+"""What tests of whole runs share: their processes, and what of two runs must be the same."""
+
+import json
+import os
+import sys
+
+from saccade.files import sha256_file
+from saccade.training.run import read_history
+
+TRAIN = [sys.executable, "-m", "saccade", "train"]
+
+
+def environment():
+    """That of a process which computes as this one does."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def flags(settings):
+    """Settings as words of a command line."""
+    return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+
+
+def weights_of(run):
+    return sha256_file(run / "model.safetensors")
+
+
+def without_time(history):
+    return [
+        {k: v for k, v in record.items() if k not in ("wait_s", "pictures_per_s")}
+        for record in history
+    ]
+
+
+def what_is_the_same(run):
+    """The weights, the card, the records but for their times, and the report."""
+    card = json.loads((run / "model.json").read_text())
+    report = (run / "report.html").read_bytes()
+    return weights_of(run), card, without_time(read_history(run)), report

@@ -1,0 +1,55 @@
+"""The contract of every task: it learns, and its model answers the same wherever it lies."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import saccade
+from saccade.api.procedures import PROCEDURES
+from saccade.tasks import TASKS
+
+# Three steps an epoch, whichever way the batches are drawn.
+SETTINGS = {
+    "train.epochs": 10,
+    "train.threads": 1,
+    "train.precision": "float32",
+    "train.classes_per_batch": 2,
+    "train.pictures_per_class": 4,
+    "train.batch_size": 10,
+    "model.width": 8,
+    "model.dimension": 8,
+}
+
+
+def answers(model, pictures):
+    """Vectors (n, d), or probabilities (n, k): a row a picture."""
+    return model.embed(pictures) if model.classes is None else model.probabilities(pictures)
+
+
+def test_every_task_has_its_procedure():
+    assert PROCEDURES.keys() == TASKS.keys()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_thirty_steps_lower_the_loss(class_folders, tmp_path, task):
+    training = saccade.Training(class_folders, task=task, out=tmp_path / "run", settings=SETTINGS)
+    losses = [record.loss for record in training.records()]
+    assert len(losses) == 30
+    assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[:6])
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_model_answers_the_same_when_saved_loaded_and_moved(
+    class_folders, tmp_path, task, mirror
+):
+    settings = SETTINGS | {"train.epochs": 1, "model.mirror": mirror}
+    run = saccade.train(class_folders, task=task, out=tmp_path / "run", settings=settings)
+    pictures = sorted(class_folders.rglob("*.png"))
+    made = answers(run.model, pictures)
+    assert len(made) == len(pictures) and len(np.unique(made, axis=0)) > 1
+    shutil.move(run.folder, tmp_path / "moved")
+    again = saccade.load(tmp_path / "moved")
+    np.testing.assert_array_equal(answers(again, pictures), made)
+    assert (again.fingerprint, again.card) == (run.model.fingerprint, run.model.card)
