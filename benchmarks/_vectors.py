@@ -2,7 +2,7 @@
 
 Three corpora, all of length-1 float32 rows; a block is (BLOCK, d) with the identity of each row:
 
-- real: d = 128. The spectra of all and of the scatter within an identity, and the length of the mean,
+- real: d = 128. The spectra of all and of the scatter within an identity, and the mean's length,
   are those of 13,233 news photographs embedded by a small face network (``face_spectrum.json``).
   An identity is a group's part, a family's part shared with look-alikes, and its own.
 - kind: any d. Identities are a smooth map of 96 latent numbers in 64 groups, so that few components

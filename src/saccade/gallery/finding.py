@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from saccade.gallery import store
 from saccade.gallery.database import DamageError, Database
 from saccade.values import Float32Array, Found, Hit, IntArray
-from saccade.vectors import INDEXES
-from saccade.vectors.exact import ExactIndex
+from saccade.vectors import INDEXES, Index
 
 CHUNK_ROWS = 8192
 START_FACTOR = 4
@@ -36,7 +35,7 @@ class Memory:
     """
 
     generation: int
-    index: ExactIndex
+    index: Index
     pictures: IntArray
     identities: IntArray
     most: int

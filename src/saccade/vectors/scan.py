@@ -13,7 +13,7 @@ from saccade import scan
 from saccade.errors import InputError
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.exact import matrix
-from saccade.vectors.scan_cells import make_cells
+from saccade.vectors.scan_cells import Cells, make_cells
 from saccade.vectors.scan_codes import HalfArray, encode, fit
 
 HEAD_BYTES = 16
@@ -91,17 +91,24 @@ class ScanIndex:
         if k < 1:
             raise InputError(f"k must be 1 or more, got {k}")
         effort = (k, max(self.survivors, k), max(FINALISTS, k), self.threads)
-        if self.cells is None or self.probes >= len(self.cells.centres):
+        if self.cells is None or self.probes >= len(self.cells.centres) or not len(wanted):
             return self._finder.find(wanted, *effort)
         m = self.cells.centres.shape[1]
         components = np.ascontiguousarray(wanted @ self.fitted.rotation[:, :m])
-        found = [
-            self._finder.find(query[None], *effort, None, self.cells.ranges(component, self.probes))
+        answers = [
+            self._in_cells(self.cells, query[None], component, effort)
             for query, component in zip(wanted, components, strict=True)
         ]
-        if not found:
-            return np.empty((0, min(k, len(self))), np.float32), np.empty(
-                (0, min(k, len(self))), np.int64
-            )
-        scores, rows = zip(*found, strict=True)
+        scores, rows = zip(*answers, strict=True)
         return np.concatenate(scores), np.concatenate(rows)
+
+    def _in_cells(
+        self,
+        cells: Cells,
+        query: Float32Array,
+        component: Float32Array,
+        effort: tuple[int, int, int, int],
+    ) -> tuple[Float32Array, IntArray]:
+        """Search the likely cells, and everywhere when they hold fewer than k rows."""
+        found = self._finder.find(query, *effort, None, cells.ranges(component, self.probes))
+        return found if (found[1] >= 0).all() else self._finder.find(query, *effort)

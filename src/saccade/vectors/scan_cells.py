@@ -50,6 +50,7 @@ def make_cells(fitted: Fit, truth: HalfArray, *, cells: int, seed: int = 0) -> C
     draw = np.random.default_rng(seed)
     sample = fitted.components(spread(truth, CELL_SAMPLE_ROWS))[:, :m]
     coarse = kmeans(sample, min(len(sample), max(1, round(math.sqrt(cells)))), draw)
+    coarse = coarse[np.unique(nearest(sample, coarse))]  # equal rows leave centres without any
     belongs = nearest(sample, coarse)
     fine = [
         kmeans(sample[belongs == number], _share(belongs == number, cells), draw)

@@ -48,7 +48,8 @@ class Fit:
 
     def components(self, rows: Float32Array | HalfArray) -> Float32Array:
         """(n, d) vectors → (n, d) components."""
-        found: Float32Array = (rows.astype(np.float32) - self.mean) @ self.rotation
+        centred = rows.astype(np.float32) - self.mean
+        found: Float32Array = np.matmul(centred, self.rotation, dtype=np.float32)
         return found
 
 

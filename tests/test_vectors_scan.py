@@ -1,0 +1,193 @@
+"""The scan index: its codes, its cells, and how often it finds what exact search finds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saccade import scan
+from saccade.vectors.exact import ExactIndex
+from saccade.vectors.scan import ScanIndex
+from saccade.vectors.scan_cells import kmeans, make_cells, nearest
+from saccade.vectors.scan_codes import (
+    QUANTISERS,
+    SAMPLE_ROWS,
+    best_head,
+    encode,
+    fit,
+    spread,
+    unexplained,
+)
+
+
+def faces(n, d=64, *, seed=0, people=None):
+    """Unit rows with a falling spectrum, several pictures an identity, as float32."""
+    draw = np.random.default_rng(seed)
+    strength = np.linspace(1.5, 0.3, d)
+    centres = draw.standard_normal((people or max(1, n // 4), d)) * strength
+    rows = (
+        centres[draw.integers(0, len(centres), n)] + 0.4 * draw.standard_normal((n, d)) * strength
+    )
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("bits", QUANTISERS)
+def test_the_quantisers_lose_what_the_table_says(bits):
+    """Of a normal variable, with codes brought back to the middle of their step."""
+    values = np.random.default_rng(1).standard_normal((400_000, 1)).astype(np.float32)
+    step, lost = QUANTISERS[bits]
+    codes, _ = scan.quantise(values, np.array([step], np.float32), bits)
+    back = (codes.astype(np.float64) + 0.5 - 2**bits / 2) * step
+    assert np.mean((values - back) ** 2) == pytest.approx(lost, rel=0.02)
+
+
+def test_the_head_takes_the_bits_that_lose_least():
+    steep = np.array([1.0] * 4 + [1e-3] * 60, np.float32)
+    level = np.ones(64, np.float32)
+    assert best_head(steep, 2) == (4, 4)
+    assert best_head(level, 8) == (64, 1)
+    assert best_head(level, 1000) == (64, 4)
+    for deviation in (steep, level):
+        for size in (1, 4, 16):
+            chosen = unexplained(deviation, *best_head(deviation, size))
+            for bits in QUANTISERS:
+                assert chosen <= unexplained(deviation, min(64, size * 8 // bits), bits) + 1e-12
+
+
+def test_components_are_those_of_a_principal_component_analysis():
+    from sklearn.decomposition import PCA
+
+    truth = faces(2000, 16).astype(np.float16)
+    fitted, peer = fit(truth, head_bytes=4), PCA().fit(truth.astype(np.float64))
+    np.testing.assert_allclose(
+        fitted.deviation**2, peer.explained_variance_ * 1999 / 2000, rtol=1e-4
+    )
+    found, expected = fitted.components(truth), peer.transform(truth.astype(np.float64))
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-3)
+
+
+def test_the_sample_is_spread_evenly_and_bounded():
+    rows = np.arange(10, dtype=np.float16)[:, None]
+    assert spread(rows, 100)[:, 0].tolist() == list(range(10))
+    assert spread(rows, 5)[:, 0].tolist() == [0, 2, 4, 6, 8]
+    assert len(spread(rows, 3)) == 3
+    assert SAMPLE_ROWS > 10_000
+
+
+def test_8_bit_codes_hold_every_row_that_did_not_escape():
+    truth = faces(3000, 24).astype(np.float16)
+    truth[7] *= 3  # far outside of what the others are
+    fitted = fit(np.delete(truth, 7, axis=0), head_bytes=4)
+    codes = encode(fitted, truth)
+    assert 7 in codes.escaped and len(codes.escaped) < 30
+    back = (codes.full + 0.5 - 128) * fitted.full_step
+    kept = np.setdiff1d(np.arange(3000), codes.escaped)
+    error = np.abs(back - fitted.components(truth))[kept]
+    assert (error <= fitted.full_step * 0.5001 + 1e-6).all()
+
+
+def test_a_row_that_escaped_is_found():
+    vectors = faces(5000, 32)
+    index = ScanIndex(vectors)
+    lone = np.zeros((1, 32), np.float32)
+    lone[0, 5] = 1.0
+    codes = encode(index.fitted, np.concatenate([vectors, lone]).astype(np.float16))
+    assert 5000 in codes.escaped
+
+
+@settings(max_examples=40)
+@given(
+    n=st.integers(0, 400),
+    d=st.integers(1, 40),
+    k=st.integers(1, 12),
+    cells=st.integers(0, 9),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_small_galleries_are_searched_as_exactly(n, d, k, cells, seed):
+    """Up to 2,000 rows all survive, and the truth decides."""
+    vectors, queries = faces(n, d, seed=seed), faces(3, d, seed=seed + 1)
+    index = ScanIndex(vectors, cells=cells)
+    scores, rows = index.search(queries, k)
+    assert scores.shape == rows.shape == (3, min(k, n))
+    for query, found, ids in zip(queries, scores, rows, strict=True):
+        truth = vectors.astype(np.float16).astype(np.float64) @ query
+        best = np.sort(truth)[::-1][: min(k, n)]
+        np.testing.assert_allclose(found, best, atol=2e-3)
+        np.testing.assert_allclose(truth[ids], found, atol=1e-5)
+        assert len(set(ids.tolist())) == len(ids)
+        assert (np.diff(found) <= 0).all()
+
+
+@pytest.mark.parametrize("cells", [0, 16])
+def test_recall_of_a_larger_gallery(cells):
+    vectors, queries = faces(30_000), faces(400, seed=9)
+    queries[:300] = vectors[::100] + 0.03 * np.random.default_rng(2).standard_normal((300, 64))
+    index = ScanIndex(vectors, cells=cells)
+    exact = ExactIndex(vectors).search(queries, 1)[1]
+    found = index.search(queries.astype(np.float32), 1)[1]
+    assert (found == exact).mean() >= 0.99
+    index.survivors = 20
+    assert (index.search(queries, 1)[1] == exact).mean() < 0.99  # so that the figure says something
+
+
+def test_fewer_cells_read_find_less_and_few_rows_bring_the_others_in():
+    vectors, queries = faces(20_000), faces(100, seed=3)
+    index = ScanIndex(vectors, cells=25)
+    everything = index.search(queries, 1)
+    index.probes = 3
+    some = index.search(queries, 1)
+    assert 0.3 < (some[1] == everything[1]).mean() < 1.0
+    assert (some[0] <= everything[0] + 1e-6).all()
+    index.probes = 1
+    scores, rows = index.search(queries[:2], 15_000)
+    assert (rows >= 0).all() and np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("kernel", scan.names())
+@pytest.mark.parametrize("cells", [0, 12])
+def test_every_kernel_and_any_number_of_threads_give_the_same_answers(kernel, cells, monkeypatch):
+    vectors, queries = faces(9000, 40), faces(20, 40, seed=4)
+    expected = ScanIndex(vectors, cells=cells).search(queries, 5)
+    monkeypatch.setenv(scan.KERNEL_VARIABLE, kernel)
+    for threads in (1, 2):
+        index = ScanIndex(vectors, cells=cells, threads=threads)
+        scores, rows = index.search(queries, 5)
+        assert np.array_equal(rows, expected[1]) and np.array_equal(scores, expected[0])
+
+
+def test_every_row_stands_in_one_cell_and_cells_in_rising_blocks():
+    truth = faces(5000, 20).astype(np.float16)
+    fitted = fit(truth, head_bytes=4)
+    cells = make_cells(fitted, truth, cells=30)
+    assert sorted(cells.order.tolist()) == list(range(5000))
+    assert cells.starts[0] == 0 and cells.starts[-1] == 5000 and (np.diff(cells.starts) >= 0).all()
+    assert 20 <= len(cells.centres) <= 40
+    query = fitted.components(truth[:1])[0, : cells.centres.shape[1]]
+    for probes in (1, 5, len(cells.centres)):
+        ranges = cells.ranges(query, probes)
+        assert (ranges[:, 1] >= ranges[:, 0]).all()
+        assert (ranges[1:, 0] >= ranges[:-1, 1]).all()
+        inside = np.zeros(5008, bool)
+        for first, last in ranges:
+            inside[16 * first : 16 * last] = True
+        likely = np.argsort(-(cells.centres @ query), kind="stable")[:probes]
+        for cell in likely:
+            assert inside[cells.starts[cell] : cells.starts[cell + 1]].all()
+
+
+def test_kmeans_finds_clusters_that_lie_apart():
+    draw = np.random.default_rng(0)
+    places = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], np.float32)
+    rows = (places[np.arange(400) % 4] + 0.1 * draw.standard_normal((400, 2))).astype(np.float32)
+    found = min(
+        (kmeans(rows, 4, np.random.default_rng(seed)) for seed in range(8)),
+        key=lambda centres: ((rows - centres[nearest(rows, centres)]) ** 2).sum(),
+    )
+    assert sorted(np.round(found).tolist()) == sorted(places.tolist())
+
+
+def test_equal_vectors_are_answered_by_the_lowest_rows():
+    vectors = np.repeat(faces(1, 16), 3000, axis=0)
+    scores, rows = ScanIndex(vectors).search(vectors[:2], 4)
+    assert rows.tolist() == [[0, 1, 2, 3]] * 2
+    np.testing.assert_allclose(scores, 1, atol=2e-3)
