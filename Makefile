@@ -1,4 +1,4 @@
-# Every target sets up .venv first, once; it is renewed when pyproject.toml or constraints.txt changes.
+# Every target sets up .venv first, once; it is renewed when pyproject.toml, constraints.txt or the C++ code changes.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -46,7 +46,7 @@ docs: $(READY)
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(wildcard cpp/CMakeLists.txt cpp/scan/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "$(PYTHON) is missing or older than 3.11; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
