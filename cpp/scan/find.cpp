@@ -10,7 +10,7 @@ namespace saccade {
 namespace {
 
 constexpr int64_t SAMPLE_BLOCKS = 4096;  // at most
-constexpr int64_t SAMPLE_ROWS = 100;     // so many of the rows that are wanted shall be in the sample
+constexpr int64_t SAMPLE_ROWS = 40;      // so many of the rows that are wanted shall be in the sample
 constexpr int64_t AHEAD_ROWS = 12;
 constexpr int64_t STRETCH_BYTES = 128 << 10;  // of codes that stay in the cache while several queries meet them
 constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
@@ -69,26 +69,17 @@ int64_t sample_stride(int64_t blocks, int64_t wanted) {
 int32_t estimate(const Codes& codes, const Kernel& kernel, const Weights& weights, std::span<const Range> ranges,
                  const uint8_t* allowed, int64_t wanted) {
   const int64_t blocks = blocks_of(ranges), stride = sample_stride(blocks, wanted);
-  const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
-  std::vector<int32_t> found;
+  const double share = double(wanted) / double(std::max<int64_t>(1, blocks)) * double(blocks / stride);
+  Best best(int64_t(share + 3 * std::sqrt(share)) + 4, NONE);
   int64_t skip = 0;
   for (const auto& range : ranges) {
     int64_t block = range.first + skip;
-    for (; block < range.last; block += stride) {
-      int32_t scores[LANES];
-      kernel.head(codes.head + block * bytes, 1, weights, scores);
-      for (int lane = 0; lane < LANES; ++lane) {
-        const int64_t row = block * LANES + lane;
-        if (row < codes.rows && (!allowed || allowed[row / 8] >> (row % 8) & 1)) found.push_back(scores[lane]);
-      }
-    }
+    for (; block < range.last; block += stride)
+      kernel.collect(codes.head, block, block + 1, weights, codes.rows, allowed, best);
     skip = block - range.last;
   }
-  const double share = double(wanted) / double(blocks) * double((blocks + stride - 1) / stride);
-  const auto place = int64_t(share + 3 * std::sqrt(share)) + 3;
-  if (place >= int64_t(found.size())) return NONE;
-  std::nth_element(found.begin(), found.begin() + place, found.end(), std::greater<>());
-  return found[place] - 1;
+  best.take();  // Its threshold is now the lowest score kept, when enough rows were seen.
+  return best.threshold() == NONE ? NONE : best.threshold() - 1;
 }
 
 // Runs work(part) for 0 <= part < parts, each in a thread of its own but for the last.
