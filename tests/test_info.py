@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 
+from saccade import scan
 from saccade.cli.app import build_app, main
 
 
@@ -28,6 +29,7 @@ def test_info_tells_what_is_here(capsys, monkeypatch):
     assert found["cores"] == os.cpu_count() >= found["usable_cores"] >= 1
     assert found["threads"] == torch.get_num_threads()
     assert found["data"] == "/some/pictures"
+    assert found["kernels"] == scan.names() and found["kernel"] == scan.kernel()
     text = told(capsys)
     assert "/some/pictures" in text and found["processor"] in text
 
@@ -43,6 +45,12 @@ def test_info_tells_the_precision_by_rule(capsys, monkeypatch, capabilities, pre
     assert found["bfloat16_instructions"] == [n for n in capabilities if n.endswith("bf16")]
     text = told(capsys)
     assert "not set" in text and ("amx_bf16" in text) == (precision == "bfloat16")
+
+
+def test_a_kernel_that_is_not_there_is_refused_by_name(capsys, monkeypatch):
+    monkeypatch.setenv(scan.KERNEL_VARIABLE, "plane")
+    assert main(["info"]) == 2
+    assert "SACCADE_KERNEL" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from saccade import scan
 from saccade.config import DataSettings
 from saccade.data.cache import CacheSize, cache_folder, cache_size
 from saccade.data.cache import clear_cache as clear
@@ -26,6 +27,7 @@ class Info:
     ``threads`` what training takes with train.threads 0. ``precision`` is what train.precision
     auto takes by rule; before training it is measured where the rule says bfloat16. ``data`` is the
     environment variable SACCADE_DATA, where tests and benchmarks look for pictures.
+    ``kernel`` is that of the scan: the first of ``kernels``, unless SACCADE_KERNEL names another.
     ``cache`` is the folder of decoded pictures with its files and bytes, ``cache_budget`` the GiB
     that the setting data.cache allows it unless a recipe says otherwise.
     """
@@ -38,6 +40,8 @@ class Info:
     cores: int
     usable_cores: int
     threads: int
+    kernel: str
+    kernels: list[str]
     bfloat16_instructions: list[str]
     precision: str
     data: str | None
@@ -56,6 +60,8 @@ def info() -> Info:
         cores=os.cpu_count() or 1,
         usable_cores=_usable_cores(),
         threads=torch.get_num_threads(),
+        kernel=scan.kernel(),
+        kernels=scan.names(),
         bfloat16_instructions=bfloat16_instructions(),
         precision=str(choose_precision("auto")).removeprefix("torch."),
         data=os.environ.get(DATA_VARIABLE) or None,

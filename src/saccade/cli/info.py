@@ -44,6 +44,7 @@ def info(
         ("processor", f"{found.processor}, {found.instructions}"),
         ("cores", f"{found.cores}, usable {found.usable_cores}"),
         ("threads", str(found.threads)),
+        ("kernel of the scan", f"{found.kernel}, of {', '.join(found.kernels)}"),
         ("bfloat16", ", ".join(found.bfloat16_instructions) or "no instructions"),
         ("precision auto", f"{found.precision}{_MEASURED if found.bfloat16_instructions else ''}"),
         (DATA_VARIABLE, found.data or "not set"),
