@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import read_picture, resize
 from saccade.errors import InputError, SettingError
-from saccade.judge import judge_embedding, one_shot
+from saccade.judge.embedding import judge_embedding
+from saccade.judge.protocol import one_shot
 from saccade.values import Broken
 from tests.reference import metrics as reference
 

@@ -208,6 +208,8 @@ class Recipe:
 def read_recipe(path: Path | str, base: Recipe | None = None) -> Recipe:
     """Return ``base`` with the settings of a TOML file laid over it."""
     file = Path(path)
+    if file.is_dir():
+        raise SettingError(f"recipe {file} is a folder; name a TOML file")
     if not file.is_file():
         raise SettingError(f"recipe {file} does not exist; check the path")
     try:

@@ -25,19 +25,22 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success it is synced and takes that name."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         sync(temporary)
         temporary.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # A write to a full disk names no file.
+        # A write to a full disk names no file, others name the temporary one.
+        error.filename = str(path)
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
     sync(path.parent)
 
 

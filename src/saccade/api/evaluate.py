@@ -10,13 +10,12 @@ import numpy as np
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken, require_few
+from saccade.data.pictures import refuse_picture
 from saccade.data.readers import choose_part, read_data
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.classification import ClassificationScores, judge_classification, numbered
-from saccade.judge.classification_report import classification_report
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
-from saccade.judge.embedding_report import embedding_report
 from saccade.metrics.pairs import pair_scores
 from saccade.metrics.verification import error_rates, threshold_at_false_accept_rate
 from saccade.tasks.model import Model, pixel_model
@@ -63,6 +62,8 @@ def evaluate(
     place = None if report is None else Path(report)
     if place is not None and (place.is_dir() or not place.absolute().parent.is_dir()):
         raise InputError(f"report {place} must be a file in a folder that exists")
+    if place is not None:
+        refuse_picture(place, "name an HTML file with --report")
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
     samples = read_data(choose_part(data, JUDGED_PARTS))
     if loaded.classes is not None:
@@ -102,6 +103,8 @@ def judge_model(
     labels = [sample.label for sample in samples]
     scores = judge_embedding(vectors, labels, threshold=model.threshold)
     if report is not None:
+        from saccade.judge.embedding_report import embedding_report  # Loads the charts.
+
         page = embedding_report(
             scores,
             pictures=samples,
@@ -130,6 +133,8 @@ def judge_classifier(
     labels = [sample.label for sample in samples]
     scores = judge_classification(probabilities, labels, classes=model.classes or ())
     if report is not None:
+        from saccade.judge.classification_report import classification_report
+
         page = classification_report(
             scores,
             pictures=samples,

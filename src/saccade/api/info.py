@@ -75,6 +75,9 @@ def clear_cache() -> CacheSize:
 
     A run that uses some of them goes on undisturbed. Raises InputError when they cannot be removed.
     """
+    folder = cache_folder()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"cache {folder} is a file; set SACCADE_CACHE to a folder")
     try:
         return clear()
     except OSError as error:

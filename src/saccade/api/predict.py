@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from saccade.api.evaluate import load
-from saccade.data.pictures import find_pictures
+from saccade.data.pictures import find_pictures, refuse_picture
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder, write_atomic
 from saccade.tasks.model import Model
@@ -53,6 +53,7 @@ def _writable(place: Path) -> Path:
     existing_folder(place.absolute().parent, "folder for the CSV")
     if place.is_dir():
         raise InputError(f"{place} is a folder; name a CSV file with --out")
+    refuse_picture(place, "name a CSV file with --out")
     return place
 
 

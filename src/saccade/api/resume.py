@@ -11,7 +11,12 @@ from saccade.config import Recipe, override, read_recipe
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder
 from saccade.training.checkpoint import has_checkpoint, is_finished, read_notes
-from saccade.training.run import RECIPE_FILE, recorded_data
+from saccade.training.run import (
+    ENVIRONMENT_FILE,
+    HISTORY_FILE,
+    RECIPE_FILE,
+    recorded_data,
+)
 
 FREE = ("data.cache",)  # The settings that change no result.
 
@@ -78,8 +83,15 @@ def disk_told(run: Path) -> Iterator[None]:
 
 
 def how_to_go_on(run: Path) -> str:
-    """Return what a user does with a run that was stopped, with the command as it is typed."""
+    """Return what a user does with a run that was stopped, with the command as it is typed.
+
+    One that had not begun is removed, so that the same command can start it anew.
+    """
     if not has_checkpoint(run):
+        for name in (RECIPE_FILE, ENVIRONMENT_FILE, HISTORY_FILE):
+            (run / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # There may be something of others in it.
+            run.rmdir()
         return "start it anew; it had not begun"
     return f"go on with: saccade train --resume {shlex.quote(str(run))}"
 

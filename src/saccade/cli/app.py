@@ -1,11 +1,14 @@
 """The command line: finds the command, and turns every outcome into an exit code.
 
 0 good · 1 a negative answer · 2 wrong use, said in one line · 130 interrupted · 141 nobody reads
-the output any more, as with ``| head``.
+the output any more, as with ``| head`` · 143 terminated.
 """
 
+import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -13,9 +16,9 @@ from cyclopts import App, CycloptsError
 
 from saccade.cli import bench, demo, gallery, info, learn
 from saccade.cli.output import shown
-from saccade.errors import SaccadeError
+from saccade.errors import InputError, SaccadeError
 
-GOOD, NEGATIVE, WRONG_USE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+GOOD, NEGATIVE, WRONG_USE, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 130, 141, 143
 
 HELP = """Teach a computer to see from a folder of images, judge it, and find pictures again.
 
@@ -42,7 +45,12 @@ def build_app() -> App:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     tokens = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # A terminal may know few letters.
+    stops: list[int] = []
     try:
+        _heed_terminations(stops)
+        _refuse_empty(tokens)
         return build_app()(tokens, exit_on_error=False, print_error=False) or GOOD
     except CycloptsError as error:
         return _refuse(f"{_one_line(error)} (saccade --help shows the commands)")
@@ -50,13 +58,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(str(error))
     except KeyboardInterrupt as stop:
         kept = stop.args[0] if stop.args else "what was said to be done is kept"
-        return _refuse(f"interrupted; {kept}", INTERRUPTED)
+        return _refuse(f"interrupted; {kept}", TERMINATED if stops else INTERRUPTED)
     except BrokenPipeError:
         # What is still buffered would fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except OSError as error:
         return _refuse(f"{error.filename or 'the disk'}: {error.strerror or error}")
+
+
+def _heed_terminations(stops: list[int]) -> None:
+    """Let SIGTERM, as schedulers send it, end a command as Ctrl-C does; then ``stops`` holds it."""
+
+    def stop(number: int, frame: object) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+
+
+def _refuse_empty(tokens: Sequence[str]) -> None:
+    """Refuse an empty argument: as a path it would mean the folder that one stands in."""
+    for before, token in zip(["", *tokens], tokens, strict=False):
+        # A setting may be empty, and --as has its own refusal.
+        if not token and before != "--as" and not (before.startswith("--") and "." in before):
+            where = f"what stands after '{before}'" if before else "the first argument"
+            raise InputError(f"{where} is empty; name a folder or file, or set its variable")
 
 
 def _refuse(text: str, code: int = WRONG_USE) -> int:

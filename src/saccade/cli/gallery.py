@@ -59,7 +59,7 @@ def create(
     ) as made:
         stats, left_out = made.stats(), made.left_out
     limit = "none: find never says unknown" if stats.threshold is None else f"{stats.threshold:.4f}"
-    line = f"gallery: {gallery}   dimension: {stats.dimension}   threshold: {limit}"
+    line = f"gallery: {shown(str(gallery))}   dimension: {stats.dimension}   threshold: {limit}"
     tell({**asdict(stats), "broken": left_out}, [*lines_of_broken(left_out), line], json=json)
     return 0
 

@@ -73,13 +73,13 @@ def train(
         broken = run.broken
         say_json({"run": run.folder, "final": final, "validation": scores, "broken": broken})
         return 0
-    say(f"model: {run.folder}")
+    say(f"model: {shown(str(run.folder))}")
     if run.validation is None:
         say("nothing was held out, so there is no score (and no threshold); run: saccade evaluate")
     else:
         say("on what was held out from training:")
         _print_scores(run.validation)
-        say(f"report: {run.folder / 'report.html'}")
+        say(f"report: {shown(str(run.folder / 'report.html'))}")
     return 0
 
 
@@ -155,7 +155,7 @@ def evaluate(
     if seen:
         say(f"  {len(seen)} of these identities were trained on, so the figures flatter")
     if place:
-        say(f"report: {place}")
+        say(f"report: {shown(str(place))}")
     return 0
 
 
@@ -191,7 +191,7 @@ def predict(
         for one in found:
             _print_prediction(one)
         if out:
-            say(f"written: {out}")
+            say(f"written: {shown(str(out))}")
     broken = [one.reason for one in found if one.reason]
     if broken:
         raise InputError(f"{len(broken)} of {len(found)} pictures have no answer: {broken[0]}")

@@ -27,6 +27,7 @@ from saccade.data.cache_file import (
     read_shape,
     read_tables,
 )
+from saccade.errors import SettingError
 from saccade.values import UInt8Array
 
 ENDING, PART_ENDING, LOCK_NAME = ".u8", ".part", "lock"
@@ -51,10 +52,16 @@ def cache_folder() -> Path:
     """Return where decoded pictures are kept; it need not exist.
 
     ``$SACCADE_CACHE``, else ``saccade`` in ``$XDG_CACHE_HOME``, else in the system's own place.
+    Raises SettingError when the first is not an absolute path.
     """
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
-        return Path(named)
+        folder = Path(named).expanduser()
+        if not folder.is_absolute():  # It would be another one in every folder.
+            raise SettingError(
+                f"{FOLDER_VARIABLE} must be a whole path, from the root. Got '{named}' instead"
+            )
+        return folder
     base = os.environ.get("XDG_CACHE_HOME")
     if base and Path(base).is_absolute():  # Others are to be ignored, as that standard says.
         return Path(base) / "saccade"

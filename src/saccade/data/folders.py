@@ -55,7 +55,7 @@ def _has_folders(folder: Path) -> bool:
 
 
 def _holds(folder: Path) -> bool:
-    return any(is_picture(item) for item in folder.rglob("*"))
+    return bool(pictures_below(folder))
 
 
 def _no_classes(folder: Path) -> str:

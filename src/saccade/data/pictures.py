@@ -3,6 +3,7 @@
 Formats are known by their first bytes, not by the file's ending: PNG, JPEG, PGM/PPM, BMP, WebP.
 """
 
+import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,9 @@ LYING = (5, 6, 7, 8)
 MISSING = "does not exist; check the path"
 TOO_LARGE = f"is over the limit of {MAX_PIXELS:,} pixels; make it smaller"
 UNREADABLE = "cannot be read as a picture; save it again as PNG or JPEG, or remove it"
-REASONS = (MISSING, TOO_LARGE, UNREADABLE)
+FORBIDDEN = "may not be read; give yourself the right to read it"
+FOLDER = "is a folder; name a picture"
+REASONS = (MISSING, TOO_LARGE, UNREADABLE, FORBIDDEN, FOLDER)
 # What Pillow raises for a file that it cannot decode.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error)
 
@@ -60,21 +63,41 @@ def find_pictures(path: Path) -> list[Path]:
 
 
 def several(pictures: Sequence[Path | str | Sample]) -> list[Path | Sample]:
-    """Return paths as Path objects, samples as they are; raises InputError for a single one."""
+    """Return paths as Path objects, samples as they are; raises InputError for other things."""
     if isinstance(pictures, str | Path | Sample):
         raise InputError("several pictures are expected, as a list. Got one path")
+    for item in pictures:
+        if not isinstance(item, str | Path | Sample):
+            kind = type(item).__name__
+            raise InputError(
+                f"a picture must be a path or a Sample. Got an object of {kind} instead"
+            )
     return [Path(item) if isinstance(item, str) else item for item in pictures]
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """Return every picture at any depth, sorted by path; hidden files and folders are left out."""
-    return sorted(
-        item
-        for item in folder.rglob("*")
-        if is_picture(item)
-        and not any(part.startswith(".") for part in item.relative_to(folder).parts)
-        and _named(item)
-    )
+    """Return every picture at any depth, sorted by path; hidden files and folders are left out.
+
+    Raises InputError for a folder that may not be read, so that none is missed in silence.
+    """
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=_refuse_folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in files if not name.startswith(".")]
+    return sorted(item for item in found if is_picture(item) and _named(item))
+
+
+def refuse_picture(target: Path, remedy: str) -> None:
+    """Raise InputError when a file to be written has the name of a picture."""
+    if is_picture(target):
+        raise InputError(f"{target} has the name of a picture, which would be lost; {remedy}")
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise InputError(
+        f"folder {error.filename} cannot be read: {error.strerror}; give yourself the right to "
+        "read it"
+    ) from error
 
 
 def _named(item: Path) -> bool:
@@ -213,6 +236,10 @@ def refusal(path: Path, error: Exception) -> str:
     """Say in one line why ``path`` cannot be read: its name, then one of REASONS."""
     if isinstance(error, FileNotFoundError):
         return f"{path} {MISSING}"
+    if isinstance(error, PermissionError):
+        return f"{path} {FORBIDDEN}"
+    if isinstance(error, IsADirectoryError):
+        return f"{path} {FOLDER}"
     if isinstance(error, Image.DecompressionBombError):
         return f"{path} {TOO_LARGE}"
     return f"{path} {UNREADABLE}"

@@ -173,7 +173,7 @@ class Gallery:
                 break
         return found
 
-    def verify(self, a: Path, b: Path) -> Verified:
+    def verify(self, a: Path | str, b: Path | str) -> Verified:
         """Compare two pictures, that need not be enrolled, by the gallery's threshold."""
         with self._database.reading() as connection:
             threshold = store.read_meta(connection).threshold
@@ -182,7 +182,7 @@ class Gallery:
                 f"gallery {self.folder} has no threshold, so nothing says what is the same; set "
                 "one: saccade threshold GALLERY VALUE, or Gallery.set_threshold"
             )
-        first, second = self._embed([a, b])
+        first, second = self._embed(several([a, b]))
         similarity = float(np.clip(first @ second, -1.0, 1.0))
         return Verified(similarity, threshold, similarity >= threshold)
 
@@ -250,7 +250,7 @@ class Gallery:
                 self._memory = memory = finding.load(self._database)
             return memory
 
-    def _embed(self, paths: Sequence[Path]) -> Float32Array:
+    def _embed(self, paths: Sequence[Path | Sample]) -> Float32Array:
         embedder = self._need_embedder()
         return enrol.embedded(embedder, [read_picture(path) for path in paths])
 

@@ -103,6 +103,10 @@ def create_database(
         except OSError:
             refuse_existing(folder)
             raise
+    except sqlite3.Error as error:
+        raise GalleryError(
+            f"{folder} cannot be made: {error}; free the disk, or choose another place"
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     sync(folder.parent)
