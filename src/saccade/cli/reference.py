@@ -20,7 +20,9 @@ from saccade.nn import BACKBONES, FAMILIES
 from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 
-EXIT_CODES = "Exit codes: 0 good, 1 a negative answer, 2 wrong use, 130 interrupted, 143 terminated.\n"
+EXIT_CODES = (
+    "Exit codes: 0 good, 1 a negative answer, 2 wrong use, 130 interrupted, 143 terminated.\n"
+)
 MADE = "<!-- made from the code by `make docs`; do not edit -->\n"
 
 
