@@ -7,8 +7,8 @@ Rows and queries are cut into blocks, so that memory stays bounded whatever thei
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.errors import InputError
 from saccade.values import Float32Array, IntArray
+from saccade.vectors.inputs import checked_queries, matrix
 
 BLOCK_ROWS = 16_384
 BLOCK_QUERIES = 256
@@ -52,14 +52,7 @@ class ExactIndex:
         answers (q, 0). Similarities are float32 dot products, exact to rounding.
         Raises InputError when k < 1, or ``queries`` is not (q, d) or holds a non-finite value.
         """
-        wanted = matrix(queries, "queries")
-        if wanted.shape[1] != self.dimension:
-            raise InputError(
-                f"queries have {wanted.shape[1]} columns; the index holds vectors of length "
-                f"{self.dimension}: embed both with the same model"
-            )
-        if k < 1:
-            raise InputError(f"k must be 1 or more, got {k}")
+        wanted = checked_queries(queries, k, dimension=self.dimension)
         k = min(k, len(self))
         similarities = np.empty((len(wanted), k), dtype=np.float32)
         rows = np.empty((len(wanted), k), dtype=np.int64)
@@ -84,23 +77,6 @@ class ExactIndex:
                 scores = scores[:, columns]
             best = _largest(np.hstack([best, _encode(scores, columns + start)]), k)
         return best
-
-
-def matrix(array: Float32Array, what: str) -> Float32Array:
-    matrix = np.asarray(array)
-    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
-        raise InputError(
-            f"{what} must be a two-dimensional array of numbers, got shape {matrix.shape} "
-            f"of {matrix.dtype}"
-        )
-    with np.errstate(over="ignore"):  # an overflow becomes infinity and is refused below
-        matrix = np.ascontiguousarray(matrix, dtype=np.float32)
-    finite = np.isfinite(matrix).all(axis=1)
-    if not finite.all():
-        raise InputError(
-            f"{what} row {int(np.argmin(finite))} holds NaN or infinity; embed that picture again"
-        )
-    return matrix
 
 
 def _encode(scores: Float32Array, rows: IntArray) -> Keys:

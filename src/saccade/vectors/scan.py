@@ -10,9 +10,8 @@ from typing import Self
 import numpy as np
 
 from saccade import scan
-from saccade.errors import InputError
 from saccade.values import Float32Array, IntArray
-from saccade.vectors.exact import matrix
+from saccade.vectors.inputs import checked_queries, matrix
 from saccade.vectors.scan_cells import Cells, make_cells
 from saccade.vectors.scan_codes import HalfArray, encode, fit
 
@@ -82,14 +81,7 @@ class ScanIndex:
         products with the half-float rows. Raises InputError when k < 1, or ``queries`` is not
         (q, d) or holds a non-finite value.
         """
-        wanted = matrix(queries, "queries")
-        if wanted.shape[1] != self.dimension:
-            raise InputError(
-                f"queries have {wanted.shape[1]} columns; the index holds vectors of length "
-                f"{self.dimension}: embed both with the same model"
-            )
-        if k < 1:
-            raise InputError(f"k must be 1 or more, got {k}")
+        wanted = checked_queries(queries, k, dimension=self.dimension)
         effort = (k, max(self.survivors, k), max(FINALISTS, k), self.threads)
         if self.cells is None or self.probes >= len(self.cells.centres) or not len(wanted):
             return self._finder.find(wanted, *effort)
