@@ -4,40 +4,26 @@ The head is a linear map on the pooled features, trained by cross-entropy on its
 "Probabilistic interpretation of feedforward classification network outputs", 1990.
 """
 
-from collections.abc import Sequence
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from saccade.losses import LOGIT_LOSSES
 from saccade.names import look_up
-from saccade.nn import make_backbone
-from saccade.nn.standardise import normalise
+from saccade.tasks.network import BackboneNetwork
 
 
-class ClassifyNetwork(nn.Module):
-    """A backbone, then a linear map to one logit a class; ``mean`` and ``std`` as ``normalise``."""
+class ClassifyNetwork(BackboneNetwork):
+    """A backbone, then a linear map to one logit a class; the rest as ``BackboneNetwork``."""
 
-    def __init__(
-        self,
-        *,
-        backbone: str,
-        width: int,
-        classes: int,
-        channels: int,
-        size_hw: tuple[int, int],
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-    ) -> None:
-        super().__init__()
-        self.mean, self.std = mean, std
-        self.backbone = make_backbone(backbone, channels=channels, width=width, size_hw=size_hw)
-        self.head = nn.Linear(cast(int, self.backbone.features), classes)
+    def __init__(self, *, classes: int, **backbone: Any) -> None:
+        super().__init__(**backbone)
+        self.head = nn.Linear(self.length, classes)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, classes) float logits."""
-        logits: Tensor = self.head(self.backbone(normalise(pictures, mean=self.mean, std=self.std)))
+        logits: Tensor = self.head(self.features(pictures))
         return logits
 
 

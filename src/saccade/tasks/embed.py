@@ -1,7 +1,6 @@
 """Task ``embed``: pictures to vectors in which the same identity lies close."""
 
-from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,37 +9,19 @@ from torch.nn.functional import normalize
 from saccade.data.stored import Pictures
 from saccade.losses import VECTOR_LOSSES
 from saccade.names import look_up
-from saccade.nn import make_backbone
-from saccade.nn.standardise import normalise
+from saccade.tasks.network import BackboneNetwork
 from saccade.tasks.projection import within_class_whitening
 
 BATCH = 64
 FIT_PICTURES = 20_000
 
 
-class EmbeddingNetwork(nn.Module):
-    """A backbone, then a linear map to ``dimension``; ``mean`` and ``std`` as ``normalise``."""
+class EmbeddingNetwork(BackboneNetwork):
+    """A backbone, then a linear map to ``dimension``; the rest as ``BackboneNetwork``."""
 
-    def __init__(
-        self,
-        *,
-        backbone: str,
-        width: int,
-        dimension: int,
-        channels: int,
-        size_hw: tuple[int, int],
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-    ) -> None:
-        super().__init__()
-        self.mean, self.std = mean, std
-        self.backbone = make_backbone(backbone, channels=channels, width=width, size_hw=size_hw)
-        self.project = nn.Linear(cast(int, self.backbone.features), dimension)
-
-    def features(self, pictures: Tensor) -> Tensor:
-        """(n, c, H, W) float in [0, 1] → (n, features) float."""
-        found: Tensor = self.backbone(normalise(pictures, mean=self.mean, std=self.std))
-        return found
+    def __init__(self, *, dimension: int, **backbone: Any) -> None:
+        super().__init__(**backbone)
+        self.project = nn.Linear(self.length, dimension)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, dimension) float, of any length."""

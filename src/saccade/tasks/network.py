@@ -1,0 +1,36 @@
+"""What the networks of all tasks begin with: normalised pictures, and a backbone."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from torch import Tensor, nn
+
+from saccade.nn import make_backbone
+from saccade.nn.standardise import normalise
+
+
+class BackboneNetwork(nn.Module):
+    """A backbone by its name; ``mean`` and ``std`` as ``normalise`` takes them.
+
+    ``length`` is that of the features, which the task's own last map takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        width: int,
+        channels: int,
+        size_hw: tuple[int, int],
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.mean, self.std = mean, std
+        self.backbone = make_backbone(backbone, channels=channels, width=width, size_hw=size_hw)
+        self.length = cast(int, self.backbone.features)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(n, c, H, W) float in [0, 1] → (n, ``length``) float."""
+        found: Tensor = self.backbone(normalise(pictures, mean=self.mean, std=self.std))
+        return found
