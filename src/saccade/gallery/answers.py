@@ -68,6 +68,11 @@ class GalleryStats:
 
     ``generation`` grows by one with every change. ``free_slots`` counts zeroed places of forgotten
     vectors that the next enrolments fill. ``pending_forgets`` counts forgets without a receipt.
+    ``index``: "scan" where codes are searched, else "exact"; ``indexed``: pictures in the codes,
+    the others are compared exactly. ``recall`` and ``recall_low``, the lower end of its 95 %
+    interval: share of searches whose best hit is that of exact search, as measured when the index
+    was made for ``recall_wanted``; None without an index. ``index_due``: why it needs to be made,
+    or made anew; empty when it does not.
     """
 
     identities: int
@@ -81,3 +86,9 @@ class GalleryStats:
     generation: int
     pending_forgets: int
     free_slots: int
+    index: str
+    indexed: int
+    recall: float | None
+    recall_low: float | None
+    recall_wanted: float | None
+    index_due: str

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from saccade.gallery import log, store
 from saccade.gallery.database import DamageError
-from saccade.gallery.finding import CHUNK_ROWS, decode_vectors
+from saccade.gallery.rows import CHUNK_ROWS, decode_vectors
 from saccade.gallery.schema import SHELVES
 
 USERS = {

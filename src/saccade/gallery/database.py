@@ -43,7 +43,7 @@ class Database:
         except OSError as error:
             raise GalleryError(f"{self.path} cannot be opened: {error.strerror}") from error
         try:
-            with self._translated():
+            with self.translated():
                 self._connection = self._connect()
         except BaseException:
             self.raw.close()
@@ -51,33 +51,37 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; doing it twice is harmless."""
-        with self._turn, self._translated():
+        with self._turn, self.translated():
             self._connection.close()
             self.raw.close()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One snapshot. Copy and leave: while it is open, forgotten bytes stay on the disk."""
-        with self._turn, self._translated(), _transaction(self._connection, "BEGIN"):
+        with self._turn, self.translated(), _transaction(self._connection, "BEGIN"):
             yield self._connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed and synced at the end, rolled back on any error."""
+        self.require_writable()
+        with self._turn, self.translated(), _transaction(self._connection, "BEGIN IMMEDIATE"):
+            yield self._connection
+
+    def require_writable(self) -> None:
+        """Raise GalleryError when this user may not change the gallery."""
         if self.read_only:
             raise GalleryError(
                 f"gallery {self.folder} is read-only for this user; ask for write access to the "
                 "folder, or work on a copy"
             )
-        with self._turn, self._translated(), _transaction(self._connection, "BEGIN IMMEDIATE"):
-            yield self._connection
 
     def truncate_log(self, wait_s: float) -> bool:
         """Move the write-ahead log into the database and cut it to zero bytes.
 
         Waits up to ``wait_s`` for readers of older snapshots; False when one is still there.
         """
-        with self._turn, self._translated():
+        with self._turn, self.translated():
             self._connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}").fetchall()
             try:
                 answer = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -145,7 +149,8 @@ class Database:
         self.version = int(version)
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Turn what SQLite and damaged rows raise into a GalleryError that names the gallery."""
         try:
             yield
         except DamageError as damage:

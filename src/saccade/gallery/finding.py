@@ -1,91 +1,93 @@
-"""Search: the vectors of a gallery in memory, and hits grouped by identity.
+"""Search: the best pictures of the best identities, from the loose rows and from the codes.
 
-The k best *identities* stand certainly among the (k - 1) m + 1 best rows, where m is the largest
-number of pictures of one identity. Fewer rows mostly do: the best rows come in order, so once k
-identities are among them, no further row can change the answer. The search starts small and grows
-up to that bound for those queries that need it.
+Both give the best picture of each of their k best identities; the best of those is the answer. A
+loose row is compared exactly. The codes give a short list; its rows are read from the truth and
+compared. Where one identity fills the list, it is left out and the codes are asked again.
 """
 
+import dataclasses
 import json
-import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.gallery import store
-from saccade.gallery.database import DamageError, Database
+from saccade.gallery import rows, store
+from saccade.gallery.codes import Base, packed, positions_of
+from saccade.gallery.database import Database
+from saccade.gallery.memory import Loose, Memory
 from saccade.values import Float32Array, Found, Hit, IntArray
-from saccade.vectors import INDEXES, Index
 
-CHUNK_ROWS = 8192
 START_FACTOR = 4
-LENGTH_TOLERANCE = 0.01  # float16 rounding stays below 0.001; scrambled bytes do not
+EXACT_ROWS = 65_536
 
-Match = tuple[int, float]  # picture number, similarity
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """A gallery's vectors at one generation, rows by picture number.
-
-    ``pictures`` (n,) and ``identities`` (n,) are the numbers of each row; ``most`` is the largest
-    number of pictures of one identity.
-    """
-
-    generation: int
-    index: Index
-    pictures: IntArray
-    identities: IntArray
-    most: int
+Match = tuple[int, float, int]  # picture number, similarity, identity number
 
 
-def load(database: Database) -> Memory:
-    """Copy the vectors out of the truth, in one snapshot."""
-    with database.reading() as connection:
-        meta = store.read_meta(connection)
-        links = connection.execute(
-            "SELECT number, identity, vector FROM pictures ORDER BY number"
-        ).fetchall()
-        try:
-            table = np.array(links, dtype=np.int64).reshape(-1, 3)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DamageError("a picture cannot be read") from error
-        pictures, identities, slots = np.ascontiguousarray(table.T)
-        vectors = _read_vectors(connection, slots, meta.dimension)
-    counts = np.unique(identities, return_counts=True)[1]
-    return Memory(
-        generation=meta.generation,
-        index=INDEXES["exact"](vectors),
-        pictures=pictures,
-        identities=identities,
-        most=int(counts.max(initial=0)),
-    )
+class ChangedError(Exception):
+    """A row of the short list is no longer there: the gallery has changed since it was looked at."""
 
 
-def best_matches(memory: Memory, queries: Float32Array, k: int) -> list[list[Match]]:
+def best_matches(
+    database: Database, memory: Memory, queries: Float32Array, k: int, *, threads: int = 1
+) -> list[list[Match]]:
     """Return for each query (q, d) the best picture of each of the k best identities, best first.
 
-    Similarities are cosines in [-1, 1]; equal ones go by the lower picture number.
+    Similarities are cosines in [-1, 1]; equal ones go by the lower picture number. Raises
+    ChangedError when rows were forgotten while it searched.
+    """
+    found = loose_matches(memory.loose, queries, k)
+    if memory.base is None or not len(queries):
+        return found
+    coded = _coded_matches(database, memory.base, queries, k, threads)
+    return [best_of([*a, *b], k) for a, b in zip(found, coded, strict=True)]
+
+
+def exact_matches(database: Database, queries: Float32Array, k: int) -> list[list[Match]]:
+    """Return what ``best_matches`` does by comparing with every row of the truth."""
+    found: list[list[Match]] = [[] for _ in queries]
+    loose = Loose.empty(queries.shape[1])
+    for chunk in rows.every(database):
+        loose = loose.extended(chunk)
+        if loose.count >= EXACT_ROWS:
+            found = _with_more(found, loose, queries, k)
+            loose = Loose.empty(queries.shape[1])
+    return _with_more(found, loose, queries, k)
+
+
+def loose_matches(loose: Loose, queries: Float32Array, k: int) -> list[list[Match]]:
+    """Return the k best identities among rows in memory, for each query (q, d).
+
+    The best rows come in order, so once k identities are among them, no further row can change the
+    answer. The search starts small and grows for those queries that need it.
     """
     answers: list[list[Match]] = [[] for _ in queries]
-    n = len(memory.pictures)
-    bound = min((k - 1) * memory.most + 1, n)
-    open_queries = np.arange(len(queries) if n else 0)
-    rows_wanted = min(bound, START_FACTOR * k)
+    open_queries = np.arange(len(queries) if loose.count else 0)
+    index = loose.index()
+    wanted = min(loose.count, START_FACTOR * k)
     while len(open_queries):
-        scores, rows = memory.index.search(queries[open_queries], rows_wanted)
-        first = _first_of_each(memory.identities[rows])
-        done = (first.sum(axis=1) >= k) | (rows_wanted >= bound)
-        for place in np.flatnonzero(done):
-            keep = np.flatnonzero(first[place])[:k]
-            ids = memory.pictures[rows[place, keep]].tolist()
-            cosines = np.clip(scores[place, keep], -1.0, 1.0).tolist()
-            answers[open_queries[place]] = list(zip(ids, cosines, strict=True))
+        scores, places = index.search(queries[open_queries], wanted)
+        first = _first_of_each(loose.identities[places])
+        done = first.sum(axis=1) >= k
+        if not done.all():
+            done = first.sum(axis=1) >= min(k, loose.distinct())
+        for row in np.flatnonzero(done):
+            keep = places[row, np.flatnonzero(first[row])[:k]]
+            cosines = scores[row, np.flatnonzero(first[row])[:k]]
+            answers[open_queries[row]] = _matches(
+                loose.pictures[keep], cosines, loose.identities[keep]
+            )
         open_queries = open_queries[~done]
-        rows_wanted = min(bound, rows_wanted * START_FACTOR)
+        wanted = min(loose.count, wanted * START_FACTOR)
     return answers
+
+
+def best_of(matches: Iterable[Match], k: int) -> list[Match]:
+    """Return the best match of each identity, the k best of those, best first."""
+    kept: dict[int, Match] = {}
+    for match in sorted(matches, key=lambda match: (-match[1], match[0])):
+        kept.setdefault(match[2], match)
+    return list(kept.values())[:k]
 
 
 def with_names(
@@ -93,12 +95,12 @@ def with_names(
 ) -> tuple[list[Found], bool]:
     """Put names to matches, and say whether all matched pictures are still enrolled.
 
-    Another process may have forgotten an identity since the vectors were copied: it is left out.
+    Another process may have forgotten an identity since the search: it is left out.
     """
-    wanted = sorted({number for match in matches for number, _ in match})
+    wanted = sorted({number for match in matches for number, _, _ in match})
     with database.reading() as connection:
         threshold = store.read_meta(connection).threshold
-        rows = connection.execute(
+        table = connection.execute(
             "SELECT p.number, p.source_key, l.content, i.name_key, n.content FROM json_each(?) j "
             "JOIN pictures p ON p.number = j.value JOIN labels l ON l.slot = p.label "
             "JOIN identities i ON i.number = p.identity JOIN names n ON n.slot = i.name",
@@ -106,52 +108,80 @@ def with_names(
         ).fetchall()
     shown = {
         number: (store.read_name(name, name_key), store.read_label(label, source_key))
-        for number, source_key, label, name_key, name in rows
+        for number, source_key, label, name_key, name in table
     }
     found = []
     for query, match in zip(queries, matches, strict=True):
         hits = tuple(
             Hit(shown[number][0], similarity, shown[number][1], number)
-            for number, similarity in match
+            for number, similarity, _ in match
             if number in shown
         )
         found.append(Found(query, hits, threshold))
     return found, len(shown) == len(wanted)
 
 
-def decode_vectors(contents: Sequence[bytes], dimension: int) -> Float32Array:
-    """Return float16 bytes as (n, dimension) float32 rows, scaled to length 1 again."""
-    if any(len(content) != 2 * dimension for content in contents):
-        raise DamageError("a vector has the wrong length")
-    stored = np.frombuffer(b"".join(contents), dtype="<f2")
-    rows: Float32Array = stored.astype(np.float32).reshape(len(contents), dimension)
-    with np.errstate(invalid="ignore", over="ignore"):  # scrambled bytes may hold anything
-        lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    if not (np.abs(lengths - 1.0) < LENGTH_TOLERANCE).all():
-        raise DamageError("a vector cannot be read")
-    rows /= lengths[:, None]
-    return rows
+def _with_more(
+    found: list[list[Match]], loose: Loose, queries: Float32Array, k: int
+) -> list[list[Match]]:
+    more = loose_matches(loose, queries, k)
+    return [best_of([*a, *b], k) for a, b in zip(found, more, strict=True)]
 
 
-def _read_vectors(connection: sqlite3.Connection, slots: IntArray, dimension: int) -> Float32Array:
-    """Return the vectors of these slots, in their order; the shelf is read from end to end once."""
-    vectors = np.empty((len(slots), dimension), dtype=np.float32)
-    last = connection.execute("SELECT coalesce(max(slot), 0) FROM vectors").fetchone()[0]
-    place = np.full(last + 1, -1, dtype=np.int64)
-    if len(slots) and not 1 <= slots.min() <= slots.max() <= last:
-        raise DamageError("a picture has no vector")
-    place[slots] = np.arange(len(slots))
-    seen = 0
-    cursor = connection.execute("SELECT slot, content FROM vectors ORDER BY slot")
-    while chunk := cursor.fetchmany(CHUNK_ROWS):
-        chunk_places = place[[slot for slot, _ in chunk]]
-        used = np.flatnonzero(chunk_places >= 0)
-        rows = decode_vectors([chunk[row][1] for row in used], dimension)
-        vectors[chunk_places[used]] = rows
-        seen += len(used)
-    if seen != len(slots):
-        raise DamageError("a picture has no vector")
-    return vectors
+def _coded_matches(
+    database: Database, base: Base, queries: Float32Array, k: int, threads: int
+) -> list[list[Match]]:
+    positions = base.coded.shortlist(queries, base.effort, allowed=base.allowed, threads=threads)
+    found = _compared(database, base, queries, positions)
+    return [
+        best_of(match, k)
+        if len({identity for _, _, identity in match}) >= k
+        else _all_identities(database, base, query, k, match)
+        for query, match in zip(queries, found, strict=True)
+    ]
+
+
+def _all_identities(
+    database: Database, base: Base, query: Float32Array, k: int, found: list[Match]
+) -> list[Match]:
+    """Ask again without the identities that were found, until there are k or no others."""
+    effort = base.effort
+    while len(identities := {identity for _, _, identity in found}) < k:
+        mine = positions_of(base.identities, np.array(list(identities), np.int64))
+        allowed = base.allowed & ~packed(mine, len(base))
+        if not allowed.any():
+            break
+        positions = base.coded.shortlist(query[None], effort, allowed=allowed)
+        more = _compared(database, base, query[None], positions)[0]
+        if not more and not effort.probes:
+            break
+        effort = effort if more else dataclasses.replace(effort, probes=0)
+        found = [*found, *more]
+    return best_of(found, k)
+
+
+def _compared(
+    database: Database, base: Base, queries: Float32Array, positions: IntArray
+) -> list[list[Match]]:
+    """Compare queries with the truth of the rows at their positions (q, f)."""
+    numbers = np.where(positions >= 0, base.numbers[positions], -1)
+    wanted = np.unique(numbers[numbers >= 0])
+    with database.reading() as connection:
+        truth = rows.named(connection, wanted.tolist())
+        vectors = truth.vectors(queries.shape[1])
+    if len(truth) != len(wanted):
+        raise ChangedError
+    found = []
+    for query, mine in zip(queries, numbers, strict=True):
+        places = np.searchsorted(truth.numbers, np.unique(mine[mine >= 0]))
+        scores = (vectors[places] * query).sum(axis=1)
+        found.append(_matches(truth.numbers[places], scores, truth.identities[places]))
+    return found
+
+
+def _matches(numbers: IntArray, scores: Float32Array, identities: IntArray) -> list[Match]:
+    cosines = np.clip(scores, -1.0, 1.0).tolist()
+    return list(zip(numbers.tolist(), cosines, identities.tolist(), strict=True))
 
 
 def _first_of_each(identities: IntArray) -> NDArray[np.bool_]:

@@ -3,7 +3,8 @@
 1. One transaction zeroes everything about the identity in place, deletes the rows that point there,
    and notes the debt in ``pending_forgets``: numbers, counts and hash prefixes only.
 2. Files of decoded pictures, that training keeps in the user's cache, are removed if they hold one
-   of these sources.
+   of these sources, and the codes of the rows are zeroed in the file of codes. While another process
+   makes a new one, the forget is *pending*.
 3. The write-ahead log, which holds older copies of the pages, is moved into the database and cut to
    zero bytes. A reader of an older snapshot prevents that: then the forget is *pending*.
 4. The files are searched for the bytes of the forgotten vectors.
@@ -20,10 +21,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from saccade.data.cache import drop_sources
 from saccade.errors import UnknownNameError
 from saccade.files import write_atomic
-from saccade.gallery import inputs, log, store
+from saccade.gallery import codes, inputs, log, store
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
@@ -41,6 +44,7 @@ SUGGESTED_AMONG = 10_000
 
 NOT_COVERED = "backups, exports and other copies that were made earlier"
 BLOCKED = "a reader of an older snapshot keeps the old bytes in the write-ahead log"
+INDEXING = "another process is making the index and may hold the rows"
 NOT_CLEARED = "a cache of decoded pictures cannot be emptied; run: saccade info --clear-cache"
 STILL_FOUND = (
     "the search found bytes of a forgotten vector in the files; enrol the others into a new "
@@ -77,6 +81,8 @@ def settle(
         drop_sources([bytes.fromhex(one) for debt in debts.values() for one in debt[PREFIXES]])
     except OSError as error:
         return dict.fromkeys(debts, f"{NOT_CLEARED} ({error.filename}: {error.strerror})")
+    if not codes.wipe(database.folder, np.array(list(debts), np.int64), wait_s=wait_s):
+        return dict.fromkeys(debts, INDEXING)
     if not database.truncate_log(wait_s):
         return dict.fromkeys(debts, BLOCKED)
     reasons = {}

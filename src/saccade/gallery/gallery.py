@@ -3,19 +3,21 @@
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
 from saccade.errors import GalleryError, InputError, PictureError
-from saccade.gallery import check, enrol, finding, inputs, log, store
+from saccade.gallery import check, enrol, finding, indexing, inputs, log, store, upkeep
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import Enrolled, Forgotten, GalleryStats, IdentityInfo, Verified
 from saccade.gallery.database import Database
+from saccade.gallery.memory import Memory, current
 from saccade.gallery.schema import create_database
 from saccade.values import Embedder, Float32Array, Found, Sample
+from saccade.vectors.tuned import Tuned, Wish
 
 OPEN_WAIT_S = 0.25
 FIND_ATTEMPTS = 4
@@ -30,12 +32,18 @@ class Gallery:
     folder meanwhile. In this process, open ``gallery.db`` in no other way: see ``rawfile``.
     """
 
-    def __init__(self, folder: Path | str, *, embedder: Embedder | None = None) -> None:
-        """Open the gallery in ``folder``; the same as ``Gallery.open``."""
+    def __init__(
+        self, folder: Path | str, *, embedder: Embedder | None = None, background: bool = False
+    ) -> None:
+        """Open the gallery in ``folder``, as ``Gallery.open`` does.
+
+        ``background``: a new index is made in a thread beside the searches whenever one is due.
+        """
         self.folder = Path(folder)
         self._embedder = embedder
-        self._memory: finding.Memory | None = None
+        self._memory: Memory | None = None
         self._loading = threading.Lock()
+        self._upkeep = upkeep.Upkeep(self.folder) if background else None
         self._database = Database(self.folder)
         try:
             with self._database.reading() as connection:
@@ -156,22 +164,39 @@ class Gallery:
         return [found[row] for row in range(len(sources))]
 
     def find_vectors(
-        self, vectors: ArrayLike, k: int = 5, names: Sequence[str] | None = None
+        self,
+        vectors: ArrayLike,
+        k: int = 5,
+        names: Sequence[str] | None = None,
+        *,
+        exact: bool = False,
     ) -> list[Found]:
         """Return for each vector (q, d) the k identities whose best picture is nearest, best first.
 
         Similarities are cosines to the stored float16 vectors; equal ones go by picture number.
+        ``exact`` compares with every row, read from the disk, and not only with the index's list.
         """
         queries = inputs.as_float32(vectors, dimension=self.dimension)
         shown = inputs.row_names(len(queries), names)
         inputs.number_of_hits(k)
         queries = inputs.unit_rows(queries)
-        for _ in range(FIND_ATTEMPTS):
-            matches = finding.best_matches(self._current_memory(), queries, k)
+        for attempt in range(FIND_ATTEMPTS):
+            exactly = exact or attempt + 1 == FIND_ATTEMPTS
+            try:
+                matches = self._matches(queries, k, exactly)
+            except finding.ChangedError:
+                continue
             found, complete = finding.with_names(self._database, matches, shown)
             if complete:
                 break
         return found
+
+    def _matches(self, queries: Float32Array, k: int, exact: bool) -> list[list[finding.Match]]:
+        with self._database.translated():
+            if exact:
+                return finding.exact_matches(self._database, queries, k)
+            memory = self._current_memory()
+            return finding.best_matches(self._database, memory, queries, k)
 
     def verify(self, a: Path | str, b: Path | str) -> Verified:
         """Compare two pictures, that need not be enrolled, by the gallery's threshold."""
@@ -192,9 +217,7 @@ class Gallery:
         A process that reads an older state keeps the bytes on the disk: after ``wait_s`` the answer
         is "pending", and the next write or open finishes. Raises UnknownNameError.
         """
-        forgotten = forgetting.forget(self._database, name, wait_s=wait_s)
-        self._memory = None
-        return forgotten
+        return forgetting.forget(self._database, name, wait_s=wait_s)
 
     def identities(self) -> list[IdentityInfo]:
         """Return every identity, sorted by name."""
@@ -223,7 +246,37 @@ class Gallery:
             fingerprint=meta.fingerprint,
             embedder=meta.embedder,
             generation=meta.generation,
+            **self._index_stats(),
         )
+
+    def index(self, wish: Wish | None = None) -> Tuned:
+        """Make the index that keeps ``wish``, by default that of the last one; returns what it is.
+
+        The recall is measured on enrolled vectors that are searched as if they were not there. Few
+        pictures are searched exactly, which needs no index. Other processes find, enrol and forget
+        meanwhile. Raises GalleryError while another process makes it.
+        """
+        self._database.require_writable()
+        made = indexing.build(self._database, wish or upkeep.wish_of(self._current_memory()))
+        self._settle_after_write()
+        return made
+
+    def index_due(self) -> str:
+        """Return why a new index is due, in words; empty when none is."""
+        return upkeep.due(self._current_memory())
+
+    def _index_stats(self) -> dict[str, Any]:
+        memory = self._current_memory()
+        base = memory.base
+        scanned = base is not None and base.tuned.kind == "scan"
+        return {
+            "index": "scan" if scanned else "exact",
+            "indexed": 0 if base is None else base.alive_rows,
+            "recall": None if base is None else base.tuned.recall,
+            "recall_low": None if base is None else base.tuned.recall_low,
+            "recall_wanted": None if base is None else base.tuned.target,
+            "index_due": upkeep.due(memory),
+        }
 
     def set_threshold(self, threshold: float | None) -> None:
         """Set the similarity, in [-1, 1], from which a best hit is known; None: any hit is."""
@@ -240,15 +293,13 @@ class Gallery:
         if problem is not None:
             raise self._database.damaged(problem)
 
-    def _current_memory(self) -> finding.Memory:
-        """Return the vectors in memory, copied again when the gallery has changed."""
-        with self._loading:
-            with self._database.reading() as connection:
-                generation = store.read_meta(connection).generation
-            memory = self._memory
-            if memory is None or memory.generation != generation:
-                self._memory = memory = finding.load(self._database)
-            return memory
+    def _current_memory(self) -> Memory:
+        """Return what this process knows of the gallery, brought up to date."""
+        with self._loading, self._database.translated():
+            self._memory = known = current(self._database, self._memory)
+            if self._upkeep is not None:
+                self._upkeep.after(known)
+            return known
 
     def _embed(self, paths: Sequence[Path | Sample]) -> Float32Array:
         embedder = self._need_embedder()

@@ -12,6 +12,7 @@ import sqlite3
 from dataclasses import astuple, dataclass
 
 START = bytes(32)
+FIELDS = "number, at, action, identity, first_picture, last_picture, pictures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,29 @@ def append(
     return entry.number, digest.hex()
 
 
+def since(connection: sqlite3.Connection, generation: int) -> list[Entry]:
+    """Return the entries after a generation, the oldest first."""
+    rows = connection.execute(f"SELECT {FIELDS} FROM log WHERE number > ?", (generation,))
+    return [Entry(*fields) for fields in rows]
+
+
+def digest(connection: sqlite3.Connection, generation: int) -> str:
+    """Return the hash of the entry of a generation in hexadecimal; empty when there is none."""
+    row = connection.execute("SELECT hash FROM log WHERE number = ?", (generation,)).fetchone()
+    return row[0].hex() if row else ""
+
+
 def problems(connection: sqlite3.Connection) -> list[str]:
     """Return what is wrong with the chain, in sentences; an empty list when it is intact."""
     before, length = START, 0
-    rows = connection.execute(
-        "SELECT number, at, action, identity, first_picture, last_picture, pictures, hash "
-        "FROM log ORDER BY number"
-    )
-    for *fields, digest in rows:
+    rows = connection.execute(f"SELECT {FIELDS}, hash FROM log ORDER BY number")
+    for *fields, found in rows:
         length += 1
         if fields[0] != length:
             return [f"log entry {length} is missing"]
-        if digest != _hash(before, Entry(*fields)):
+        if found != _hash(before, Entry(*fields)):
             return [f"log entry {length} does not fit its hash"]
-        before = digest
+        before = found
     generation = connection.execute("SELECT generation FROM meta").fetchone()[0]
     if generation != length:
         return [f"the log has {length} entries, the generation is {generation}"]

@@ -9,14 +9,14 @@ from typing import Self
 
 import numpy as np
 
-from saccade import scan
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.inputs import checked_queries, matrix
-from saccade.vectors.scan_cells import Cells, make_cells
-from saccade.vectors.scan_codes import HalfArray, encode, fit
+from saccade.vectors.scan_cells import Cells, filled, make_cells
+from saccade.vectors.scan_coded import FINALISTS, Coded, Effort
+from saccade.vectors.scan_codes import Fit, HalfArray, fit
+from saccade.vectors.scan_encode import Codes, encode
 
 HEAD_BYTES = 16
-FINALISTS = 128
 SURVIVORS_SHARE, SURVIVORS_LEAST = 1e-3, 2_000
 
 
@@ -30,36 +30,32 @@ class ScanIndex:
     """
 
     def __init__(self, vectors: Float32Array, *, cells: int = 0, threads: int = 1) -> None:
-        self._build(matrix(vectors, "vectors").astype(np.float16), cells, threads)
+        truth = matrix(vectors, "vectors").astype(np.float16)
+        self._take(truth, *_coded(truth, cells), threads)
 
     @classmethod
     def of_truth(cls, truth: HalfArray, *, cells: int = 0, threads: int = 1) -> Self:
         """Make an index of half floats (n, d), C-contiguous, which are kept and not copied."""
+        return cls.of_codes(truth, *_coded(truth, cells), threads=threads)
+
+    @classmethod
+    def of_codes(
+        cls, truth: HalfArray, fitted: Fit, codes: Codes, cells: Cells | None, *, threads: int = 1
+    ) -> Self:
+        """Take codes that were made before of half floats (n, d); nothing is copied."""
         index = cls.__new__(cls)
-        index._build(truth, cells, threads)
+        index._take(truth, fitted, codes, cells, threads)
         return index
 
-    def _build(self, truth: HalfArray, cells: int, threads: int) -> None:
+    def _take(
+        self, truth: HalfArray, fitted: Fit, codes: Codes, cells: Cells | None, threads: int
+    ) -> None:
         self.threads = threads
         self.survivors = max(SURVIVORS_LEAST, int(SURVIVORS_SHARE * len(truth)))
-        self.truth = truth
-        self.fitted = fit(truth, head_bytes=HEAD_BYTES)
-        self.cells = make_cells(self.fitted, truth, cells=cells) if cells and len(truth) else None
-        self.probes = 0 if self.cells is None else len(self.cells.centres)
-        order = None if self.cells is None else self.cells.order
-        self.codes = encode(self.fitted, truth, order)
-        self._finder = scan.Finder(
-            scan.kernel(),
-            self.codes.head,
-            self.fitted.bits,
-            self.codes.full,
-            truth.view(np.uint16),
-            self.fitted.rotation,
-            self.fitted.head_step,
-            self.fitted.full_step,
-            self.codes.escaped,
-            order,
-        )
+        self.truth, self.fitted, self.codes, self.cells = truth, fitted, codes, cells
+        self.probes = 0 if cells is None else len(cells.centres)
+        self._coded = Coded(fitted, codes, cells, truth)
+        self._filled = None if cells is None else filled(cells.order)
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -82,25 +78,26 @@ class ScanIndex:
         (q, d) or holds a non-finite value.
         """
         wanted = checked_queries(queries, k, dimension=self.dimension)
-        effort = (k, max(self.survivors, k), max(FINALISTS, k), self.threads)
-        if self.cells is None or self.probes >= len(self.cells.centres) or not len(wanted):
-            return self._finder.find(wanted, *effort)
-        m = self.cells.centres.shape[1]
-        components = np.ascontiguousarray(wanted @ self.fitted.rotation[:, :m])
-        answers = [
-            self._in_cells(self.cells, query[None], component, effort)
-            for query, component in zip(wanted, components, strict=True)
-        ]
-        scores, rows = zip(*answers, strict=True)
-        return np.concatenate(scores), np.concatenate(rows)
+        k = min(k, len(self))
+        if not k or not len(wanted):
+            return np.empty((len(wanted), k), np.float32), np.empty((len(wanted), k), np.int64)
+        scores, rows = self._find(wanted, k, self.probes)
+        short = np.flatnonzero((rows < 0).any(axis=1))
+        if len(short):  # The likely cells hold fewer than k rows.
+            scores[short], rows[short] = self._find(wanted[short], k, 0)
+        return scores, rows
 
-    def _in_cells(
-        self,
-        cells: Cells,
-        query: Float32Array,
-        component: Float32Array,
-        effort: tuple[int, int, int, int],
+    def _find(
+        self, queries: Float32Array, k: int, probes: int
     ) -> tuple[Float32Array, IntArray]:
-        """Search the likely cells, and everywhere when they hold fewer than k rows."""
-        found = self._finder.find(query, *effort, None, cells.ranges(component, self.probes))
-        return found if (found[1] >= 0).all() else self._finder.find(query, *effort)
+        effort = Effort(self.survivors, probes, FINALISTS)
+        return self._coded.find(
+            queries, k, effort, allowed=self._filled, threads=self.threads
+        )
+
+
+def _coded(truth: HalfArray, cells: int) -> tuple[Fit, Codes, Cells | None]:
+    fitted, made = fit(truth, head_bytes=HEAD_BYTES), None
+    if cells and len(truth):
+        fitted, made = make_cells(fitted, truth, cells=cells, head_bytes=HEAD_BYTES)
+    return fitted, encode(fitted, truth, made), made

@@ -1,69 +1,76 @@
 """Cells: vectors grouped by nearness, so that a query reads the codes of the likely groups alone.
 
-k-means (Lloyd, "Least squares quantization in PCM", 1982) on the leading principal components, in
-two levels, so that a row is compared with about 2 * sqrt(cells) centres and not with all of them.
+k-means (Lloyd, "Least squares quantization in PCM", 1982) on a sample, then every row goes to its
+nearest centre. The head's codes hold a row's difference from its centre, which varies less than the
+row (Jégou, Douze and Schmid 2011, section IV), so that the same bits tell more.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from saccade.values import Float32Array, IntArray, UInt32Array
-from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray, spread
+from saccade.values import Float32Array, IntArray, UInt8Array
+from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray, fitted_to, spread
 
-CELL_COMPONENTS = 48
-CELL_SAMPLE_ROWS = 200_000
+SAMPLE_ROWS, SAMPLE_A_CELL = 200_000, 64
 ROUNDS = 8
-BLOCK_ROWS = 16
+LANES = 16
+LEAST_ROWS = 8  # of the sample, for a centre to be kept
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """Where the rows of each cell stand in the codes.
 
-    ``centres`` (c, m) in the leading components; ``starts`` (c + 1,): cell i holds the positions
-    ``starts[i]`` to ``starts[i + 1]`` - 1; ``order`` (n,): the row at each position.
+    ``centres`` (c, d) in components; ``starts`` (c + 1,), multiples of 16: cell i holds the
+    positions ``starts[i]`` to ``starts[i + 1]`` - 1; ``order`` (n,): the row at each position, -1
+    where a cell's last block is filled up.
     """
 
     centres: Float32Array
     starts: IntArray
-    order: UInt32Array
+    order: IntArray
 
-    def ranges(self, query: Float32Array, probes: int) -> IntArray:
-        """Return the blocks (r, 2), rising, of the ``probes`` cells that suit a query (m,) best."""
-        scores = self.centres @ query
-        if probes < len(scores):
-            chosen = np.sort(np.argpartition(-scores, probes)[:probes])
-        else:
-            chosen = np.arange(len(scores))
-        first = self.starts[chosen] // BLOCK_ROWS
-        last = -(-self.starts[chosen + 1] // BLOCK_ROWS)
-        # A block on the border of two chosen cells is read once.
-        first[1:] = np.maximum(first[1:], last[:-1])
-        return np.stack([first, np.maximum(first, last)], axis=1)
+    def of(self, positions: IntArray) -> IntArray:
+        """Return the cell of each position."""
+        return np.searchsorted(self.starts, positions, side="right") - 1
+
+    def probed(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
+        """Return the ``probes`` cells that suit queries (q, d) best: blocks and offsets.
+
+        The blocks are (q, p, 2), rising; the offsets (q, p) are the query's products with the
+        centres, which the codes leave out.
+        """
+        scores = components @ self.centres.T
+        chosen = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+        if probes < scores.shape[1]:
+            chosen = np.sort(np.argpartition(-scores, probes)[:, :probes])
+        blocks = np.stack([self.starts[chosen], self.starts[chosen + 1]], axis=2) // LANES
+        return blocks, np.take_along_axis(scores, chosen, axis=1)
 
 
-def make_cells(fitted: Fit, truth: HalfArray, *, cells: int, seed: int = 0) -> Cells:
-    """Group vectors (n, d) into about ``cells`` cells by their leading components."""
-    m = min(CELL_COMPONENTS, len(fitted.deviation))
+def make_cells(
+    fitted: Fit, truth: HalfArray, *, cells: int, head_bytes: int, seed: int = 0
+) -> tuple[Fit, Cells]:
+    """Group vectors (n, d) into about ``cells`` cells.
+
+    Returns them, and the fit of codes whose head holds what the centres leave.
+    """
     draw = np.random.default_rng(seed)
-    sample = fitted.components(spread(truth, CELL_SAMPLE_ROWS))[:, :m]
-    coarse = kmeans(sample, min(len(sample), max(1, round(math.sqrt(cells)))), draw)
-    coarse = coarse[np.unique(nearest(sample, coarse))]  # equal rows leave centres without any
-    belongs = nearest(sample, coarse)
-    fine = [
-        kmeans(sample[belongs == number], _share(belongs == number, cells), draw)
-        for number in range(len(coarse))
-    ]
-    first = np.cumsum([0, *(len(centres) for centres in fine)])
+    sample = fitted.components(spread(truth, max(SAMPLE_ROWS, SAMPLE_A_CELL * cells)))
+    centres = _several(kmeans(sample, min(len(sample), cells), draw), sample)
     cell = np.empty(len(truth), np.int64)
     for start in range(0, len(truth), CHUNK_ROWS):
-        rows = fitted.components(truth[start : start + CHUNK_ROWS])[:, :m]
-        cell[start : start + CHUNK_ROWS] = _assigned(rows, coarse, fine, first)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=int(first[-1])))])
-    order = np.argsort(cell, kind="stable").astype(np.uint32)
-    return Cells(np.concatenate(fine), starts, order)
+        rows = fitted.components(truth[start : start + CHUNK_ROWS])
+        cell[start : start + CHUNK_ROWS] = nearest(rows, centres)
+    left = sample - centres[nearest(sample, centres)]
+    turned = fitted_to(fitted.mean, sample, left, head_bytes=head_bytes)
+    rotation = (fitted.rotation @ turned.rotation).astype(np.float32)
+    starts, order = _placed(cell, len(centres))
+    fit_of_cells = Fit(
+        fitted.mean, rotation, turned.deviation, turned.bits, turned.head_step, turned.full_step
+    )
+    return fit_of_cells, Cells(centres @ turned.rotation, starts, order)
 
 
 def kmeans(rows: Float32Array, k: int, draw: np.random.Generator) -> Float32Array:
@@ -92,18 +99,24 @@ def nearest(rows: Float32Array, centres: Float32Array) -> IntArray:
     return found
 
 
-def _share(mine: np.ndarray[tuple[int], np.dtype[np.bool_]], cells: int) -> int:
-    """How many of the cells fall to a part of the sample: by its size, at least one."""
-    count = int(mine.sum())
-    return max(1, min(count, round(cells * count / len(mine))))
+def filled(order: IntArray) -> UInt8Array:
+    """A bit a position, in whole blocks of 16: 1 where it holds a row."""
+    return np.packbits(order >= 0, bitorder="little")
 
 
-def _assigned(
-    rows: Float32Array, coarse: Float32Array, fine: list[Float32Array], first: IntArray
-) -> IntArray:
-    belongs = nearest(rows, coarse)
-    found = np.empty(len(rows), np.int64)
-    for number, centres in enumerate(fine):
-        mine = np.flatnonzero(belongs == number)
-        found[mine] = first[number] + nearest(rows[mine], centres)
-    return found
+def _several(centres: Float32Array, rows: Float32Array) -> Float32Array:
+    """Leave out centres of few rows, which would tell what those are; the mean when all are."""
+    counts = np.bincount(nearest(rows, centres), minlength=len(centres))
+    kept: Float32Array = centres[counts >= LEAST_ROWS]
+    return kept if len(kept) else rows.mean(axis=0, keepdims=True)
+
+
+def _placed(cell: IntArray, cells: int) -> tuple[IntArray, IntArray]:
+    """Starts and order of rows that belong to these cells, each cell in whole blocks."""
+    counts = np.bincount(cell, minlength=cells)
+    starts = np.concatenate([[0], np.cumsum(-(-counts // LANES) * LANES)])
+    order = np.full(int(starts[-1]), -1, np.int64)
+    ranked = np.argsort(cell, kind="stable")
+    first = np.cumsum(counts) - counts
+    order[np.arange(len(cell)) + np.repeat(starts[:-1] - first, counts)] = ranked
+    return starts, order

@@ -6,14 +6,12 @@ few bits a vector find most neighbours. We differ: each component of a principal
 "Quantizing for minimum distortion", IRE 1960, table II), so that a score is a sum of products.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade import scan
-from saccade.values import Float32Array, IntArray, UInt8Array, UInt32Array
+from saccade.values import Float32Array
 
 SAMPLE_ROWS = 100_000
 CHUNK_ROWS = 65_536  # a multiple of 16, the rows of a block
@@ -30,8 +28,8 @@ class Fit:
     """How vectors become codes.
 
     ``mean`` (d,); ``rotation`` (d, d), a column a component, the strongest first; ``deviation``
-    (d,) of the components; ``bits`` of the head's codes and ``head_step`` (m,) of its m components;
-    ``full_step`` (d,) of the 8-bit codes.
+    (d,) of the components that the head holds; ``bits`` of the head's codes and ``head_step`` (m,)
+    of its m components; ``full_step`` (d,) of the 8-bit codes.
     """
 
     mean: Float32Array
@@ -42,7 +40,23 @@ class Fit:
     full_step: Float32Array
 
     @property
+    def groups(self) -> int:
+        """Groups of 4 bytes that the head takes a vector."""
+        return -(-len(self.head_step) * self.bits // 32)
+
+    @property
     def unexplained(self) -> float:
+        """Share of the variance that the head does not hold, 0 to 1."""
+        return unexplained(self.deviation, len(self.head_step), self.bits)
+
+    def components(self, rows: Float32Array | HalfArray) -> Float32Array:
+        """(n, d) vectors → (n, d) components."""
+        centred = rows.astype(np.float32) - self.mean
+        found: Float32Array = np.matmul(centred, self.rotation, dtype=np.float32)
+        return found
+
+
+def unexplained(self) -> float:
         """Share of the variance that the head does not hold, 0 to 1."""
         return unexplained(self.deviation, len(self.head_step), self.bits)
 
@@ -87,40 +101,31 @@ def spread(rows: HalfArray, most: int) -> Float32Array:
 
 def fit(truth: HalfArray, *, head_bytes: int) -> Fit:
     """Fit the codes to vectors (n, d), by at most SAMPLE_ROWS of them."""
-    n, d = truth.shape
-    sample = spread(truth, SAMPLE_ROWS).astype(np.float64)
-    mean = sample.mean(axis=0) if n else np.zeros(d)
-    centred = sample - mean
-    variance, columns = np.linalg.eigh(centred.T @ centred / max(1, len(sample)))
+    sample = spread(truth, SAMPLE_ROWS)
+    mean = sample.mean(axis=0, dtype=np.float64) if len(sample) else np.zeros(truth.shape[1])
+    centred = sample - mean.astype(np.float32)
+    return fitted_to(mean.astype(np.float32), centred, centred, head_bytes=head_bytes)
+
+
+def fitted_to(
+    mean: Float32Array, centred: Float32Array, left: Float32Array, *, head_bytes: int
+) -> Fit:
+    """Fit the codes to a sample of vectors (n, d) without their mean.
+
+    ``left`` (n, d) is what the head has to hold of each: all of it, or what is left without the
+    centre of its cell.
+    """
+    covariance = left.T.astype(np.float64) @ left / max(1, len(left))
+    variance, columns = np.linalg.eigh(covariance)
     rotation = np.ascontiguousarray(columns[:, ::-1], dtype=np.float32)
     deviation = np.sqrt(np.clip(variance[::-1], 0, None)).astype(np.float32)
     m, bits = best_head(deviation, head_bytes)
     largest = np.abs(centred @ rotation).max(axis=0, initial=0) * FULL_MARGIN
     return Fit(
-        mean=mean.astype(np.float32),
+        mean=mean,
         rotation=rotation,
         deviation=deviation,
         bits=bits,
         head_step=deviation[:m] * np.float32(QUANTISERS[bits][0]),
         full_step=(largest * 2 / FULL_LEVELS).astype(np.float32),
     )
-
-
-def encode(fitted: Fit, truth: HalfArray, order: UInt32Array | IntArray | None = None) -> Codes:
-    """Return the codes of vectors (n, d): position p holds row ``order[p]``, else row p."""
-    n, d = truth.shape
-    m, per_group = len(fitted.head_step), 32 // fitted.bits
-    groups = math.ceil(m / per_group)
-    head = np.zeros(math.ceil(n / 16) * 64 * groups, np.uint8)
-    full, outside = np.empty((n, d), np.uint8), np.zeros(n, np.uint8)
-    for start in range(0, n, CHUNK_ROWS):
-        part = slice(start, min(start + CHUNK_ROWS, n))
-        components = fitted.components(truth[part] if order is None else truth[order[part]])
-        codes = np.zeros((len(components), groups * per_group), np.uint8)
-        leading = np.ascontiguousarray(components[:, :m])
-        codes[:, :m] = scan.quantise(leading, fitted.head_step, fitted.bits)[0]
-        packed = scan.pack(codes, fitted.bits)
-        first = start // 16 * 64 * groups
-        head[first : first + len(packed)] = packed
-        full[part], outside[part] = scan.quantise(components, fitted.full_step, 8)
-    return Codes(head, full, np.flatnonzero(outside).astype(np.uint32))

@@ -1,0 +1,227 @@
+"""The codes of a gallery on the disk, in ``codes/scan``: found again, and zeroed by ``forget``.
+
+They are derived from the truth and may be deleted at any time. Whoever makes or changes them holds
+the lock ``codes/lock``. A search reads the truth of every row that it answers, so that codes which
+are wrong or old can cost recall, but never give a wrong similarity or a row that is gone.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from saccade.errors import InputError
+from saccade.gallery import log
+from saccade.values import IntArray, UInt8Array, UInt32Array
+from saccade.vectors.scan_cells import Cells
+from saccade.vectors.scan_coded import Coded, Effort
+from saccade.vectors.scan_codes import Fit
+from saccade.vectors.scan_encode import Codes, head_size
+from saccade.vectors.scan_file import CodeFile
+from saccade.vectors.tuned import Tuned, Wish
+
+FOLDER, NAME, LOCK, PARTS = "codes", "scan", "lock", "*.part"
+LARGE = ("head", "full", "numbers", "identities")
+LOCK_POLL_S = 0.02
+GROUP_BYTES, LANES = 64, 16
+
+Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The rows of a gallery that are in its codes.
+
+    ``numbers`` and ``identities`` (n,) tell of each position whose picture it holds; 0 where it was
+    forgotten, or fills up a cell. ``allowed`` has a bit a position: 1 where the row is alive; ``alive_rows`` counts
+    them. ``generation`` is that of the gallery when the codes were begun, ``last`` the highest
+    picture number in them.
+    """
+
+    coded: Coded
+    effort: Effort
+    numbers: IntArray
+    identities: IntArray
+    allowed: UInt8Array
+    alive_rows: int
+    generation: int
+    last: int
+    tuned: Tuned
+    wish: Wish
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def without(self, identities: IntArray) -> "Base":
+        """The same, the rows of these identities no longer alive."""
+        if not len(identities):
+            return self
+        allowed = self.allowed & ~packed(positions_of(self.identities, identities), len(self))
+        return dataclasses.replace(
+            self, allowed=allowed, alive_rows=int(np.bitwise_count(allowed).sum())
+        )
+
+
+def packed(positions: IntArray, n: int) -> UInt8Array:
+    """Return a bit for each of n positions, set at ``positions``, in whole blocks of 16."""
+    bits = np.zeros(-(-n // LANES) * LANES, np.bool_)
+    bits[positions] = True
+    return np.packbits(bits, bitorder="little")
+
+
+def positions_of(all_identities: IntArray, identities: IntArray) -> IntArray:
+    """Return the rising positions that hold one of a few identities."""
+    found = [np.flatnonzero(all_identities == identity) for identity in np.unique(identities)]
+    return np.sort(np.concatenate([*found, np.zeros(0, np.int64)]))
+
+
+def stamp(folder: Path) -> Stamp:
+    """Return what changes when the file of codes is replaced; None when there is none."""
+    try:
+        found = (folder / FOLDER / NAME).stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size)
+
+
+def open_base(folder: Path, connection: sqlite3.Connection, *, dimension: int) -> Base | None:
+    """Map the codes; None when there are none, or they are damaged or not this gallery's."""
+    try:
+        file = CodeFile(folder / FOLDER / NAME)
+        file.check(name for name in file.arrays if name not in LARGE)
+        base = read_base(file)
+    except (OSError, InputError, KeyError, TypeError, ValueError):
+        return None
+    about = file.about
+    known = log.digest(connection, base.generation)
+    fits = known and known == about.get("log") and about.get("dimension") == dimension
+    return base if fits else None
+
+
+def read_base(file: CodeFile) -> Base:
+    """Return what the file holds; raises KeyError, TypeError or ValueError when parts differ."""
+    about, arrays = file.about, file.arrays
+    numbers, identities = arrays["numbers"], arrays["identities"]
+    n, d = arrays["full"].shape
+    fitted = Fit(
+        mean=arrays["mean"],
+        rotation=arrays["rotation"],
+        deviation=arrays["deviation"],
+        bits=int(about["bits"]),
+        head_step=arrays["head_step"],
+        full_step=arrays["full_step"],
+    )
+    codes = Codes(arrays["head"], arrays["full"], _escaped(arrays["escaped"], n))
+    if numbers.shape != (n,) or identities.shape != (n,) or fitted.deviation.shape != (d,):
+        raise ValueError("the arrays differ in length")
+    if len(codes.head) != head_size(fitted, n):
+        raise ValueError("the head has the wrong length")
+    allowed = packed(np.flatnonzero(numbers), n)
+    return Base(
+        coded=Coded(fitted, codes, _cells(file, n)),
+        effort=Effort(**about["effort"]),
+        numbers=numbers,
+        identities=identities,
+        allowed=allowed,
+        alive_rows=int(np.bitwise_count(allowed).sum()),
+        generation=int(about["generation"]),
+        last=int(about["last"]),
+        tuned=Tuned.from_dict(about["tuned"]),
+        wish=Wish(**about["wish"]),
+    )
+
+
+def _escaped(bits: UInt8Array, n: int) -> UInt32Array:
+    return np.flatnonzero(np.unpackbits(bits, count=n, bitorder="little")).astype(np.uint32)
+
+
+def _cells(file: CodeFile, n: int) -> Cells | None:
+    centres, starts = file.arrays["centres"], file.arrays["starts"]
+    if not len(centres):
+        return None
+    if centres.ndim != 2 or starts.shape != (len(centres) + 1,):
+        raise ValueError("the cells differ in number")
+    if starts[0] != 0 or starts[-1] != n or (np.diff(starts) < 0).any() or (starts % LANES).any():
+        raise ValueError("the cells do not follow one another")
+    return Cells(centres, starts, np.zeros(0, np.int64))
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, wait_s: float) -> Iterator[bool]:
+    """Hold the lock on the codes; gives False when another has it for longer than ``wait_s``.
+
+    Parts that a killed process left are removed.
+    """
+    place = folder / FOLDER
+    place.mkdir(exist_ok=True)
+    handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        held = _hold(handle, wait_s)
+        if held:
+            for part in place.glob(PARTS):
+                part.unlink(missing_ok=True)
+        yield held
+    finally:
+        os.close(handle)
+
+
+def _hold(handle: int, wait_s: float) -> bool:
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LOCK_POLL_S)
+        else:
+            return True
+
+
+def wipe(folder: Path, identities: IntArray, *, wait_s: float) -> bool:
+    """Zero all codes of these identities' rows; False while another process makes new codes.
+
+    A file of codes whose header is damaged is deleted: it cannot be told what it holds.
+    """
+    if not (folder / FOLDER).exists():
+        return True
+    with locked(folder, wait_s=wait_s) as held:
+        path = folder / FOLDER / NAME
+        if held and path.exists():
+            try:
+                wipe_file(path, identities)
+            except (InputError, KeyError, ValueError, TypeError):
+                path.unlink()
+        return held
+
+
+def wipe_file(path: Path, identities: IntArray) -> None:
+    """Zero the codes in one file. The identities go last, so that a crash is made up for."""
+    file = CodeFile(path, writable=True)
+    arrays = file.arrays
+    positions = positions_of(arrays["identities"], identities)
+    if not len(positions):
+        return
+    blocks, lanes = positions // LANES, positions % LANES
+    n, d = arrays["full"].shape
+    head = arrays["head"].reshape(-(-n // LANES), -1, LANES, GROUP_BYTES // LANES)
+    head[blocks, :, lanes] = 0
+    arrays["full"][positions] = 0
+    arrays["numbers"][positions] = 0
+    file.flush()
+    file.rehash("head", blocks, head[0].nbytes)
+    file.rehash("full", positions, d)
+    file.rehash("numbers", positions, 8)
+    file.flush()
+    arrays["identities"][positions] = 0
+    file.rehash("identities", positions, 8)
+    file.flush()
+
+

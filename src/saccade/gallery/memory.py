@@ -1,0 +1,134 @@
+"""What a process keeps of a gallery between searches, and how it learns of changes.
+
+Most rows of a large gallery are in the codes on the disk (``codes``). Those enrolled since, or all
+of a small gallery, are *loose*: held in memory and searched exactly. The log tells what has changed
+since a generation, so that following one enrolment does not mean reading everything again.
+"""
+
+import dataclasses
+import sqlite3
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from saccade.gallery import log, rows, store
+from saccade.gallery.codes import Base, Stamp, open_base, stamp
+from saccade.gallery.database import Database
+from saccade.values import Float32Array, IntArray
+from saccade.vectors.exact import ExactIndex
+
+LEAST_ROOM = 1024
+FOLLOWED = ("enrol", "forget", "threshold")
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """Rows in memory: the first ``count`` of vectors (m, d), pictures (m,) and identities (m,).
+
+    The room behind them is shared with the states that follow, which only append.
+    """
+
+    count: int
+    vectors: Float32Array
+    pictures: IntArray
+    identities: IntArray
+
+    @classmethod
+    def empty(cls, dimension: int) -> Self:
+        """No rows."""
+        none = np.zeros(0, np.int64)
+        return cls(0, np.zeros((0, dimension), np.float32), none, none)
+
+    def index(self) -> ExactIndex:
+        """The rows, ready to be searched."""
+        return ExactIndex(self.vectors[: self.count])
+
+    def distinct(self) -> int:
+        """Number of identities."""
+        return len(np.unique(self.identities[: self.count]))
+
+    def extended(self, added: rows.Rows) -> "Loose":
+        """These rows and those added behind them."""
+        count = self.count + len(added)
+        grown = self if count <= len(self.pictures) else self._with_room(max(LEAST_ROOM, 2 * count))
+        part = slice(self.count, count)
+        grown.vectors[part] = added.vectors(self.vectors.shape[1])
+        grown.pictures[part], grown.identities[part] = added.numbers, added.identities
+        return dataclasses.replace(grown, count=count)
+
+    def without(self, identities: IntArray) -> "Loose":
+        """A copy that leaves out the rows of these identities."""
+        kept = np.flatnonzero(~np.isin(self.identities[: self.count], identities))
+        return Loose(len(kept), self.vectors[kept], self.pictures[kept], self.identities[kept])
+
+    def _with_room(self, rows: int) -> "Loose":
+        vectors = np.empty((rows, self.vectors.shape[1]), np.float32)
+        pictures, identities = np.zeros((2, rows), np.int64)
+        vectors[: self.count] = self.vectors[: self.count]
+        pictures[: self.count] = self.pictures[: self.count]
+        identities[: self.count] = self.identities[: self.count]
+        return Loose(self.count, vectors, pictures, identities)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A gallery at one generation.
+
+    ``last`` is the highest picture number it knows, ``codes`` the stamp of the file of codes that
+    was looked at, whether it could be used or not.
+    """
+
+    generation: int
+    last: int
+    codes: Stamp
+    base: Base | None
+    loose: Loose
+
+    def __len__(self) -> int:
+        return self.loose.count + (0 if self.base is None else self.base.alive_rows)
+
+
+def current(database: Database, known: Memory | None) -> Memory:
+    """Return the gallery as it is now; ``known`` is what this process knew before."""
+    codes = stamp(database.folder)
+    if known is None or known.codes != codes:
+        known = _opened(database, codes)
+    with database.reading() as connection:
+        generation = store.read_meta(connection).generation
+        if generation == known.generation:
+            return known
+        changes = log.since(connection, known.generation)
+        if all(change.action in FOLLOWED for change in changes):
+            return _followed(connection, known, changes, generation)
+    return current(database, None)
+
+
+def _opened(database: Database, codes: Stamp) -> Memory:
+    """The codes on the disk, and all other rows, read in short snapshots."""
+    with database.reading() as connection:
+        meta = store.read_meta(connection)
+        base = open_base(database.folder, connection, dimension=meta.dimension)
+        if base is not None:
+            base = base.without(_forgotten(log.since(connection, base.generation)))
+    loose, last = Loose.empty(meta.dimension), 0 if base is None else base.last
+    for chunk in rows.every(database, last):
+        loose, last = loose.extended(chunk), int(chunk.numbers[-1])
+    return Memory(meta.generation, last, codes, base, loose)
+
+
+def _followed(
+    connection: sqlite3.Connection, known: Memory, changes: list[log.Entry], generation: int
+) -> Memory:
+    loose, base, last = known.loose, known.base, known.last
+    while len(chunk := rows.after(connection, last)):
+        loose, last = loose.extended(chunk), int(chunk.numbers[-1])
+    gone = _forgotten(changes)
+    if len(gone):
+        loose = loose.without(gone)
+        base = base and base.without(gone)
+    return Memory(generation, last, known.codes, base, loose)
+
+
+def _forgotten(changes: list[log.Entry]) -> IntArray:
+    return np.array([c.identity for c in changes if c.action == "forget"], dtype=np.int64)
