@@ -85,22 +85,17 @@ class ScanIndex:
         effort = (k, max(self.survivors, k), max(FINALISTS, k), self.threads)
         if self.cells is None or self.probes >= len(self.cells.centres) or not len(wanted):
             return self._finder.find(wanted, *effort)
-        m = self.cells.centres.shape[1]
-        components = np.ascontiguousarray(wanted @ self.fitted.rotation[:, :m])
-        answers = [
-            self._in_cells(self.cells, query[None], component, effort)
-            for query, component in zip(wanted, components, strict=True)
-        ]
-        scores, rows = zip(*answers, strict=True)
-        return np.concatenate(scores), np.concatenate(rows)
+        return self._in_cells(self.cells, wanted, effort)
 
     def _in_cells(
-        self,
-        cells: Cells,
-        query: Float32Array,
-        component: Float32Array,
-        effort: tuple[int, int, int, int],
+        self, cells: Cells, queries: Float32Array, effort: tuple[int, int, int, int]
     ) -> tuple[Float32Array, IntArray]:
-        """Search the likely cells, and everywhere when they hold fewer than k rows."""
-        found = self._finder.find(query, *effort, None, cells.ranges(component, self.probes))
-        return found if (found[1] >= 0).all() else self._finder.find(query, *effort)
+        """Search each query's likely cells, and everywhere where they hold fewer than k rows."""
+        m = cells.centres.shape[1]
+        components = queries @ self.fitted.rotation[:, :m]
+        ranges = np.stack([cells.ranges(component, self.probes) for component in components])
+        scores, rows = self._finder.find(queries, *effort, None, ranges)
+        few = (rows < 0).any(axis=1)
+        if few.any():
+            scores[few], rows[few] = self._finder.find(queries[few], *effort)
+        return scores, rows
