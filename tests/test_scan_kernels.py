@@ -128,18 +128,25 @@ def best_of(scores, rows, keep):
     return rows[np.lexsort((rows, -scores[rows]))[:keep]]
 
 
-def found_slowly(levels, query, k, survivors, finalists, allowed=None):
-    """The search in NumPy, step by step: (scores, rows)."""
+def listed_slowly(levels, query, survivors, finalists, allowed=None, inside=None):
+    """The shortlist in NumPy, step by step; only the head's pass is bound to ``inside``."""
     codes, m = levels["codes"], len(levels["head_step"])
     component = np.zeros(len(query), np.float32)
     for value, row in zip(query, levels["rotation"], strict=True):
         component += value * row
-    rows = np.arange(len(codes)) if allowed is None else np.flatnonzero(allowed)
+    allowed = np.ones(len(codes), bool) if allowed is None else allowed
+    rows = np.flatnonzero(allowed if inside is None else allowed & inside)
     head = codes @ weights_of(component[:m], levels["head_step"])
-    rows = best_of(head, rows, max(survivors, k))
+    rows = best_of(head, rows, survivors)
     full = levels["full"].astype(np.int64) @ weights_of(component, levels["full_step"])
-    escaped = levels["escaped"] if allowed is None else [e for e in levels["escaped"] if allowed[e]]
-    rows = np.union1d(best_of(full, rows, max(finalists, k)), escaped).astype(np.int64)
+    escaped = [e for e in levels["escaped"] if allowed[e]]
+    return np.union1d(best_of(full, rows, finalists), escaped).astype(np.int64)
+
+
+def found_slowly(levels, query, k, survivors, finalists, allowed=None, inside=None):
+    """The search in NumPy: (scores, rows)."""
+    effort = (max(survivors, k), max(finalists, k))
+    rows = listed_slowly(levels, query, *effort, allowed, inside)
     scores = scan.dots("plain", levels["truth"], query)
     rows = best_of(scores, rows, k)
     return scores[rows], rows
@@ -165,7 +172,8 @@ def levels_of(draw, n, d, m, bits, *, spread):
     }
 
 
-def finder_of(name, levels):
+def finder_of(name, levels, **changed):
+    levels = levels | changed
     per_group = 32 // levels["bits"]
     codes = levels["codes"].astype(np.uint8)
     padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % per_group)))
@@ -200,13 +208,18 @@ def test_a_search_is_the_slow_one(n, d, m, bits, survivors, spread):
                 assert np.array_equal(rows, [one[1] for one in slow])
 
 
+def mask_of(allowed):
+    """A bit a position, in whole blocks."""
+    return np.packbits(np.pad(allowed, (0, -len(allowed) % 16)), bitorder="little")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
 def test_only_what_is_allowed_is_found(share):
     draw = np.random.default_rng(5)
     n = 3001
     levels = levels_of(draw, n, 20, 16, 2, spread=1.0)
     allowed = draw.random(n) < share
-    mask = np.packbits(np.pad(allowed, (0, -n % 16)), bitorder="little")
+    mask = mask_of(allowed)
     queries = draw.standard_normal((4, 20)).astype(np.float32)
     for name in scan.names():
         scores, rows = finder_of(name, levels).find(queries, 5, 50, 20, 1, mask)
@@ -237,6 +250,131 @@ def test_a_search_in_some_blocks_is_one_in_their_rows():
             ]
 
 
+@pytest.mark.parametrize(("n", "d", "m", "bits", "survivors", "spread"), SEARCHES)
+def test_a_shortlist_is_the_slow_one_and_needs_no_truth(n, d, m, bits, survivors, spread):
+    draw = np.random.default_rng((n, d, bits, 1))
+    levels = levels_of(draw, n, d, m, bits, spread=spread)
+    queries = draw.standard_normal((5, d)).astype(np.float32)
+    slow = [listed_slowly(levels, query, survivors, 3) for query in queries]
+    for name in scan.names():
+        finder = finder_of(name, levels, truth=None)
+        for threads in (1, 3):
+            found = finder.shortlist(queries, survivors, 3, threads)
+            assert found.shape == (5, max(map(len, slow)))
+            for list_, expected in zip(found, slow, strict=True):
+                assert np.array_equal(list_[: len(expected)], expected)
+                assert (list_[len(expected) :] == -1).all()
+
+
+def test_a_finder_without_truth_finds_nothing():
+    levels = levels_of(np.random.default_rng(0), 30, 20, 16, 2, spread=1.0)
+    finder = finder_of("plain", levels, truth=None)
+    with pytest.raises(ValueError, match="shortlist"):
+        finder.find(np.zeros((1, 20), np.float32), 1, 5, 5)
+
+
+def ranges_of(draw, blocks, count):
+    """(count, 2) rising ranges; some empty, some that touch."""
+    return np.sort(draw.integers(0, blocks + 1, 2 * count)).reshape(count, 2)
+
+
+def within(ranges, n):
+    """Which of n positions lie in the blocks."""
+    inside = np.zeros(n + 16, bool)
+    for first, last in ranges:
+        inside[16 * first : 16 * last] = True
+    return inside[:n]
+
+
+@pytest.mark.parametrize("count", [FEW // 10, pytest.param(CASES // 10, marks=pytest.mark.slow)])
+def test_a_batch_is_its_queries_one_by_one(count):
+    draw = np.random.default_rng(9)
+    for _ in range(count):
+        n, d, bits = int(draw.integers(1, 400)), int(draw.integers(1, 30)), 2 ** draw.integers(0, 3)
+        spread = float(draw.choice([1.0, 0.0]))
+        m = int(draw.integers(1, d + 1))
+        levels = levels_of(draw, n, d, m, int(bits), spread=spread)
+        q = int(draw.integers(1, 11))
+        queries = draw.standard_normal((q, d)).astype(np.float32)
+        effort = [int(draw.integers(1, 60)), int(draw.integers(1, 20)), int(draw.integers(1, 4))]
+        ranges = np.stack([ranges_of(draw, -(-n // 16), 4) for _ in range(q)])
+        allowed = draw.random(n) < 0.7 if draw.random() < 0.5 else None
+        bits_ = None if allowed is None else mask_of(allowed)
+        slow = [
+            listed_slowly(levels, query, *effort[:2], allowed, within(own, n))
+            for query, own in zip(queries, ranges, strict=True)
+        ]
+        for name in scan.names():
+            found = finder_of(name, levels).shortlist(queries, *effort, bits_, ranges)
+            assert [row[row >= 0].tolist() for row in found] == [row.tolist() for row in slow]
+
+
+def test_a_batch_of_many_with_cells_is_one_by_one():
+    """More queries than share a pass, and ranges that few of them have in common."""
+    draw = np.random.default_rng(10)
+    n = 20_000
+    levels = levels_of(draw, n, 24, 20, 2, spread=1.0)
+    queries = draw.standard_normal((150, 24)).astype(np.float32)
+    starts = np.unique(np.concatenate([[0, n // 16], draw.integers(0, n // 16, 40)]))
+    chosen = [np.sort(draw.choice(len(starts) - 1, 12, replace=False)) for _ in queries]
+    ranges = np.stack([np.stack([starts[own], starts[own + 1]], axis=1) for own in chosen])
+    expected = None
+    for name in scan.names():
+        finder = finder_of(name, levels)
+        alone = [
+            finder.find(query[None], 5, 200, 20, 1, None, own)
+            for query, own in zip(queries, ranges, strict=True)
+        ]
+        scores, rows = (np.concatenate(part) for part in zip(*alone, strict=True))
+        expected = (scores, rows) if expected is None else expected
+        assert np.array_equal(expected[0], scores) and np.array_equal(expected[1], rows)
+        for threads in (1, 2, 3):
+            together = finder.find(queries, 5, 200, 20, threads, None, ranges)
+            assert np.array_equal(together[0], scores) and np.array_equal(together[1], rows)
+    for query, own, found in zip(queries[:10], ranges, expected[1], strict=False):
+        slow = found_slowly(levels, query, 5, 200, 20, None, within(own, n))[1]
+        assert found.tolist() == slow.tolist()
+
+
+def test_maps_of_files_are_read_where_they_lie(tmp_path):
+    """Read-only maps are taken, and not copied: what is written to the file is seen."""
+    levels = levels_of(np.random.default_rng(11), 640, 20, 16, 2, spread=1.0)
+    other = levels_of(np.random.default_rng(12), 640, 20, 16, 2, spread=1.0)
+    files = {}
+    for key in ("full", "truth"):
+        levels[key].tofile(tmp_path / key)
+        files[key] = np.memmap(tmp_path / key, levels[key].dtype, "r", shape=levels[key].shape)
+    finder = finder_of("plain", levels, **files)
+    queries = np.random.default_rng(13).standard_normal((3, 20)).astype(np.float32)
+    for changed in ({}, {"full": other["full"]}, {"full": other["full"], "truth": other["truth"]}):
+        for key, values in changed.items():
+            with (tmp_path / key).open("r+b") as file:
+                file.write(values.tobytes())
+        expected = finder_of("plain", levels, **changed).find(queries, 5, 100, 20)
+        found = finder.find(queries, 5, 100, 20)
+        assert np.array_equal(found[0], expected[0]) and np.array_equal(found[1], expected[1])
+
+
+def test_arrays_that_would_have_to_be_copied_are_refused():
+    levels = levels_of(np.random.default_rng(0), 64, 20, 16, 2, spread=1.0)
+    for changed in (
+        {"full": levels["full"].astype(np.int32)},
+        {"full": np.asfortranarray(levels["full"])},
+        {"truth": np.repeat(levels["truth"], 2, axis=0)[::2]},
+    ):
+        with pytest.raises(TypeError):
+            finder_of("plain", levels, **changed)
+
+
+def test_rows_that_are_no_numbers_come_last():
+    levels = levels_of(np.random.default_rng(0), 40, 20, 16, 2, spread=1.0)
+    truth = levels["truth"].copy()
+    truth[3, 0] = 0x7E00
+    query = np.ones((1, 20), np.float32)
+    scores, rows = finder_of("plain", levels, truth=truth).find(query, 40, 40, 40)
+    assert rows[0, -1] == 3 and np.isneginf(scores[0, -1]) and np.isfinite(scores[0, :-1]).all()
+
+
 def test_positions_are_turned_into_rows_of_the_truth():
     draw = np.random.default_rng(8)
     levels = levels_of(draw, 300, 12, 12, 4, spread=1.0)
@@ -265,6 +403,7 @@ REFUSED = {
     "an escaped row that is not there": {"escaped": np.array([40], np.uint32)},
     "an order of another length": {"order": np.zeros(39, np.uint32)},
     "an order beyond the truth": {"order": np.full(40, 40, np.uint32)},
+    "an order without a truth": {"truth": None, "order": np.zeros(40, np.uint32)},
 }
 
 
@@ -298,6 +437,11 @@ def test_arrays_that_do_not_fit_are_refused(wrong):
         {"ranges": np.array([[1, 0]], np.int64)},
         {"ranges": np.array([[-1, 1]], np.int64)},
         {"ranges": np.array([[0, 2], [1, 2]], np.int64)},
+        {"ranges": np.zeros((2, 1, 2), np.int64)},
+        {"ranges": np.zeros((1, 1, 3), np.int64)},
+        {"ranges": np.zeros(2, np.int64)},
+        {"ranges": np.array([[[0, 1], [1, 9]]], np.int64)},
+        {"queries": np.full((1, 20), np.nan, np.float32)},
     ],
 )
 def test_searches_that_do_not_fit_are_refused(wrong):
@@ -306,6 +450,10 @@ def test_searches_that_do_not_fit_are_refused(wrong):
     finder_of("plain", levels).find(**asked)
     with pytest.raises(ValueError):
         finder_of("plain", levels).find(**(asked | wrong))
+    if "k" not in wrong:
+        del asked["k"]
+        with pytest.raises(ValueError):
+            finder_of("plain", levels, truth=None).shortlist(**(asked | wrong))
 
 
 def test_the_environment_chooses_the_kernel(monkeypatch):

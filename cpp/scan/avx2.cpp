@@ -12,23 +12,25 @@ struct Avx2 {
     __m256i low, high;
   };
 
-  template <int BITS>
-  static Scores block(const uint8_t* codes, const Weights& weights) {
-    constexpr int FIELDS = 8 / BITS;
+  template <int BITS, int QUERIES>
+  static void block(const uint8_t* codes, const int32_t* const* weights, int groups, Scores* scores) {
     const __m256i mask = _mm256_set1_epi8((1 << BITS) - 1), ones = _mm256_set1_epi16(1);
-    __m256i low = _mm256_setzero_si256(), high = low;
-    for (int group = 0; group < weights.groups; ++group) {
+    Scores sums[QUERIES];
+    for (auto& sum : sums) sum.low = sum.high = _mm256_setzero_si256();
+    for (int group = 0; group < groups; ++group) {
       const auto* at = reinterpret_cast<const __m256i*>(codes + group * GROUP_BYTES);
       const __m256i first = _mm256_loadu_si256(at), second = _mm256_loadu_si256(at + 1);
-      for (int field = 0; field < FIELDS; ++field) {
-        const __m256i weight = _mm256_set1_epi32(weights.packed[field * weights.groups + group]);
+      for (int field = 0; field < 8 / BITS; ++field) {
         const __m256i a = _mm256_and_si256(_mm256_srli_epi16(first, BITS * field), mask);
         const __m256i b = _mm256_and_si256(_mm256_srli_epi16(second, BITS * field), mask);
-        low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_maddubs_epi16(a, weight), ones));
-        high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_maddubs_epi16(b, weight), ones));
+        for (int i = 0; i < QUERIES; ++i) {
+          const __m256i weight = _mm256_set1_epi32(weights[i][field * groups + group]);
+          sums[i].low = _mm256_add_epi32(sums[i].low, _mm256_madd_epi16(_mm256_maddubs_epi16(a, weight), ones));
+          sums[i].high = _mm256_add_epi32(sums[i].high, _mm256_madd_epi16(_mm256_maddubs_epi16(b, weight), ones));
+        }
       }
     }
-    return {low, high};
+    for (int i = 0; i < QUERIES; ++i) scores[i] = sums[i];
   }
 
   static uint32_t above(const Scores& scores, int32_t threshold) {

@@ -1,5 +1,4 @@
-// AVX-512 with VNNI: a group is one register, and one instruction multiplies and adds its 64 bytes. Codes are masked
-// where they stand; what a field's place in the byte adds as a factor is shifted out at the end, without a rest.
+// AVX-512 with VNNI: a group is one register, and one instruction multiplies and adds its 64 bytes.
 #include <immintrin.h>
 
 #include "collect.hpp"
@@ -12,25 +11,22 @@ constexpr int64_t AHEAD_BYTES = 8192;  // how far ahead codes are called into th
 struct Avx512 {
   using Scores = __m512i;
 
-  template <int BITS>
-  static Scores block(const uint8_t* codes, const Weights& weights) {
-    constexpr int FIELDS = 8 / BITS, MASK = (1 << BITS) - 1;
-    __m512i sums[FIELDS];
+  template <int BITS, int QUERIES>
+  static void block(const uint8_t* codes, const int32_t* const* weights, int groups, Scores* scores) {
+    const __m512i mask = _mm512_set1_epi8((1 << BITS) - 1);
+    __m512i sums[QUERIES];
     for (auto& sum : sums) sum = _mm512_setzero_si512();
-    for (int group = 0; group < weights.groups; ++group) {
+    for (int group = 0; group < groups; ++group) {
       const uint8_t* at = codes + group * GROUP_BYTES;
       const __m512i bytes = _mm512_loadu_si512(at);
       _mm_prefetch(reinterpret_cast<const char*>(at) + AHEAD_BYTES, _MM_HINT_T0);
-      for (int field = 0; field < FIELDS; ++field) {
-        const __m512i code = _mm512_and_si512(bytes, _mm512_set1_epi8(char(MASK << (BITS * field))));
-        const __m512i weight = _mm512_set1_epi32(weights.packed[field * weights.groups + group]);
-        sums[field] = _mm512_dpbusd_epi32(sums[field], code, weight);
+      for (int field = 0; field < 8 / BITS; ++field) {
+        const __m512i code = _mm512_and_si512(_mm512_srli_epi16(bytes, BITS * field), mask);
+        for (int i = 0; i < QUERIES; ++i)
+          sums[i] = _mm512_dpbusd_epi32(sums[i], code, _mm512_set1_epi32(weights[i][field * groups + group]));
       }
     }
-    __m512i total = sums[0];
-    for (int field = 1; field < FIELDS; ++field)
-      total = _mm512_add_epi32(total, _mm512_srai_epi32(sums[field], BITS * field));
-    return total;
+    for (int i = 0; i < QUERIES; ++i) scores[i] = sums[i];
   }
 
   static uint32_t above(Scores scores, int32_t threshold) {

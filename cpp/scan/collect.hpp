@@ -1,6 +1,7 @@
 // What the kernels share: the walk over blocks. Each kernel gives the arithmetic of one block as a class `A` with
-//   Scores block<BITS>(const uint8_t* codes, const Weights&)    the LANES scores
-//   uint32_t above(Scores, int32_t)                             one bit a lane
+//   void block<BITS, QUERIES>(const uint8_t* codes, const int32_t* const* weights, int groups, Scores* scores)
+//                                                      the LANES scores of each query, by its packed weights
+//   uint32_t above(Scores, int32_t)                    one bit a lane
 //   void store(Scores, int32_t*)
 #pragma once
 
@@ -13,28 +14,52 @@ namespace saccade {
 template <class A, int BITS>
 void head_of(const uint8_t* codes, int64_t blocks, const Weights& weights, int32_t* scores) {
   const int64_t bytes = int64_t(weights.groups) * GROUP_BYTES;
-  for (int64_t block = 0; block < blocks; ++block)
-    A::store(A::template block<BITS>(codes + block * bytes, weights), scores + block * LANES);
+  const int32_t* packed = weights.packed.data();
+  for (int64_t block = 0; block < blocks; ++block) {
+    typename A::Scores found;
+    A::template block<BITS, 1>(codes + block * bytes, &packed, weights.groups, &found);
+    A::store(found, scores + block * LANES);
+  }
+}
+
+// Pushes those of a block's lanes that are rows, allowed and above the threshold.
+inline void push_lanes(uint32_t lanes, const int32_t* scores, int64_t block, int64_t rows, const uint8_t* allowed,
+                       Best& best) {
+  const int64_t start = block * LANES;
+  if (start + LANES > rows) lanes &= (1u << (rows - start)) - 1;
+  if (allowed) lanes &= uint32_t(allowed[start / 8]) | uint32_t(allowed[start / 8 + 1]) << 8;
+  for (; lanes; lanes &= lanes - 1) {
+    const int lane = std::countr_zero(lanes);
+    if (scores[lane] > best.threshold()) best.push(scores[lane], uint32_t(start + lane));
+  }
+}
+
+template <class A, int BITS, int QUERIES>
+void collect_of(const uint8_t* codes, Range blocks, const Asking* asking, int64_t rows, const uint8_t* allowed) {
+  const int groups = asking[0].weights->groups;
+  const int64_t bytes = int64_t(groups) * GROUP_BYTES;
+  const int32_t* weights[QUERIES];
+  for (int i = 0; i < QUERIES; ++i) weights[i] = asking[i].weights->packed.data();
+  for (int64_t block = blocks.first; block < blocks.last; ++block) {
+    typename A::Scores scores[QUERIES];
+    A::template block<BITS, QUERIES>(codes + block * bytes, weights, groups, scores);
+    for (int i = 0; i < QUERIES; ++i) {
+      Best& best = *asking[i].best;
+      const uint32_t lanes = A::above(scores[i], best.threshold());
+      if (lanes == 0) [[likely]] continue;
+      int32_t values[LANES];
+      A::store(scores[i], values);
+      push_lanes(lanes, values, block, rows, allowed, best);
+    }
+  }
 }
 
 template <class A, int BITS>
-void collect_of(const uint8_t* codes, int64_t first, int64_t last, const Weights& weights, int64_t rows,
-                const uint8_t* allowed, Best& best) {
-  const int64_t bytes = int64_t(weights.groups) * GROUP_BYTES;
-  for (int64_t block = first; block < last; ++block) {
-    const auto scores = A::template block<BITS>(codes + block * bytes, weights);
-    uint32_t lanes = A::above(scores, best.threshold());
-    if (lanes == 0) [[likely]] continue;
-    const int64_t start = block * LANES;
-    if (start + LANES > rows) lanes &= (1u << (rows - start)) - 1;
-    if (allowed) lanes &= uint32_t(allowed[start / 8]) | uint32_t(allowed[start / 8 + 1]) << 8;
-    int32_t values[LANES];
-    A::store(scores, values);
-    for (; lanes; lanes &= lanes - 1) {
-      const int lane = std::countr_zero(lanes);
-      if (values[lane] > best.threshold()) best.push(values[lane], uint32_t(start + lane));
-    }
-  }
+void collect_all(const uint8_t* codes, Range blocks, const Asking* asking, std::size_t count, int64_t rows,
+                 const uint8_t* allowed) {
+  for (; count >= TOGETHER; count -= TOGETHER, asking += TOGETHER)
+    collect_of<A, BITS, TOGETHER>(codes, blocks, asking, rows, allowed);
+  for (; count; --count, ++asking) collect_of<A, BITS, 1>(codes, blocks, asking, rows, allowed);
 }
 
 template <class A>
@@ -45,11 +70,13 @@ void head(const uint8_t* codes, int64_t blocks, const Weights& weights, int32_t*
 }
 
 template <class A>
-void collect(const uint8_t* codes, int64_t first, int64_t last, const Weights& weights, int64_t rows,
-             const uint8_t* allowed, Best& best) {
-  if (weights.bits == 1) collect_of<A, 1>(codes, first, last, weights, rows, allowed, best);
-  if (weights.bits == 2) collect_of<A, 2>(codes, first, last, weights, rows, allowed, best);
-  if (weights.bits == 4) collect_of<A, 4>(codes, first, last, weights, rows, allowed, best);
+void collect(const uint8_t* codes, Range blocks, const Asking* asking, std::size_t count, int64_t rows,
+             const uint8_t* allowed) {
+  if (count == 0) return;
+  const int bits = asking[0].weights->bits;
+  if (bits == 1) collect_all<A, 1>(codes, blocks, asking, count, rows, allowed);
+  if (bits == 2) collect_all<A, 2>(codes, blocks, asking, count, rows, allowed);
+  if (bits == 4) collect_all<A, 4>(codes, blocks, asking, count, rows, allowed);
 }
 
 // The eight sums of Kernel::dot, added.

@@ -1,29 +1,58 @@
 #include "kernels.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <functional>
+#include <iterator>
+#include <span>
 
 namespace saccade {
 
-// Room for four times what is kept: a buffer that fills is cut back to the best, which also raises the threshold.
+// Room for twice what is kept: a buffer that fills is cut back to the best, which also raises the threshold.
 Best::Best(int64_t keep, int32_t threshold)
-    : keep_(size_t(keep)), threshold_(threshold), keys_(std::max<size_t>(4 * size_t(keep), 64)) {}
+    : keep_(size_t(keep)), capacity_(2 * size_t(keep) + 64), threshold_(threshold),
+      keys_(std::make_unique_for_overwrite<uint64_t[]>(capacity_)) {}
+
+namespace {
+
+constexpr int BINS = 1024;
+
+// The key that `keep` of the keys are not below: their scores are counted in bins, and one bin is sorted.
+uint64_t least_kept(std::span<const uint64_t> keys, size_t keep) {
+  const auto [lowest, highest] = std::minmax_element(keys.begin(), keys.end());
+  const uint64_t first = *lowest >> 32;
+  const int shift = std::bit_width(((*highest >> 32) - first) / BINS);
+  const auto bin_of = [&](uint64_t key) { return size_t((key >> 32) - first) >> shift; };
+  std::array<size_t, BINS> counts{};
+  for (const uint64_t key : keys) ++counts[bin_of(key)];
+  size_t bin = BINS - 1;
+  for (; counts[bin] < keep; --bin) keep -= counts[bin];
+  std::vector<uint64_t> inside;
+  std::copy_if(keys.begin(), keys.end(), std::back_inserter(inside), [&](uint64_t key) { return bin_of(key) == bin; });
+  const auto least = inside.begin() + int64_t(keep) - 1;
+  std::nth_element(inside.begin(), least, inside.end(), std::greater<>());
+  return *least;
+}
+
+}  // namespace
 
 void Best::shrink() {
   if (size_ <= keep_) return;
-  std::vector<uint64_t> ranked(keys_.begin(), keys_.begin() + int64_t(size_));
-  const auto last = ranked.begin() + int64_t(keep_) - 1;
-  std::nth_element(ranked.begin(), last, ranked.end(), std::greater<>());
-  const uint64_t least = *last;
-  const auto end = std::remove_if(keys_.begin(), keys_.begin() + int64_t(size_), [&](uint64_t k) { return k < least; });
-  size_ = size_t(end - keys_.begin());
+  const uint64_t least = least_kept({keys_.get(), size_}, keep_);
+  uint64_t* end = keys_.get();
+  for (size_t i = 0; i < size_; ++i) {  // without a branch, as none could be foreseen
+    *end = keys_[i];
+    end += keys_[i] >= least;
+  }
+  size_ = size_t(end - keys_.get());
   threshold_ = std::max(threshold_, score(least));
 }
 
 std::vector<uint64_t> Best::take() {
   shrink();
-  return {keys_.begin(), keys_.begin() + int64_t(size_)};
+  return {keys_.get(), keys_.get() + size_};
 }
 
 Weights packed_weights(const int8_t* weights, int bits, int groups) {

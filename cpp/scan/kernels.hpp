@@ -8,14 +8,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace saccade {
 
 constexpr int LANES = 16;
 constexpr int GROUP_BYTES = 64;
+constexpr int TOGETHER = 4;
 
-// The weights of one query, in the order in which a kernel meets the codes: weights[f * groups + g] holds the four
+// Blocks [first, last).
+struct Range {
+  int64_t first, last;
+};
+
+// The weights of one query, in the order in which a kernel meets the codes: packed[f * groups + g] holds the four
 // signed bytes of field f in group g.
 struct Weights {
   int bits = 0, groups = 0;
@@ -34,7 +41,7 @@ class Best {
   int32_t threshold() const { return threshold_; }
   void push(int32_t score, uint32_t row) {
     keys_[size_++] = key(score, row);
-    if (size_ == keys_.size()) shrink();
+    if (size_ == capacity_) shrink();
   }
   // The pairs kept, as keys, in the order in which they were pushed.
   std::vector<uint64_t> take();
@@ -46,9 +53,15 @@ class Best {
 
  private:
   void shrink();
-  std::size_t keep_, size_ = 0;
+  std::size_t keep_, capacity_, size_ = 0;
   int32_t threshold_;
-  std::vector<uint64_t> keys_;
+  std::unique_ptr<uint64_t[]> keys_;
+};
+
+// One query's part in a pass over the head.
+struct Asking {
+  const Weights* weights;
+  Best* best;
 };
 
 struct Kernel {
@@ -56,10 +69,10 @@ struct Kernel {
   bool (*usable)();
   // Scores of `blocks` blocks: LANES whole numbers a block.
   void (*head)(const uint8_t* codes, int64_t blocks, const Weights& weights, int32_t* scores);
-  // Pushes every row of the blocks [first, last) that is above best.threshold(), below `rows`, and allowed (one bit a
-  // row, or null for all).
-  void (*collect)(const uint8_t* codes, int64_t first, int64_t last, const Weights& weights, int64_t rows,
-                  const uint8_t* allowed, Best& best);
+  // For each of `count` queries, all of the same bits and groups: pushes every row of the blocks that is above
+  // best->threshold(), below `rows`, and allowed (one bit a row, or null for all). TOGETHER queries share a load.
+  void (*collect)(const uint8_t* codes, Range blocks, const Asking* asking, std::size_t count, int64_t rows,
+                  const uint8_t* allowed);
   // Sum over d dimensions of weight times code.
   int32_t (*row)(const uint8_t* codes, const int8_t* weights, int64_t d);
   // Dot product of d half floats with d floats: eight sums, of the dimensions by their number modulo 8, then added as

@@ -12,27 +12,27 @@ struct Neon {
     int32x4_t part[4];
   };
 
-  template <int BITS>
-  static Scores block(const uint8_t* codes, const Weights& weights) {
-    constexpr int FIELDS = 8 / BITS;
+  template <int BITS, int QUERIES>
+  static void block(const uint8_t* codes, const int32_t* const* weights, int groups, Scores* scores) {
     const uint8x16_t mask = vdupq_n_u8((1 << BITS) - 1);
-    Scores scores;
-    for (auto& part : scores.part) part = vdupq_n_s32(0);
-    for (int group = 0; group < weights.groups; ++group)
+    for (int i = 0; i < QUERIES; ++i)
+      for (auto& part : scores[i].part) part = vdupq_n_s32(0);
+    for (int group = 0; group < groups; ++group)
       for (int quarter = 0; quarter < 4; ++quarter) {
         const uint8x16_t bytes = vld1q_u8(codes + group * GROUP_BYTES + 16 * quarter);
-        for (int field = 0; field < FIELDS; ++field) {
-          const int8x16_t weight = vreinterpretq_s8_s32(vdupq_n_s32(weights.packed[field * weights.groups + group]));
+        for (int field = 0; field < 8 / BITS; ++field) {
           const uint8x16_t down = vshlq_u8(bytes, vdupq_n_s8(int8_t(-BITS * field)));
           const int8x16_t code = vreinterpretq_s8_u8(vandq_u8(down, mask));
-          const int16x8_t low = vmull_s8(vget_low_s8(code), vget_low_s8(weight));
-          const int16x8_t high = vmull_s8(vget_high_s8(code), vget_high_s8(weight));
-          // Pairs of neighbours twice: the four bytes of a vector become one sum.
-          const int32x4_t sums = vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high));
-          scores.part[quarter] = vaddq_s32(scores.part[quarter], sums);
+          for (int i = 0; i < QUERIES; ++i) {
+            const int8x16_t weight = vreinterpretq_s8_s32(vdupq_n_s32(weights[i][field * groups + group]));
+            const int16x8_t low = vmull_s8(vget_low_s8(code), vget_low_s8(weight));
+            const int16x8_t high = vmull_s8(vget_high_s8(code), vget_high_s8(weight));
+            // Pairs of neighbours twice: the four bytes of a vector become one sum.
+            const int32x4_t sums = vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high));
+            scores[i].part[quarter] = vaddq_s32(scores[i].part[quarter], sums);
+          }
         }
       }
-    return scores;
   }
 
   static uint32_t above(const Scores& scores, int32_t threshold) {

@@ -9,13 +9,18 @@ namespace {
 struct Plain {
   using Scores = std::array<int32_t, LANES>;
 
+  template <int BITS, int QUERIES>
+  static void block(const uint8_t* codes, const int32_t* const* weights, int groups, Scores* scores) {
+    for (int i = 0; i < QUERIES; ++i) scores[i] = one<BITS>(codes, weights[i], groups);
+  }
+
   template <int BITS>
-  static Scores block(const uint8_t* codes, const Weights& weights) {
+  static Scores one(const uint8_t* codes, const int32_t* weights, int groups) {
     constexpr int FIELDS = 8 / BITS, MASK = (1 << BITS) - 1;
     Scores scores{};
-    for (int group = 0; group < weights.groups; ++group)
+    for (int group = 0; group < groups; ++group)
       for (int field = 0; field < FIELDS; ++field) {
-        const uint32_t four = uint32_t(weights.packed[field * weights.groups + group]);
+        const uint32_t four = uint32_t(weights[field * groups + group]);
         for (int byte = 0; byte < 4; ++byte) {
           const int32_t weight = int8_t(four >> (8 * byte));
           for (int lane = 0; lane < LANES; ++lane) {

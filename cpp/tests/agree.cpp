@@ -32,6 +32,34 @@ std::vector<int8_t> weights(int64_t count) {
   return found;
 }
 
+// A batch of queries at once, against each of them alone with the plain kernel.
+bool collects_as_plain(const Kernel& kernel, const std::vector<uint8_t>& codes, int64_t blocks, int64_t rows,
+                       const Weights& first, const std::vector<int32_t>& scores) {
+  const auto allowed = bytes(2 * blocks);
+  const uint8_t* mask = below(2) ? allowed.data() : nullptr;
+  const int64_t count = below(2 * TOGETHER + 2), from = below(blocks + 1);
+  const Range range{from, from + below(blocks - from + 1)};
+  std::vector<Weights> queries;
+  std::vector<Best> best, expected;
+  for (int64_t i = 0; i < count; ++i) {
+    queries.push_back(i ? packed_weights(weights(32 / first.bits * first.groups).data(), first.bits, first.groups) : first);
+    const int32_t threshold = scores.empty() ? 0 : scores[std::size_t(below(int64_t(scores.size())))] - 1;
+    const int64_t keep = 1 + below(40);
+    best.emplace_back(keep, threshold);
+    expected.emplace_back(keep, threshold);
+  }
+  std::vector<Asking> asking;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    asking.push_back({&queries[i], &best[i]});
+    const Asking alone{&queries[i], &expected[i]};
+    plain_kernel.collect(codes.data(), range, &alone, 1, rows, mask);
+  }
+  kernel.collect(codes.data(), range, asking.data(), asking.size(), rows, mask);
+  for (std::size_t i = 0; i < queries.size(); ++i)
+    if (best[i].take() != expected[i].take()) return false;
+  return true;
+}
+
 bool head_agrees(const Kernel& kernel) {
   const int bits = 1 << below(3), groups = 1 + int(below(12));
   const int64_t blocks = below(20), rows = std::max<int64_t>(0, blocks * LANES - below(LANES));
@@ -41,14 +69,7 @@ bool head_agrees(const Kernel& kernel) {
   kernel.head(codes.data(), blocks, packed, mine.data());
   plain_kernel.head(codes.data(), blocks, packed, plain.data());
   if (mine != plain) return false;
-  const auto allowed = bytes(2 * blocks);
-  const int64_t keep = 1 + below(40);
-  const int32_t threshold = plain.empty() ? 0 : plain[std::size_t(below(int64_t(plain.size())))] - 1;
-  Best best(keep, threshold), expected(keep, threshold);
-  const uint8_t* mask = below(2) ? allowed.data() : nullptr;
-  kernel.collect(codes.data(), 0, blocks, packed, rows, mask, best);
-  plain_kernel.collect(codes.data(), 0, blocks, packed, rows, mask, expected);
-  return best.take() == expected.take();
+  return collects_as_plain(kernel, codes, blocks, rows, packed, plain);
 }
 
 bool rows_agree(const Kernel& kernel) {

@@ -35,12 +35,13 @@ def dots(kernel: str, half: UInt16Array, query: Float32Array) -> Float32Array:
     """(n, d) half floats seen as uint16, (d,) → (n,) dot products."""
 
 class Finder:
-    """The levels of one gallery: head, 8-bit rows, half-float truth.
+    """The levels of one gallery: head, 8-bit rows and, for ``find``, half-float truth.
 
     ``head`` from ``pack``; ``full`` (n, d) 8-bit codes; ``truth`` (≥ n, d) half floats as uint16;
     ``rotation`` (d, d), its columns the components; ``head_step`` (m,), m ≤ d, and ``full_step``
-    (d,) steps of the codes; ``escaped`` positions that are always compared exactly; ``order`` (n,)
-    each position's row in the truth. The arrays are not copied.
+    (d,) steps of the codes; ``escaped`` positions that are always passed on; ``order`` (n,) each
+    position's row in the truth. The first three are never copied and may be read-only maps of
+    files: TypeError when they are of another type or not contiguous.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Finder:
         head: UInt8Array,
         bits: int,
         full: UInt8Array,
-        truth: UInt16Array,
+        truth: UInt16Array | None,
         rotation: Float32Array,
         head_step: Float32Array,
         full_step: Float32Array,
@@ -69,6 +70,22 @@ class Finder:
         """(q, d) → scores (q, k) and rows of the truth (q, k), best first, of equal ones the lower.
 
         ``survivors`` rows pass the head, ``finalists`` the 8-bit level. ``allowed`` has a bit a
-        position, in whole blocks of 16; ``ranges`` (r, 2) are the blocks to look at, rising.
-        Where fewer than k rows are found, -inf and -1 fill up.
+        position, in whole blocks of 16; ``ranges`` are the blocks to look at, rising: (r, 2) those
+        of every query, or (q, r, 2) of each, where a range may be empty. Where fewer than k rows
+        are found, -inf and -1 fill up; k above n is n. ValueError when there is no truth.
+        """
+
+    def shortlist(
+        self,
+        queries: Float32Array,
+        survivors: int,
+        finalists: int,
+        threads: int = 1,
+        allowed: UInt8Array | None = None,
+        ranges: IntArray | None = None,
+    ) -> IntArray:
+        """(q, d) → positions in the codes (q, f) that ``find`` would compare with the truth.
+
+        Rising; ``finalists`` of each query, and all allowed positions that escaped. f is the length
+        of the longest list, and -1 fills up the others. No truth is needed.
         """

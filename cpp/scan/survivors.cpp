@@ -1,0 +1,158 @@
+#include "survivors.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <thread>
+
+namespace saccade {
+namespace {
+
+constexpr int64_t SAMPLE_BLOCKS = 4096;  // at most
+constexpr int64_t SAMPLE_ROWS = 40;      // so many of the rows that are wanted shall be in the sample
+constexpr int64_t AHEAD_BLOCKS = 8;      // of the sample are called into the cache
+constexpr int64_t STRETCH_BYTES = 128 << 10;  // of codes that stay in the cache while several queries meet them
+constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
+
+int64_t blocks_of(std::span<const Range> ranges) {
+  int64_t blocks = 0;
+  for (const auto& range : ranges) blocks += range.last - range.first;
+  return blocks;
+}
+
+int64_t sample_stride(int64_t blocks, int64_t wanted) {
+  const int64_t enough = std::min(SAMPLE_BLOCKS, SAMPLE_ROWS * blocks / wanted + 1);
+  return std::max<int64_t>(1, blocks / enough);
+}
+
+// A score that, by a sample of the blocks, somewhat more than `wanted` rows are above; NONE when the sample is small.
+int32_t estimate(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed, int64_t wanted) {
+  const int64_t blocks = blocks_of(pass.ranges), stride = sample_stride(blocks, wanted);
+  const double share = double(wanted) / double(std::max<int64_t>(1, blocks)) * double(blocks / stride);
+  Best best(int64_t(share + 3 * std::sqrt(share)) + 4, NONE);
+  const Asking asking{pass.weights, &best};
+  const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
+  int64_t skip = 0;
+  for (const auto& range : pass.ranges) {
+    int64_t block = range.first + skip;
+    for (; block < range.last; block += stride) {
+      prefetch(codes.head + (block + AHEAD_BLOCKS * stride) * bytes, bytes);
+      kernel.collect(codes.head, {block, block + 1}, &asking, 1, codes.rows, allowed);
+    }
+    skip = block - range.last;
+  }
+  best.take();  // Its threshold is now the lowest score kept, when enough rows were seen.
+  return best.threshold() == NONE ? NONE : best.threshold() - 1;
+}
+
+// The part of the ranges' blocks that falls to one of `parts` threads.
+std::vector<Range> share_of(std::span<const Range> ranges, int part, int parts) {
+  const int64_t blocks = blocks_of(ranges), begin = blocks * part / parts, end = blocks * (part + 1) / parts;
+  std::vector<Range> mine;
+  int64_t passed = 0;
+  for (const auto& range : ranges) {
+    const int64_t length = range.last - range.first;
+    const int64_t from = std::max(begin - passed, int64_t(0)), to = std::min(end - passed, length);
+    if (from < to) mine.push_back({range.first + from, range.first + to});
+    passed += length;
+  }
+  return mine;
+}
+
+std::vector<uint64_t> collected(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
+                                int64_t wanted, int32_t threshold) {
+  Best best(wanted, threshold);
+  const Asking asking{pass.weights, &best};
+  for (const auto& range : pass.ranges) kernel.collect(codes.head, range, &asking, 1, codes.rows, allowed);
+  return best.take();
+}
+
+// As `collected`, of all ranges, in threads.
+std::vector<uint64_t> collected_in_threads(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
+                                           int64_t wanted, int32_t threshold, int threads) {
+  std::vector<std::vector<uint64_t>> parts(static_cast<size_t>(threads));
+  in_threads(threads, [&](int part) {
+    const auto mine = share_of(pass.ranges, part, threads);
+    parts[size_t(part)] = collected(codes, kernel, {pass.weights, mine}, allowed, wanted, threshold);
+  });
+  if (threads == 1) return parts[0];
+  Best best(wanted, NONE);
+  for (const auto& part : parts)
+    for (const uint64_t key : part) best.push(Best::score(key), Best::row(key));
+  return best.take();
+}
+
+std::vector<uint32_t> rows_of(const std::vector<uint64_t>& keys) {
+  std::vector<uint32_t> rows;
+  rows.reserve(keys.size());
+  for (const uint64_t key : keys) rows.push_back(Best::row(key));
+  return rows;
+}
+
+// Where the ranges of any pass begin or end, rising: between two such places every pass looks at all blocks or none.
+std::vector<int64_t> borders_of(std::span<const Pass> passes) {
+  std::vector<int64_t> borders;
+  for (const auto& pass : passes)
+    for (const auto& range : pass.ranges) borders.insert(borders.end(), {range.first, range.last});
+  std::sort(borders.begin(), borders.end());
+  borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
+  return borders;
+}
+
+// One pass over the codes for all, each stretch once.
+void collect_together(const Codes& codes, const Kernel& kernel, std::span<const Pass> passes, const uint8_t* allowed,
+                      std::vector<Best>& best) {
+  const int64_t stretch = std::max<int64_t>(1, STRETCH_BYTES / (int64_t(codes.groups) * GROUP_BYTES));
+  const auto borders = borders_of(passes);
+  std::vector<size_t> reached(passes.size());  // the first range of each pass that does not end before here
+  std::vector<Asking> asking;
+  for (size_t border = 0; border + 1 < borders.size(); ++border) {
+    const Range here{borders[border], borders[border + 1]};
+    asking.clear();
+    for (size_t i = 0; i < passes.size(); ++i) {
+      const auto ranges = passes[i].ranges;
+      while (reached[i] < ranges.size() && ranges[reached[i]].last <= here.first) ++reached[i];
+      if (reached[i] < ranges.size() && ranges[reached[i]].first <= here.first)
+        asking.push_back({passes[i].weights, &best[i]});
+    }
+    for (int64_t first = here.first; first < here.last; first += stretch)
+      kernel.collect(codes.head, {first, std::min(first + stretch, here.last)}, asking.data(), asking.size(), codes.rows, allowed);
+  }
+}
+
+}  // namespace
+
+void in_threads(int parts, const std::function<void(int)>& work) {
+  std::vector<std::thread> threads;
+  for (int part = 0; part + 1 < parts; ++part) threads.emplace_back(work, part);
+  work(parts - 1);
+  for (auto& thread : threads) thread.join();
+}
+
+std::vector<uint32_t> survivors(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
+                                int64_t wanted, int threads) {
+  const int32_t threshold = estimate(codes, kernel, pass, allowed, wanted);
+  auto keys = collected_in_threads(codes, kernel, pass, allowed, wanted, threshold, threads);
+  if (int64_t(keys.size()) < wanted && threshold != NONE)  // The sample misled: once more, without it.
+    keys = collected_in_threads(codes, kernel, pass, allowed, wanted, NONE, threads);
+  return rows_of(keys);
+}
+
+std::vector<std::vector<uint32_t>> survivors_of_batch(const Codes& codes, const Kernel& kernel,
+                                                      std::span<const Pass> passes, const uint8_t* allowed,
+                                                      int64_t wanted) {
+  std::vector<Best> best;
+  best.reserve(passes.size());
+  for (const auto& pass : passes) best.emplace_back(wanted, estimate(codes, kernel, pass, allowed, wanted));
+  collect_together(codes, kernel, passes, allowed, best);
+  std::vector<std::vector<uint32_t>> found;
+  for (size_t i = 0; i < passes.size(); ++i) {
+    auto keys = best[i].take();
+    if (int64_t(keys.size()) < wanted)  // The sample misled, or there are no more.
+      keys = collected(codes, kernel, passes[i], allowed, wanted, NONE);
+    found.push_back(rows_of(keys));
+  }
+  return found;
+}
+
+}  // namespace saccade
