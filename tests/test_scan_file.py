@@ -2,9 +2,7 @@
 
 import json
 import os
-import random
 import struct
-import time
 import zlib
 
 import numpy as np

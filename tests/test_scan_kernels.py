@@ -116,20 +116,25 @@ def test_values_become_the_code_of_their_step(bits):
     assert outside[0]
 
 
+def factor_of(component, step):
+    largest = np.abs(component * step).max(initial=0)
+    return np.float32(127) / largest if largest > 0 else np.float32(0)
+
+
 def weights_of(component, step):
     """The query's whole numbers, as find.cpp has them."""
-    scaled = component * step
-    largest = np.abs(scaled).max(initial=0)
-    factor = np.float32(127) / largest if largest > 0 else np.float32(0)
-    return np.rint(scaled * factor).astype(np.int64)
+    return np.rint(component * step * factor_of(component, step)).astype(np.int64)
 
 
 def best_of(scores, rows, keep):
     return rows[np.lexsort((rows, -scores[rows]))[:keep]]
 
 
-def listed_slowly(levels, query, survivors, finalists, allowed=None, inside=None):
-    """The shortlist in NumPy, step by step; only the head's pass is bound to ``inside``."""
+def listed_slowly(levels, query, survivors, finalists, allowed=None, inside=None, offset=0):
+    """The shortlist in NumPy, step by step; only the head's pass is bound to ``inside``.
+
+    ``offset`` (n,) is added to the scores of the head.
+    """
     codes, m = levels["codes"], len(levels["head_step"])
     component = np.zeros(len(query), np.float32)
     for value, row in zip(query, levels["rotation"], strict=True):
@@ -137,6 +142,8 @@ def listed_slowly(levels, query, survivors, finalists, allowed=None, inside=None
     allowed = np.ones(len(codes), bool) if allowed is None else allowed
     rows = np.flatnonzero(allowed if inside is None else allowed & inside)
     head = codes @ weights_of(component[:m], levels["head_step"])
+    factor = factor_of(component[:m], levels["head_step"])
+    head = head + np.rint(np.float64(offset) * factor).astype(np.int64)
     rows = best_of(head, rows, survivors)
     full = levels["full"].astype(np.int64) @ weights_of(component, levels["full_step"])
     escaped = [e for e in levels["escaped"] if allowed[e]]
@@ -278,6 +285,14 @@ def ranges_of(draw, blocks, count):
     return np.sort(draw.integers(0, blocks + 1, 2 * count)).reshape(count, 2)
 
 
+def offsets_at(ranges, offsets, n):
+    """The offset of each of n positions; 0 outside of the ranges."""
+    found = np.zeros(n + 16, np.float32)
+    for (first, last), offset in zip(ranges, offsets, strict=True):
+        found[16 * first : 16 * last] = offset
+    return found[:n]
+
+
 def within(ranges, n):
     """Which of n positions lie in the blocks."""
     inside = np.zeros(n + 16, bool)
@@ -298,14 +313,17 @@ def test_a_batch_is_its_queries_one_by_one(count):
         queries = draw.standard_normal((q, d)).astype(np.float32)
         effort = [int(draw.integers(1, 60)), int(draw.integers(1, 20)), int(draw.integers(1, 4))]
         ranges = np.stack([ranges_of(draw, -(-n // 16), 4) for _ in range(q)])
+        offsets = np.float32(draw.choice([0, 0.1, 10])) * draw.standard_normal((q, 4), np.float32)
         allowed = draw.random(n) < 0.7 if draw.random() < 0.5 else None
         bits_ = None if allowed is None else mask_of(allowed)
         slow = [
-            listed_slowly(levels, query, *effort[:2], allowed, within(own, n))
-            for query, own in zip(queries, ranges, strict=True)
+            listed_slowly(
+                levels, query, *effort[:2], allowed, within(own, n), offsets_at(own, offset, n)
+            )
+            for query, own, offset in zip(queries, ranges, offsets, strict=True)
         ]
         for name in scan.names():
-            found = finder_of(name, levels).shortlist(queries, *effort, bits_, ranges)
+            found = finder_of(name, levels).shortlist(queries, *effort, bits_, ranges, offsets)
             assert [row[row >= 0].tolist() for row in found] == [row.tolist() for row in slow]
 
 
@@ -441,6 +459,9 @@ def test_arrays_that_do_not_fit_are_refused(wrong):
         {"ranges": np.zeros((1, 1, 3), np.int64)},
         {"ranges": np.zeros(2, np.int64)},
         {"ranges": np.array([[[0, 1], [1, 9]]], np.int64)},
+        {"offsets": np.zeros((1, 2), np.float32)},
+        {"offsets": np.zeros((2, 1), np.float32)},
+        {"offsets": np.array([[np.nan]], np.float32)},
         {"queries": np.full((1, 20), np.nan, np.float32)},
     ],
 )

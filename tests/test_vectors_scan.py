@@ -13,11 +13,11 @@ from saccade.vectors.scan_codes import (
     QUANTISERS,
     SAMPLE_ROWS,
     best_head,
-    encode,
     fit,
     spread,
     unexplained,
 )
+from saccade.vectors.scan_encode import encode
 
 
 def faces(n, d=64, *, seed=0, people=None):
@@ -155,24 +155,53 @@ def test_every_kernel_and_any_number_of_threads_give_the_same_answers(kernel, ce
         assert np.array_equal(rows, expected[1]) and np.array_equal(scores, expected[0])
 
 
-def test_every_row_stands_in_one_cell_and_cells_in_rising_blocks():
+def test_every_row_stands_in_the_nearest_cell_and_cells_fill_whole_blocks():
     truth = faces(5000, 20).astype(np.float16)
-    fitted = fit(truth, head_bytes=4)
-    cells = make_cells(fitted, truth, cells=30)
-    assert sorted(cells.order.tolist()) == list(range(5000))
-    assert cells.starts[0] == 0 and cells.starts[-1] == 5000 and (np.diff(cells.starts) >= 0).all()
-    assert 20 <= len(cells.centres) <= 40
-    query = fitted.components(truth[:1])[0, : cells.centres.shape[1]]
+    fitted, cells = make_cells(fit(truth, head_bytes=4), truth, cells=30, head_bytes=4)
+    held = cells.order >= 0
+    assert sorted(cells.order[held].tolist()) == list(range(5000))
+    assert cells.starts[0] == 0 and cells.starts[-1] == len(cells.order)
+    assert (np.diff(cells.starts) >= 0).all() and not (cells.starts % 16).any()
+    assert 20 <= len(cells.centres) <= 30
+    assert len(cells.order) < 5000 + 16 * len(cells.centres)
+    mine = cells.of(np.flatnonzero(held))
+    components = fitted.components(truth[cells.order[held]])
+    assert (mine == nearest(components, cells.centres)).mean() > 0.999
+
+
+def test_the_likeliest_cells_are_those_whose_centres_are_most_similar():
+    truth = faces(5000, 20).astype(np.float16)
+    fitted, cells = make_cells(fit(truth, head_bytes=4), truth, cells=30, head_bytes=4)
+    queries = fitted.components(truth[:3])
     for probes in (1, 5, len(cells.centres)):
-        ranges = cells.ranges(query, probes)
-        assert (ranges[:, 1] >= ranges[:, 0]).all()
-        assert (ranges[1:, 0] >= ranges[:-1, 1]).all()
-        inside = np.zeros(5008, bool)
-        for first, last in ranges:
-            inside[16 * first : 16 * last] = True
-        likely = np.argsort(-(cells.centres @ query), kind="stable")[:probes]
-        for cell in likely:
-            assert inside[cells.starts[cell] : cells.starts[cell + 1]].all()
+        blocks, offsets = cells.probed(queries, probes)
+        assert blocks.shape == (3, probes, 2) and offsets.shape == (3, probes)
+        for query, ranges, offset in zip(queries, blocks, offsets, strict=True):
+            likely = np.sort(np.argsort(-(cells.centres @ query), kind="stable")[:probes])
+            assert (ranges[:, 0] * 16).tolist() == cells.starts[likely].tolist()
+            assert (ranges[:, 1] * 16).tolist() == cells.starts[likely + 1].tolist()
+            np.testing.assert_allclose(offset, cells.centres[likely] @ query, atol=1e-5)
+
+
+def test_the_head_holds_what_the_centres_leave():
+    """Centre and codes together come nearer to a vector than codes of all of it."""
+    truth = faces(20_000, 32, people=200).astype(np.float16)
+    alone = fit(truth, head_bytes=4)
+    fitted, cells = make_cells(alone, truth, cells=50, head_bytes=4)
+    total = (alone.deviation**2).sum()
+    assert fitted.unexplained * (fitted.deviation**2).sum() < 0.8 * alone.unexplained * total
+    np.testing.assert_allclose(fitted.rotation @ fitted.rotation.T, np.eye(32), atol=1e-4)
+    assert len(encode(fitted, truth, cells).full) == len(cells.order)
+
+
+def test_a_centre_is_kept_only_where_it_stands_for_several_rows():
+    rows = faces(3000, 8, people=3)
+    rows[0] = np.eye(8, dtype=np.float32)[0] * 5
+    fitted = fit(rows.astype(np.float16), head_bytes=4)
+    _, cells = make_cells(fitted, rows.astype(np.float16), cells=2000, head_bytes=4)
+    assert 1 <= len(cells.centres) < 500
+    apart = np.abs(cells.centres[:, None] - fitted.components(rows[:1])).max(axis=2)
+    assert apart.min() > 0.5
 
 
 def test_kmeans_finds_clusters_that_lie_apart():

@@ -5,7 +5,9 @@
 //   void store(Scores, int32_t*)
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "kernels.hpp"
 
@@ -22,15 +24,23 @@ void head_of(const uint8_t* codes, int64_t blocks, const Weights& weights, int32
   }
 }
 
+// What a score has to be above before the offset is added.
+inline int32_t limit_of(const Asking& asking) {
+  const int64_t limit = int64_t(asking.best->threshold()) - asking.offset;
+  return int32_t(std::clamp<int64_t>(limit, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()));
+}
+
 // Pushes those of a block's lanes that are rows, allowed and above the threshold.
 inline void push_lanes(uint32_t lanes, const int32_t* scores, int64_t block, int64_t rows, const uint8_t* allowed,
-                       Best& best) {
+                       const Asking& asking) {
+  Best& best = *asking.best;
   const int64_t start = block * LANES;
   if (start + LANES > rows) lanes &= (1u << (rows - start)) - 1;
   if (allowed) lanes &= uint32_t(allowed[start / 8]) | uint32_t(allowed[start / 8 + 1]) << 8;
   for (; lanes; lanes &= lanes - 1) {
     const int lane = std::countr_zero(lanes);
-    if (scores[lane] > best.threshold()) best.push(scores[lane], uint32_t(start + lane));
+    const int32_t score = scores[lane] + asking.offset;
+    if (score > best.threshold()) best.push(score, uint32_t(start + lane));
   }
 }
 
@@ -39,17 +49,21 @@ void collect_of(const uint8_t* codes, Range blocks, const Asking* asking, int64_
   const int groups = asking[0].weights->groups;
   const int64_t bytes = int64_t(groups) * GROUP_BYTES;
   const int32_t* weights[QUERIES];
-  for (int i = 0; i < QUERIES; ++i) weights[i] = asking[i].weights->packed.data();
+  int32_t limits[QUERIES];
+  for (int i = 0; i < QUERIES; ++i) {
+    weights[i] = asking[i].weights->packed.data();
+    limits[i] = limit_of(asking[i]);
+  }
   for (int64_t block = blocks.first; block < blocks.last; ++block) {
     typename A::Scores scores[QUERIES];
     A::template block<BITS, QUERIES>(codes + block * bytes, weights, groups, scores);
     for (int i = 0; i < QUERIES; ++i) {
-      Best& best = *asking[i].best;
-      const uint32_t lanes = A::above(scores[i], best.threshold());
+      const uint32_t lanes = A::above(scores[i], limits[i]);
       if (lanes == 0) [[likely]] continue;
       int32_t values[LANES];
       A::store(scores[i], values);
-      push_lanes(lanes, values, block, rows, allowed, best);
+      push_lanes(lanes, values, block, rows, allowed, asking[i]);
+      limits[i] = limit_of(asking[i]);
     }
   }
 }

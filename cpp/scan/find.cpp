@@ -11,32 +11,48 @@ constexpr int64_t AHEAD_ROWS = 16;
 constexpr int64_t BATCH_QUERIES = 64, BATCH_BYTES = 32 << 20;  // that share a pass; of what they keep
 constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
 
+constexpr int32_t MOST_OFFSET = 1 << 29;
+
 // A query, brought to what each level multiplies with.
 struct Prepared {
   Weights head;
   std::vector<int8_t> full;
+  std::vector<Range> ranges;
 };
 
-// Scaled so that the largest is 127 either way, and rounded.
-std::vector<int8_t> whole(const std::vector<float>& component, const float* step, int64_t count) {
+// What brings the largest product to 127 either way.
+float factor_of(const std::vector<float>& component, const float* step, int64_t count) {
   float largest = 0;
   for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(component[i] * step[i]));
-  const float factor = largest > 0 ? 127 / largest : 0;
+  return largest > 0 ? 127 / largest : 0;
+}
+
+std::vector<int8_t> whole(const std::vector<float>& component, const float* step, int64_t count, float factor) {
   std::vector<int8_t> weights(count);
   for (int64_t i = 0; i < count; ++i) weights[i] = int8_t(std::lrint(component[i] * step[i] * factor));
   return weights;
 }
 
-Prepared prepare(const Codes& codes, const float* query) {
+// The ranges, with their offsets in the unit of the head's scores.
+std::vector<Range> with_offsets(const Query& query, float factor) {
+  std::vector<Range> ranges(query.ranges.begin(), query.ranges.end());
+  for (size_t i = 0; i < query.offsets.size(); ++i)
+    ranges[i].offset = int32_t(std::lrint(std::clamp<double>(double(query.offsets[i]) * factor, -MOST_OFFSET, MOST_OFFSET)));
+  return ranges;
+}
+
+Prepared prepare(const Codes& codes, const Query& query) {
   std::vector<float> component(codes.d);
   for (int64_t j = 0; j < codes.d; ++j)
-    for (int64_t i = 0; i < codes.d; ++i) component[i] += query[j] * codes.rotation[j * codes.d + i];
+    for (int64_t i = 0; i < codes.d; ++i) component[i] += query.vector[j] * codes.rotation[j * codes.d + i];
   const int64_t covered = 32 / codes.bits * codes.groups;
   std::vector<float> steps(codes.head_step, codes.head_step + codes.m);
   component.resize(std::max(codes.d, covered));
   steps.resize(covered);  // a head with more room than components is padded with zeros
-  return {packed_weights(whole(component, steps.data(), covered).data(), codes.bits, codes.groups),
-          whole(component, codes.full_step, codes.d)};
+  const float factor = factor_of(component, steps.data(), covered);
+  const float full_factor = factor_of(component, codes.full_step, codes.d);
+  return {packed_weights(whole(component, steps.data(), covered, factor).data(), codes.bits, codes.groups),
+          whole(component, codes.full_step, codes.d, full_factor), with_offsets(query, factor)};
 }
 
 // Positions of the best rows by their 8-bit codes, and all that escaped them.
@@ -90,9 +106,9 @@ void in_batches(const Codes& codes, const Kernel& kernel, std::span<const Query>
   for (int64_t start = first; start < last; start += most) {
     const int64_t count = std::min(most, last - start);
     std::vector<Prepared> prepared;
-    for (int64_t i = 0; i < count; ++i) prepared.push_back(prepare(codes, queries[size_t(start + i)].vector));
+    for (int64_t i = 0; i < count; ++i) prepared.push_back(prepare(codes, queries[size_t(start + i)]));
     std::vector<Pass> passes;
-    for (int64_t i = 0; i < count; ++i) passes.push_back({&prepared[size_t(i)].head, queries[size_t(start + i)].ranges});
+    for (int64_t i = 0; i < count; ++i) passes.push_back({&prepared[size_t(i)].head, prepared[size_t(i)].ranges});
     const auto rows = survivors_of_batch(codes, kernel, passes, allowed, effort.survivors);
     for (int64_t i = 0; i < count; ++i)
       take(start + i, finalists(codes, kernel, prepared[size_t(i)].full, rows[size_t(i)], allowed, effort.finalists));
@@ -105,8 +121,8 @@ void each_shortlist(const Codes& codes, const Kernel& kernel, std::span<const Qu
   const auto count = int64_t(queries.size());
   if (count < std::max(2, effort.threads)) {
     for (int64_t i = 0; i < count; ++i) {
-      const auto prepared = prepare(codes, queries[size_t(i)].vector);
-      const Pass pass{&prepared.head, queries[size_t(i)].ranges};
+      const auto prepared = prepare(codes, queries[size_t(i)]);
+      const Pass pass{&prepared.head, prepared.ranges};
       const auto rows = survivors(codes, kernel, pass, allowed, effort.survivors, effort.threads);
       take(i, finalists(codes, kernel, prepared.full, rows, allowed, effort.finalists));
     }

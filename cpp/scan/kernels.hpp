@@ -17,9 +17,10 @@ constexpr int LANES = 16;
 constexpr int GROUP_BYTES = 64;
 constexpr int TOGETHER = 4;
 
-// Blocks [first, last).
+// Blocks [first, last), and what is added to the scores of their rows: a product with their cell's centre.
 struct Range {
   int64_t first, last;
+  int32_t offset = 0;
 };
 
 // The weights of one query, in the order in which a kernel meets the codes: packed[f * groups + g] holds the four
@@ -62,6 +63,7 @@ class Best {
 struct Asking {
   const Weights* weights;
   Best* best;
+  int32_t offset;
 };
 
 struct Kernel {

@@ -21,6 +21,7 @@ namespace {
 
 template <class T, int N>
 using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+using Offsets = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Ranges = nb::ndarray<const int64_t, nb::c_contig, nb::device::cpu>;
 template <class T, int N>
 using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
@@ -161,11 +162,12 @@ class Finder {
   }
 
   nb::tuple find(In<float, 2> queries, int64_t k, int64_t survivors, int64_t finalists, int threads,
-                 std::optional<In<uint8_t, 1>> allowed, std::optional<Ranges> ranges) const {
+                 std::optional<In<uint8_t, 1>> allowed, std::optional<Ranges> ranges,
+                 std::optional<Offsets> offsets) const {
     require(codes_.truth, "find needs the truth; this finder has none: use shortlist");
     require(k >= 1, "k must be 1 or more");
     const Effort effort = checked(queries, survivors, finalists, threads, allowed);
-    const auto asked = queries_of(queries, ranges);
+    const auto asked = queries_of(queries, ranges, offsets);
     const size_t count = queries.shape(0);
     k = std::min(k, codes_.rows);
     std::vector<float> scores(count * size_t(k), -INFINITY);
@@ -184,9 +186,10 @@ class Finder {
   }
 
   Out<int64_t, 2> shortlist(In<float, 2> queries, int64_t survivors, int64_t finalists, int threads,
-                            std::optional<In<uint8_t, 1>> allowed, std::optional<Ranges> ranges) const {
+                            std::optional<In<uint8_t, 1>> allowed, std::optional<Ranges> ranges,
+                 std::optional<Offsets> offsets) const {
     const Effort effort = checked(queries, survivors, finalists, threads, allowed);
-    const auto asked = queries_of(queries, ranges);
+    const auto asked = queries_of(queries, ranges, offsets);
     const size_t count = queries.shape(0);
     size_t longest = 0;
     std::vector<int64_t> positions;
@@ -219,7 +222,8 @@ class Finder {
   }
 
   // Ranges (r, 2) are every query's, ranges (q, r, 2) each its own.
-  Asked queries_of(const In<float, 2>& queries, const std::optional<Ranges>& ranges) const {
+  Asked queries_of(const In<float, 2>& queries, const std::optional<Ranges>& ranges,
+                   const std::optional<Offsets>& offsets) const {
     const size_t count = queries.shape(0);
     const bool own = ranges && ranges->ndim() == 3;
     Asked asked;
@@ -232,8 +236,14 @@ class Finder {
     }
     const size_t length = own ? ranges->shape(1) : asked.ranges.size();
     for (size_t i = 0; i < (own ? count : 1); ++i) check_rising({asked.ranges.data() + i * length, length});
-    for (size_t i = 0; i < count; ++i)
-      asked.queries.push_back({queries.data() + int64_t(i) * codes_.d, {asked.ranges.data() + (own ? i * length : 0), length}});
+    require(!offsets || (offsets->shape(0) == count && offsets->shape(1) == length), "offsets must be (q, r), one a range");
+    for (size_t i = 0; i < count; ++i) {
+      const std::span<const float> own_offsets =
+          offsets ? std::span<const float>(offsets->data() + i * length, length) : std::span<const float>();
+      for (const float offset : own_offsets) require(std::isfinite(offset), "offsets must be finite");
+      asked.queries.push_back({queries.data() + int64_t(i) * codes_.d,
+                               {asked.ranges.data() + (own ? i * length : 0), length}, own_offsets});
+    }
     return asked;
   }
 
@@ -274,7 +284,7 @@ NB_MODULE(_kernel, m) {
            "kernel"_a, "head"_a.noconvert(), "bits"_a, "full"_a.noconvert(), "truth"_a.none().noconvert(), "rotation"_a,
            "head_step"_a, "full_step"_a, "escaped"_a, "order"_a.none().noconvert() = nb::none())
       .def("find", &Finder::find, "queries"_a, "k"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
-           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none())
+           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none())
       .def("shortlist", &Finder::shortlist, "queries"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
-           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none());
+           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none());
 }

@@ -30,11 +30,12 @@ int32_t estimate(const Codes& codes, const Kernel& kernel, Pass pass, const uint
   const int64_t blocks = blocks_of(pass.ranges), stride = sample_stride(blocks, wanted);
   const double share = double(wanted) / double(std::max<int64_t>(1, blocks)) * double(blocks / stride);
   Best best(int64_t(share + 3 * std::sqrt(share)) + 4, NONE);
-  const Asking asking{pass.weights, &best};
+  Asking asking{pass.weights, &best, 0};
   const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
   int64_t skip = 0;
   for (const auto& range : pass.ranges) {
     int64_t block = range.first + skip;
+    asking.offset = range.offset;
     for (; block < range.last; block += stride) {
       prefetch(codes.head + (block + AHEAD_BLOCKS * stride) * bytes, bytes);
       kernel.collect(codes.head, {block, block + 1}, &asking, 1, codes.rows, allowed);
@@ -53,7 +54,7 @@ std::vector<Range> share_of(std::span<const Range> ranges, int part, int parts) 
   for (const auto& range : ranges) {
     const int64_t length = range.last - range.first;
     const int64_t from = std::max(begin - passed, int64_t(0)), to = std::min(end - passed, length);
-    if (from < to) mine.push_back({range.first + from, range.first + to});
+    if (from < to) mine.push_back({range.first + from, range.first + to, range.offset});
     passed += length;
   }
   return mine;
@@ -62,8 +63,10 @@ std::vector<Range> share_of(std::span<const Range> ranges, int part, int parts) 
 std::vector<uint64_t> collected(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
                                 int64_t wanted, int32_t threshold) {
   Best best(wanted, threshold);
-  const Asking asking{pass.weights, &best};
-  for (const auto& range : pass.ranges) kernel.collect(codes.head, range, &asking, 1, codes.rows, allowed);
+  for (const auto& range : pass.ranges) {
+    const Asking asking{pass.weights, &best, range.offset};
+    kernel.collect(codes.head, range, &asking, 1, codes.rows, allowed);
+  }
   return best.take();
 }
 
@@ -113,7 +116,7 @@ void collect_together(const Codes& codes, const Kernel& kernel, std::span<const 
       const auto ranges = passes[i].ranges;
       while (reached[i] < ranges.size() && ranges[reached[i]].last <= here.first) ++reached[i];
       if (reached[i] < ranges.size() && ranges[reached[i]].first <= here.first)
-        asking.push_back({passes[i].weights, &best[i]});
+        asking.push_back({passes[i].weights, &best[i], ranges[reached[i]].offset});
     }
     for (int64_t first = here.first; first < here.last; first += stretch)
       kernel.collect(codes.head, {first, std::min(first + stretch, here.last)}, asking.data(), asking.size(), codes.rows, allowed);

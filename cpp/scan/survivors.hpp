@@ -27,6 +27,7 @@ struct Codes {
 struct Query {
   const float* vector;            // d
   std::span<const Range> ranges;  // the blocks to look at, rising
+  std::span<const float> offsets;  // one a range: the query's product with what its rows' codes leave out; or none
 };
 
 struct Effort {

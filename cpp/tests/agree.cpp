@@ -50,8 +50,9 @@ bool collects_as_plain(const Kernel& kernel, const std::vector<uint8_t>& codes, 
   }
   std::vector<Asking> asking;
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    asking.push_back({&queries[i], &best[i]});
-    const Asking alone{&queries[i], &expected[i]};
+    const int32_t offset = int32_t(below(2001)) - 1000;
+    asking.push_back({&queries[i], &best[i], offset});
+    const Asking alone{&queries[i], &expected[i], offset};
     plain_kernel.collect(codes.data(), range, &alone, 1, rows, mask);
   }
   kernel.collect(codes.data(), range, asking.data(), asking.size(), rows, mask);

@@ -223,5 +223,3 @@ def wipe_file(path: Path, identities: IntArray) -> None:
     arrays["identities"][positions] = 0
     file.rehash("identities", positions, 8)
     file.flush()
-
-

@@ -142,7 +142,9 @@ class _Making:
         return self.file
 
 
-def _write_codes(copied: _Copied, path: Path, fitted: Fit, cells: Cells | None) -> tuple[CodeFileWriter, Codes]:
+def _write_codes(
+    copied: _Copied, path: Path, fitted: Fit, cells: Cells | None
+) -> tuple[CodeFileWriter, Codes]:
     """Encode all rows into a new file, which is whole only after its ``finish``."""
     (n, d), empty = copied.truth.shape, np.zeros((0, 1), np.float32)
     order = np.arange(n) if cells is None else cells.order

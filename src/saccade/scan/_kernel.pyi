@@ -66,12 +66,14 @@ class Finder:
         threads: int = 1,
         allowed: UInt8Array | None = None,
         ranges: IntArray | None = None,
+        offsets: Float32Array | None = None,
     ) -> tuple[Float32Array, IntArray]:
         """(q, d) → scores (q, k) and rows of the truth (q, k), best first, of equal ones the lower.
 
         ``survivors`` rows pass the head, ``finalists`` the 8-bit level. ``allowed`` has a bit a
         position, in whole blocks of 16; ``ranges`` are the blocks to look at, rising: (r, 2) those
-        of every query, or (q, r, 2) of each, where a range may be empty. Where fewer than k rows
+        of every query, or (q, r, 2) of each, where a range may be empty; ``offsets`` (q, r) are added
+        to the scores of a range's rows, as products of the query and what the head leaves out. Where fewer than k rows
         are found, -inf and -1 fill up; k above n is n. ValueError when there is no truth.
         """
 
@@ -83,6 +85,7 @@ class Finder:
         threads: int = 1,
         allowed: UInt8Array | None = None,
         ranges: IntArray | None = None,
+        offsets: Float32Array | None = None,
     ) -> IntArray:
         """(q, d) → positions in the codes (q, f) that ``find`` would compare with the truth.
 

@@ -87,13 +87,9 @@ class ScanIndex:
             scores[short], rows[short] = self._find(wanted[short], k, 0)
         return scores, rows
 
-    def _find(
-        self, queries: Float32Array, k: int, probes: int
-    ) -> tuple[Float32Array, IntArray]:
+    def _find(self, queries: Float32Array, k: int, probes: int) -> tuple[Float32Array, IntArray]:
         effort = Effort(self.survivors, probes, FINALISTS)
-        return self._coded.find(
-            queries, k, effort, allowed=self._filled, threads=self.threads
-        )
+        return self._coded.find(queries, k, effort, allowed=self._filled, threads=self.threads)
 
 
 def _coded(truth: HalfArray, cells: int) -> tuple[Fit, Codes, Cells | None]:

@@ -56,26 +56,6 @@ class Fit:
         return found
 
 
-def unexplained(self) -> float:
-        """Share of the variance that the head does not hold, 0 to 1."""
-        return unexplained(self.deviation, len(self.head_step), self.bits)
-
-    def components(self, rows: Float32Array | HalfArray) -> Float32Array:
-        """(n, d) vectors → (n, d) components."""
-        centred = rows.astype(np.float32) - self.mean
-        found: Float32Array = np.matmul(centred, self.rotation, dtype=np.float32)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The codes of n vectors: head blocks, 8-bit rows (n, d), positions out of the 8-bit range."""
-
-    head: UInt8Array
-    full: UInt8Array
-    escaped: UInt32Array
-
-
 def unexplained(deviation: Float32Array, m: int, bits: int) -> float:
     """Share of the variance that ``bits`` bits for each of the first ``m`` components lose."""
     variance = deviation.astype(np.float64) ** 2
