@@ -27,7 +27,7 @@ import numpy as np
 from _shared import arguments, keep
 from _vectors import BLOCK, CORPORA, Corpus, blocks, queries
 
-from saccade.judge.intervals import binomial_interval
+from saccade.intervals import binomial_interval
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.scan import ScanIndex
 from saccade.vectors.scan_codes import HalfArray

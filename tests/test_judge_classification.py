@@ -9,9 +9,9 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from saccade.errors import InputError, SettingError
+from saccade.intervals import binomial_interval
 from saccade.judge.classification import AT_LEAST, WORST, judge_classification
 from saccade.judge.classification_report import classification_report
-from saccade.judge.intervals import binomial_interval
 from saccade.metrics import balanced_accuracy, macro_f1
 
 CLASSES = ("cat", "dog", "<b>owl</b>", "yak")

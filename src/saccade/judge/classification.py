@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saccade.errors import InputError
+from saccade.intervals import LEVEL, binomial_interval, holding
 from saccade.judge.intervals import (
-    LEVEL,
     RESAMPLES,
     all_right,
-    binomial_interval,
     check_settings,
-    holding,
     none_right,
     percentile_bounds,
 )

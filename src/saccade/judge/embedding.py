@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.judge.intervals import LEVEL, RESAMPLES, intervals_of_means
+from saccade.intervals import LEVEL
+from saccade.judge.intervals import RESAMPLES, intervals_of_means
 from saccade.judge.pair_intervals import bootstrap_verification
 from saccade.judge.plain import as_json, plain
 from saccade.judge.protocol import OneShot, one_shot

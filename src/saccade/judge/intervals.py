@@ -14,13 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from saccade.errors import InputError, SettingError
+from saccade.intervals import LEVEL, holding
 from saccade.values import Interval
 
 RESAMPLES = 2000
-LEVEL = 0.95
 BLOCK_CELLS = 1 << 22  # resamples × identities drawn at once
 
 Scores = Sequence[NDArray[np.generic]]
@@ -102,11 +101,6 @@ def percentile_bounds(estimates: FloatRows, level: float) -> tuple[FloatRows, Fl
     return low, high
 
 
-def holding(value: float, low: float, high: float, n: int, level: float) -> Interval:
-    """Return an Interval that is widened, where needed, to hold ``value``."""
-    return Interval(float(value), float(min(low, value)), float(max(high, value)), n, level)
-
-
 def all_right(n: int, level: float) -> Interval:
     """Return [bound, 1] for n of n right; source: Clopper and Pearson (1934)."""
     return Interval(1.0, ((1.0 - level) / 2) ** (1.0 / n), 1.0, n, level)
@@ -115,22 +109,6 @@ def all_right(n: int, level: float) -> Interval:
 def none_right(n: int, level: float) -> Interval:
     """Return [0, bound] for 0 of n; the mirror of ``all_right``."""
     return Interval(0.0, 0.0, 1.0 - ((1.0 - level) / 2) ** (1.0 / n), n, level)
-
-
-def binomial_interval(right: int, n: int, level: float = LEVEL) -> Interval:
-    """Return the share ``right`` of ``n`` with the exact interval of Clopper and Pearson (1934).
-
-    For outcomes that do not depend on one another; both bounds are quantiles of a beta
-    distribution, the wanted one reached or passed. Raises InputError for no outcome.
-    """
-    if not 0 <= right <= n or n < 1:
-        raise InputError(
-            f"an interval needs 0 to n of n outcomes, n at least 1; got {right} of {n}"
-        )
-    tail = (1.0 - level) / 2
-    low = float(betaincinv(right, n - right + 1, tail)) if right else 0.0
-    high = float(betaincinv(right + 1, n - right, 1.0 - tail)) if right < n else 1.0
-    return holding(right / n, low, high, n, level)
 
 
 def check_settings(resamples: int, level: float) -> None:

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saccade.errors import InputError
+from saccade.intervals import LEVEL, holding
 from saccade.judge.intervals import (
-    LEVEL,
     RESAMPLES,
     all_right,
     check_settings,
-    holding,
     none_right,
     percentile_bounds,
 )
