@@ -75,7 +75,7 @@ def best_matches(memory: Memory, queries: Float32Array, k: int) -> list[list[Mat
     open_queries = np.arange(len(queries) if n else 0)
     rows_wanted = min(bound, START_FACTOR * k)
     while len(open_queries):
-        scores, rows = memory.index.search(queries[open_queries], rows_wanted)
+        scores, rows = memory.index.find(queries[open_queries], rows_wanted)
         first = _first_of_each(memory.identities[rows])
         done = (first.sum(axis=1) >= k) | (rows_wanted >= bound)
         for place in np.flatnonzero(done):
