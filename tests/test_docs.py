@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cyclopts import App
 from PIL import Image
 from safetensors.torch import save_file
 from torchvision import models
@@ -69,8 +70,7 @@ MAY_SAY_NO = {"find", "predict", "verify"}
 
 
 def names_of(section):
-    app = build_app()
-    return set(TABLES[section]) if section in TABLES else {n for n in app if n[0] != "-"}
+    return set(TABLES.get(section) or reference.command_names(build_app()))
 
 
 def stale_pages():
@@ -100,9 +100,10 @@ def flags_without_help():
     app = build_app()
     silent = []
     for name in names_of("Commands"):
-        if not (app[name].help or "").strip():
+        _, (*_, command), _ = app.parse_commands(name.split())
+        if not (command.help or "").strip():
             silent.append(name)
-        for argument in app[name].assemble_argument_collection(parse_docstring=True):
+        for argument in command.assemble_argument_collection(parse_docstring=True):
             if argument.show and not argument.parameter.help:
                 silent.append(f"{name} {argument.name}")
     return silent
@@ -125,6 +126,20 @@ def test_a_planted_command_is_noticed(monkeypatch):
     assert stale_pages() == ["commands.md"]
     assert catalogue_gaps() == {"Commands": {"shred"}}
     assert set(flags_without_help()) == {"shred", "shred GALLERY", "shred --fast"}
+
+
+def test_a_planted_command_below_another_is_noticed(monkeypatch):
+    group = App(name="bench")
+    group.default(bench.bench)
+
+    @group.command
+    def shred(gallery: str, /) -> int:
+        return 0
+
+    monkeypatch.setitem(bench.COMMANDS, "bench", group)
+    assert stale_pages() == ["commands.md"]
+    assert catalogue_gaps() == {"Commands": {"bench find", "bench shred"}}
+    assert set(flags_without_help()) == {"bench shred", "bench shred GALLERY"}
 
 
 def test_a_planted_setting_is_noticed(monkeypatch):

@@ -1,5 +1,7 @@
 """The exact index against plain loops, and the contract that every index kind keeps."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,14 +10,28 @@ from hypothesis import strategies as st
 from saccade.errors import InputError
 from saccade.vectors import INDEXES
 from saccade.vectors.exact import ExactIndex
+from saccade.vectors.scan import ScanIndex
 from tests.reference import gallery as reference
 
-TOLERANCE = {"exact": 1e-6, "scan": 1e-3}  # the scan answers with half-float rows
+TOLERANCE = dict.fromkeys(INDEXES, 1e-6) | {"scan": 1e-3}  # which answers with half-float rows
+KINDS = [
+    pytest.param(
+        kind,
+        marks=[
+            pytest.mark.skipif(kind == "trees" and not find_spec("annoy"), reason="needs annoy")
+        ],
+    )
+    for kind in INDEXES
+]
 
 
 def unit_rows(rng, n, d):
     rows = rng.standard_normal((n, d))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def found(index, queries, k):
+    return (index.search if isinstance(index, ScanIndex) else index.find)(queries, k)
 
 
 @settings(deadline=None, max_examples=60)
@@ -34,7 +50,7 @@ def test_exact_index_equals_brute_force(n, d, q, k, block_rows, block_queries, s
     vectors = rng.integers(-4, 5, (n, d)).astype(np.float32) / 4
     queries = rng.integers(-4, 5, (q, d)).astype(np.float32) / 4
     index = ExactIndex(vectors, block_rows=block_rows, block_queries=block_queries)
-    similarities, rows = index.search(queries, k)
+    similarities, rows = index.find(queries, k)
     assert similarities.shape == rows.shape == (q, min(k, n))
     assert similarities.dtype == np.float32
     assert rows.dtype == np.int64
@@ -46,11 +62,11 @@ def test_exact_index_equals_brute_force(n, d, q, k, block_rows, block_queries, s
     assert got == expected
 
 
-@pytest.mark.parametrize("kind", INDEXES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_index_finds_unit_rows(kind):
     rng = np.random.default_rng(5)
     vectors, queries = unit_rows(rng, 500, 32), unit_rows(rng, 40, 32)
-    similarities, rows = INDEXES[kind](vectors).search(queries, 7)
+    similarities, rows = found(INDEXES[kind](vectors), queries, 7)
     for query, (scores, ids) in enumerate(zip(similarities, rows, strict=True)):
         expected = reference.nearest_rows(vectors, queries[query : query + 1], 7)[0]
         allowed = TOLERANCE[kind]
@@ -60,9 +76,9 @@ def test_every_index_finds_unit_rows(kind):
         assert len(set(ids.tolist())) == 7
 
 
-@pytest.mark.parametrize("kind", INDEXES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_index_answers_when_empty(kind):
-    similarities, rows = INDEXES[kind](np.empty((0, 3), np.float32)).search(np.ones((2, 3)), 4)
+    similarities, rows = found(INDEXES[kind](np.empty((0, 3), np.float32)), np.ones((2, 3)), 4)
     assert similarities.shape == rows.shape == (2, 0)
 
 
@@ -70,21 +86,21 @@ def test_ascending_scores_survive_every_block():
     """The worst order: each block beats all before it."""
     angles = np.linspace(np.pi / 2, 0.1, 300)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    similarities, rows = ExactIndex(vectors, block_rows=7).search(np.array([[1.0, 0.0]]), 5)
+    similarities, rows = ExactIndex(vectors, block_rows=7).find(np.array([[1.0, 0.0]]), 5)
     assert rows.tolist() == [[299, 298, 297, 296, 295]]
     assert (np.diff(similarities) < 0).all()
 
 
 def test_minus_zero_ties_with_zero():
     vectors = np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]], dtype=np.float32)
-    _, rows = ExactIndex(vectors).search(np.array([[-1.0, 0.0]], dtype=np.float32), 3)
+    _, rows = ExactIndex(vectors).find(np.array([[-1.0, 0.0]], dtype=np.float32), 3)
     assert rows.tolist() == [[0, 1, 2]]
 
 
 BAD = np.array([[1.0, 0.0], [np.nan, 0.0]])
 
 
-@pytest.mark.parametrize("kind", INDEXES)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("vectors", "queries", "k", "words"),
     [
@@ -101,4 +117,4 @@ BAD = np.array([[1.0, 0.0], [np.nan, 0.0]])
 )
 def test_every_index_refuses(kind, vectors, queries, k, words):
     with pytest.raises(InputError, match=words):
-        INDEXES[kind](vectors).search(queries, k)
+        found(INDEXES[kind](vectors), queries, k)

@@ -123,7 +123,7 @@ def test_recall_of_a_larger_gallery(cells):
     vectors, queries = faces(30_000), faces(400, seed=9)
     queries[:300] = vectors[::100] + 0.03 * np.random.default_rng(2).standard_normal((300, 64))
     index = ScanIndex(vectors, cells=cells)
-    exact = ExactIndex(vectors).search(queries, 1)[1]
+    exact = ExactIndex(vectors).find(queries, 1)[1]
     found = index.search(queries.astype(np.float32), 1)[1]
     assert (found == exact).mean() >= 0.99
     index.survivors = 20

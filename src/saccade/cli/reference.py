@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from cyclopts import App
+
 import saccade
 from saccade.cli.app import build_app
 from saccade.config import AUTO, settings
@@ -32,13 +34,21 @@ def commands_page() -> str:
 
     app = build_app()
     parts = [MADE, "# Commands\n", EXIT_CODES]
-    for name in sorted(n for n in app if not n.startswith("-")):
+    for name in command_names(app):
         page = io.StringIO()
         console = Console(file=page, width=96, color_system=None)
-        app.help_print([name], console=console)
+        app.help_print(name.split(), console=console)
         text = "\n".join(line.rstrip() for line in page.getvalue().strip().splitlines())
         parts.append(f"## saccade {name}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
+
+
+def command_names(app: App) -> list[str]:
+    """Return the commands in alphabetical order, each before those below it ("bench find")."""
+    names = []
+    for name in sorted(n for n in app if not n.startswith("-")):
+        names += [name, *(f"{name} {inner}" for inner in command_names(app[name]))]
+    return names
 
 
 def settings_page() -> str:

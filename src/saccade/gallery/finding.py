@@ -66,7 +66,7 @@ def loose_matches(loose: Loose, queries: Float32Array, k: int) -> list[list[Matc
     index = loose.index()
     wanted = min(loose.count, START_FACTOR * k)
     while len(open_queries):
-        scores, places = index.search(queries[open_queries], wanted)
+        scores, places = index.find(queries[open_queries], wanted)
         first = _first_of_each(loose.identities[places])
         done = first.sum(axis=1) >= k
         if not done.all():

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from saccade.errors import InputError
@@ -107,6 +107,8 @@ def line_chart(
         if log_x:
             axes.set_xscale("log")
         _draw(axes, series)
+        if log_x and "x" not in percent:
+            _plain_log_ticks(axes)
         if y_limits is not None:
             axes.set_ylim(y_limits)
         if whole_x:
@@ -287,6 +289,16 @@ def _draw(axes: Axes, series: Sequence[Series]) -> None:
         if one.low is not None and one.high is not None:
             axes.fill_between(one.x, one.low, one.high, color=colour, alpha=0.18, linewidth=0)
         place += 1
+
+
+def _plain_log_ticks(axes: Axes) -> None:
+    """Numbers such as 0.2 along a logarithmic axis, as many as its decades leave room for."""
+    low, high = axes.get_xlim()
+    decades = np.log10(high / low)
+    steps = (1, 1.5, 2, 3, 4, 5, 7) if decades < 1 else (1, 2, 5) if decades < 3 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.6g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _percentages(axes: Axes, which: str) -> None:
