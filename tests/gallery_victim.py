@@ -4,6 +4,7 @@
     python gallery_victim.py forget GALLERY WAIT_S     every identity, by name
     python gallery_victim.py read GALLERY              holds a snapshot until a line comes in
     python gallery_victim.py find GALLERY PICTURES N   searches N times
+    python gallery_victim.py bulk GALLERY              enrols blocks of vectors
 
 Also holds what the tests share with it: a cheap embedder, and pictures to enrol.
 """
@@ -21,6 +22,7 @@ from saccade.values import Sample
 
 DIMENSION = 32
 SMALL_BATCH = 4
+BULK_ROWS = 700
 
 
 class TinyEmbedder:
@@ -62,10 +64,24 @@ def read_samples(root):
     return [Sample(path, path.parent.name) for path in sorted(Path(root).glob("*/*.png"))]
 
 
+def bulk_blocks(count):
+    """Blocks of vectors, each drawn from its own seed, with four a name."""
+    for number in range(count):
+        names = [f"person {number} {row // 4}" for row in range(BULK_ROWS)]
+        draw = np.random.default_rng(number)
+        yield draw.standard_normal((BULK_ROWS, DIMENSION), dtype=np.float32), names, None
+
+
 def main(work, folder, *arguments):
     """Do the work; one line on standard output for each acknowledgement."""
     if work == "read":
         hold_snapshot(Path(folder))
+        return
+    if work == "bulk":
+        with Gallery.open(folder) as gallery:
+            print("open", flush=True)
+            for counts in gallery.enrol_bulk(bulk_blocks(400)):
+                print("enrolled", counts.rows, flush=True)
         return
     with Gallery.open(folder, embedder=TinyEmbedder()) as gallery:
         print("open", flush=True)

@@ -316,10 +316,10 @@ def test_the_raw_descriptor_outlives_every_connection(tmp_path):
 def test_a_slot_never_changes_its_length(tmp_path, shelf):
     gallery = new_gallery(tmp_path / "g", dimension=2)
     with gallery, gallery._database.writing() as connection:
-        slot = slots.put(connection, shelf, b"x" * 512)
+        [slot] = slots.put(connection, shelf, [b"x" * 512])
         slots.wipe(connection, shelf, slot)
-        longer = slots.put(connection, shelf, b"y" * 1024)
-        same = slots.put(connection, shelf, b"z" * 511 + b"!")
+        [longer] = slots.put(connection, shelf, [b"y" * 1024])
+        [same] = slots.put(connection, shelf, [b"z" * 511 + b"!"])
         lengths = connection.execute(f"SELECT slot, length(content) FROM {shelf}").fetchall()
     assert longer != slot and same == slot
     assert lengths == [(slot, 512), (longer, 1024)]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from saccade.api.train import Run, Training, train
     from saccade.config import Recipe, read_recipe
     from saccade.data.readers import read_data
+    from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.tasks.model import Model
     from saccade.values import Found, Hit, Interval, Prediction, Sample
@@ -37,6 +38,7 @@ _HOME = {
     "predict": "api.predict",
     "read_data": "data.readers",
     "read_recipe": "config",
+    "read_vectors": "data.vector_files",
     "train": "api.train",
 }
 
@@ -59,6 +61,7 @@ __all__ = [
     "predict",
     "read_data",
     "read_recipe",
+    "read_vectors",
     "train",
 ]
 

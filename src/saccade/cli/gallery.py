@@ -1,18 +1,30 @@
 """Commands on a gallery: create, enrol, find, verify, threshold, list, forget, stats."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.output import bar, lines_of_broken, say, say_json, shown, table, tell
+from saccade.cli.output import (
+    answer,
+    bar,
+    line_of_created,
+    lines_of_broken,
+    lines_of_found,
+    say,
+    say_json,
+    shown,
+    table,
+    tell,
+)
 from saccade.config import DataSettings
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
-    from saccade.values import Found, Sample
+    from saccade.data.vector_parquet import Columns
+    from saccade.values import Sample
 
 Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all pictures show.")]
@@ -29,13 +41,14 @@ def create(
     gallery: Path,
     /,
     *,
-    embedder: str,
+    embedder: str | None = None,
+    dimension: int | None = None,
     threshold: float | None = None,
     threshold_from: Path | None = None,
     broken: BrokenShare = BROKEN_SHARE,
     json: Json = False,
 ) -> int:
-    """Make an empty gallery for the vectors of one embedder.
+    """Make an empty gallery for the vectors of one embedder, or for vectors from elsewhere.
 
     Parameters
     ----------
@@ -43,11 +56,19 @@ def create(
         Folder to make.
     embedder
         Run folder, or the word pixels for plain pixels.
+    dimension
+        Instead of an embedder: length of the vectors, which --vectors then brings.
     threshold
         Cosine similarity from which find and verify say yes; else the run's own.
     threshold_from
         Class folders, CSV, idx or .npz on whose pairs the threshold is found.
     """
+    if (embedder is None) == (dimension is None):
+        raise InputError("create needs either --embedder RUN or --dimension NUMBER")
+    if embedder is None:
+        from saccade.cli import vectors
+
+        return vectors.create(gallery, dimension, threshold, threshold_from, json=json)
     from saccade.api.gallery import Gallery
 
     with Gallery.create(
@@ -58,8 +79,7 @@ def create(
         broken=broken,
     ) as made:
         stats, left_out = made.stats(), made.left_out
-    limit = "none: find never says unknown" if stats.threshold is None else f"{stats.threshold:.4f}"
-    line = f"gallery: {shown(str(gallery))}   dimension: {stats.dimension}   threshold: {limit}"
+    line = line_of_created(gallery, stats)
     tell({**asdict(stats), "broken": left_out}, [*lines_of_broken(left_out), line], json=json)
     return 0
 
@@ -69,10 +89,15 @@ def enrol(
     /,
     *pictures: Path,
     as_: As = None,
+    vectors: Path | None = None,
+    identities: Path | None = None,
+    vector_column: str | None = None,
+    identity_column: str | None = None,
+    name_column: str | None = None,
     embedder: Embedder = None,
     json: Json = False,
 ) -> int:
-    """Put pictures into a gallery; exit code 1 when some were skipped.
+    """Put pictures, or vectors, into a gallery; exit code 1 when some were skipped.
 
     Parameters
     ----------
@@ -81,7 +106,27 @@ def enrol(
     pictures
         Picture files, folders of pictures (with --as), or data with identities: class folders, a
         CSV, an idx pair, a .npz.
+    vectors
+        Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
+    identities
+        With a .npy: a text file that names whom each row shows, a name a line.
+    vector_column
+        With a .parquet: column of the vectors; else vector.
+    identity_column
+        With a .parquet: column of the identities; else identity.
+    name_column
+        With a .parquet: column of names that find shows; else name, where there is one.
     """
+    if vectors is not None:
+        from saccade.cli import vectors as of_vectors
+        from saccade.data.vector_files import read_vectors
+
+        _no_pictures(pictures, as_, embedder)
+        columns = _columns(vector_column, identity_column, name_column)
+        file = read_vectors(vectors, identities=identities, columns=columns)
+        return of_vectors.enrol(gallery, file, json=json)
+    if any((identities, vector_column, identity_column, name_column)):
+        raise InputError("--identities and the columns belong to --vectors FILE, which is missing")
     from saccade.api.gallery import Gallery
 
     samples = _samples(pictures, as_)
@@ -110,6 +155,8 @@ def find(
     /,
     *pictures: Path,
     top: Annotated[int, Parameter(help="Identities to show for each picture.")] = 5,
+    vectors: Path | None = None,
+    vector_column: str | None = None,
     embedder: Embedder = None,
     json: Json = False,
 ) -> int:
@@ -121,18 +168,31 @@ def find(
         Folder of the gallery.
     pictures
         Picture files, or folders that are searched at any depth.
+    vectors
+        Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
+    vector_column
+        With a .parquet: column of the vectors; else vector.
     """
+    if top < 1:
+        raise InputError(f"--top must be at least 1. Got {top} instead")
+    if vectors is not None:
+        from saccade.cli import vectors as of_vectors
+        from saccade.data.vector_files import read_vectors
+
+        _no_pictures(pictures, None, embedder)
+        file = read_vectors(vectors, columns=_columns(vector_column, None, None))
+        return of_vectors.find(gallery, file, top, json=json)
+    if vector_column is not None:
+        raise InputError("--vector-column belongs to --vectors FILE, which is missing")
     from saccade.api.gallery import Gallery
     from saccade.data.pictures import find_pictures
 
-    if top < 1:
-        raise InputError(f"--top must be at least 1. Got {top} instead")
     paths = [found for item in _some(pictures) for found in find_pictures(item)]
     with Gallery.open(gallery, embedder=embedder) as opened:
         searching = opened.searching(paths, k=top)
         answers = list(bar(searching, total=len(paths), what="searching", quiet=json))
-    lines = [line for found in answers for line in _lines_of_found(found)]
-    tell([_answer(found) for found in answers], lines, json=json)
+    lines = [line for found in answers for line in lines_of_found(found)]
+    tell([answer(found) for found in answers], lines, json=json)
     broken = [found.reason for found in answers if found.reason]
     if broken:
         raise InputError(f"{len(broken)} of {len(answers)} pictures have no answer: {broken[0]}")
@@ -275,27 +335,25 @@ def _samples(pictures: tuple[Path, ...], name: str | None) -> "list[Sample]":
     return samples
 
 
+def _no_pictures(pictures: tuple[Path, ...], as_: str | None, embedder: str | None) -> None:
+    if pictures or as_ is not None:
+        raise InputError("--vectors stands alone; give pictures, or --as, in another command")
+    if embedder is not None:
+        raise InputError("--vectors needs no --embedder; leave it out")
+
+
+def _columns(vector: str | None, identity: str | None, name: str | None) -> "Columns | None":
+    if not any((vector, identity, name)):
+        return None
+    from saccade.data.vector_parquet import Columns
+
+    return Columns(vector or "vector", identity or "identity", name)
+
+
 def _some(pictures: tuple[Path, ...]) -> Iterable[Path]:
     if not pictures:
         raise InputError("no picture is named; give files or folders")
     return pictures
-
-
-def _lines_of_found(found: "Found") -> Iterator[str]:
-    yield f"{shown(found.query)}: {shown(found.reason or found.identity)}"
-    for hit in found.hits:
-        yield f"   {hit.similarity:7.4f}  {shown(hit.identity)}   (picture {shown(hit.picture)})"
-
-
-def _answer(found: "Found") -> dict[str, object]:
-    return {
-        "query": found.query,
-        "identity": None if found.reason else found.identity,
-        "error": found.reason or None,
-        "known": found.known,
-        "threshold": found.threshold,
-        "hits": found.hits,
-    }
 
 
 COMMANDS = {

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from saccade.values import Broken
+    from saccade.gallery import GalleryStats
+    from saccade.values import Broken, Found
 
 Item = TypeVar("Item")
 PRINTED_BROKEN = 10
@@ -37,6 +38,31 @@ def lines_of_broken(broken: "Sequence[Broken]") -> list[str]:
     """Name the pictures that were left out, a few of them, and say how many they are."""
     lines = [f"left out   {shown(item.reason)}" for item in broken[:PRINTED_BROKEN]]
     return [*lines, f"{len(broken)} pictures left out, unreadable"] if broken else []
+
+
+def line_of_created(gallery: Path, stats: "GalleryStats") -> str:
+    """Say what a new gallery is like."""
+    limit = "none: find never says unknown" if stats.threshold is None else f"{stats.threshold:.4f}"
+    return f"gallery: {shown(str(gallery))}   dimension: {stats.dimension}   threshold: {limit}"
+
+
+def lines_of_found(found: "Found") -> Iterator[str]:
+    """The verdict of one query, and a line for each hit."""
+    yield f"{shown(found.query)}: {shown(found.reason or found.identity)}"
+    for hit in found.hits:
+        yield f"   {hit.similarity:7.4f}  {shown(hit.identity)}   (picture {shown(hit.picture)})"
+
+
+def answer(found: "Found") -> dict[str, object]:
+    """The same for a machine."""
+    return {
+        "query": found.query,
+        "identity": None if found.reason else found.identity,
+        "error": found.reason or None,
+        "known": found.known,
+        "threshold": found.threshold,
+        "hits": found.hits,
+    }
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> None:

@@ -1,6 +1,21 @@
 """A gallery: enrolled pictures, identities and vectors in one folder, with SQLite as the truth."""
 
-from saccade.gallery.answers import Enrolled, Forgotten, GalleryStats, IdentityInfo, Verified
+from saccade.gallery.answers import (
+    BulkEnrolled,
+    Enrolled,
+    Forgotten,
+    GalleryStats,
+    IdentityInfo,
+    Verified,
+)
 from saccade.gallery.gallery import Gallery
 
-__all__ = ["Enrolled", "Forgotten", "Gallery", "GalleryStats", "IdentityInfo", "Verified"]
+__all__ = [
+    "BulkEnrolled",
+    "Enrolled",
+    "Forgotten",
+    "Gallery",
+    "GalleryStats",
+    "IdentityInfo",
+    "Verified",
+]

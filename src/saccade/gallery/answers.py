@@ -28,6 +28,24 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkEnrolled:
+    """What became of many vectors so far: how many were enrolled, unchanged and skipped.
+
+    The three mean the same as in ``Enrolled``. ``reasons`` are those of the first few skipped ones.
+    """
+
+    enrolled: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of vectors that were dealt with."""
+        return self.enrolled + self.unchanged + self.skipped
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """What ``forget`` removed.
 

@@ -15,6 +15,7 @@ from saccade.errors import GalleryError
 from saccade.gallery.rawfile import RawFile
 from saccade.gallery.schema import (
     APPLICATION_ID,
+    BULK_SETTINGS,
     DATABASE_NAME,
     FORMAT_VERSION,
     SETTINGS,
@@ -75,6 +76,28 @@ class Database:
                 f"gallery {self.folder} is read-only for this user; ask for write access to the "
                 "folder, or work on a copy"
             )
+
+    @contextlib.contextmanager
+    def many_writes(self) -> Iterator[None]:
+        """Keep more pages in memory, and move the log into the database less often, until the end.
+
+        The log is emptied at the end, unless a reader needs it.
+        """
+        with self._turn, self.translated():
+            before = [self._set(name, value) for name, value in BULK_SETTINGS.items()]
+        try:
+            yield
+        finally:
+            with self._turn, self.translated():
+                for name, value in zip(BULK_SETTINGS, before, strict=True):
+                    self._set(name, value)
+            if not self.read_only:
+                self.truncate_log(0.0)
+
+    def _set(self, name: str, value: int) -> int:
+        before = int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+        self._connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        return before
 
     def truncate_log(self, wait_s: float) -> bool:
         """Move the write-ahead log into the database and cut it to zero bytes.

@@ -1,46 +1,36 @@
-"""Enrolment: pictures or vectors become rows, batch by batch, each batch in one short transaction.
-
-Decoding and embedding happen outside of the transaction. A content (SHA-256) stands in a gallery
-once: given again under the same identity it changes nothing; under another identity it is skipped,
-and the reason names the identity that has it, for one picture of two people is a mistake that only
-the user can settle.
-"""
+"""Enrolment of pictures, batch by batch; decoding and embedding stay outside the transaction."""
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.files import sha256_file
-from saccade.gallery import inputs, log, store
-from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
+from saccade.gallery import blocks, inputs, store
+from saccade.gallery.answers import SKIPPED, Enrolled
 from saccade.gallery.database import Database
 from saccade.values import Embedder, Float32Array, Sample, UInt8Array
 
 BATCH_PICTURES = 32
 BATCH_PICTURE_BYTES = 256 << 20  # decoded; fewer pictures a batch when they are very large
-BATCH_VECTORS = 2048
 
 
 @dataclass(slots=True)
 class _Candidate:
-    """A picture on its way in: ``content`` comes from the embedder, ``reason`` when skipped."""
+    """A picture on its way in: ``vector`` comes from the embedder, ``reason`` when skipped."""
 
     identity: str
     shown: str
-    sample: Sample | None = None
+    sample: Sample
     source: bytes = b""
     picture: UInt8Array | None = None
-    content: store.Content | None = None
+    vector: bytes | None = None
+    thumbnail: bytes | None = None
     reason: str = ""
-
-
-class _VanishedError(Exception):
-    """A picture that was enrolled, and so not embedded again, was forgotten meanwhile."""
 
 
 def enrol_pictures(
@@ -51,36 +41,13 @@ def enrol_pictures(
         _embed(embedder, batch)
         try:
             outcomes = _write(database, batch)
-        except _VanishedError:
+        except blocks.VanishedError:
             for candidate in batch:
-                if candidate.content is None and not candidate.reason:
+                if candidate.vector is None and not candidate.reason:
                     _decode(candidate)
             _embed(embedder, batch)
             outcomes = _write(database, batch)
         yield outcomes
-
-
-def enrol_rows(
-    database: Database, rows: Float32Array, identities: Sequence[str], names: Sequence[str]
-) -> Iterator[list[Enrolled]]:
-    """Enrol (n, d) float32 rows that were checked before; names and vectors go by row."""
-    for start in range(0, len(rows), BATCH_VECTORS):
-        block = rows[start : start + BATCH_VECTORS]
-        stored = stored_vectors(block)
-        batch = []
-        for offset, (row, vector) in enumerate(zip(block, stored, strict=True)):
-            name = names[start + offset]
-            source = hashlib.sha256(row.astype("<f4").tobytes()).digest()
-            content = store.Content(source, name, vector)
-            batch.append(
-                _Candidate(identities[start + offset], name, source=source, content=content)
-            )
-        yield _write(database, batch)
-
-
-def stored_vectors(rows: Float32Array) -> list[bytes]:
-    """Return each row, scaled to length 1, as little-endian float16 bytes."""
-    return [row.tobytes() for row in inputs.unit_rows(rows).astype("<f2")]
 
 
 def embedded(embedder: Embedder, pictures: Sequence[UInt8Array]) -> Float32Array:
@@ -112,7 +79,7 @@ def _batches(database: Database, samples: Iterable[Sample]) -> Iterator[list[_Ca
 
 
 def _prepare(database: Database, sample: Sample) -> _Candidate:
-    candidate = _Candidate(sample.label, str(sample.path), sample=sample)
+    candidate = _Candidate(sample.label, str(sample.path), sample)
     try:
         candidate.identity = inputs.identity_name(sample.label)
         candidate.source = _content_hash(sample)
@@ -141,8 +108,6 @@ def _content_hash(sample: Sample) -> bytes:
 
 
 def _decode(candidate: _Candidate) -> None:
-    if candidate.sample is None:
-        return
     try:
         candidate.picture = read_picture(candidate.sample)
     except PictureError as error:
@@ -150,65 +115,38 @@ def _decode(candidate: _Candidate) -> None:
 
 
 def _embed(embedder: Embedder, batch: list[_Candidate]) -> None:
-    """Fill ``content`` of every decoded candidate; the same content twice is embedded once."""
+    """Fill ``vector`` of every decoded candidate; the same content twice is embedded once."""
     fresh = {
         candidate.source: candidate.picture
         for candidate in batch
-        if candidate.picture is not None and candidate.content is None
+        if candidate.picture is not None and candidate.vector is None
     }
     if not fresh:
         return
     rows = embedded(embedder, list(fresh.values()))
-    stored = dict(zip(fresh, stored_vectors(rows), strict=True))
+    stored = dict(zip(fresh, inputs.stored_vectors(rows), strict=True))
     for candidate in batch:
-        if candidate.picture is None or candidate.sample is None or candidate.content is not None:
+        if candidate.picture is None or candidate.vector is not None:
             continue
-        candidate.content = store.Content(
-            source=candidate.source,
-            file_name=candidate.sample.path.name,
-            vector=stored[candidate.source],
-            thumbnail=inputs.thumbnail(candidate.picture),
-        )
+        candidate.vector = stored[candidate.source]
+        candidate.thumbnail = inputs.thumbnail(candidate.picture)
         candidate.picture = None
 
 
 def _write(database: Database, batch: list[_Candidate]) -> list[Enrolled]:
-    at = store.now()
-    with database.writing() as connection:
-        outcomes = [_write_one(connection, candidate, at) for candidate in batch]
-        added = [
-            outcome.picture_id
-            for outcome in outcomes
-            if outcome.status == ENROLLED and outcome.picture_id is not None
-        ]
-        if added:
-            log.append(
-                connection,
-                "enrol",
-                at=at,
-                picture_ids=(added[0], added[-1]),
-                pictures=len(added),
-            )
-    return outcomes
-
-
-def _write_one(connection: sqlite3.Connection, candidate: _Candidate, at: str) -> Enrolled:
-    name, shown = candidate.identity, candidate.shown
-    if candidate.reason:
-        return Enrolled(name, shown, None, SKIPPED, candidate.reason)
-    identity = store.find_identity(connection, name)
-    known = store.find_source(connection, candidate.source)
-    if known is not None and known[1] == identity:
-        return Enrolled(name, shown, known[0], UNCHANGED)
-    if known is not None:
-        owner = store.identity_name(connection, known[1])
-        reason = (
-            f"{shown} is enrolled under '{owner}' already; forget '{owner}' first, or leave it out"
-        )
-        return Enrolled(name, shown, None, SKIPPED, reason)
-    if candidate.content is None:
-        raise _VanishedError
-    if identity is None:
-        identity = store.add_identity(connection, name, at=at)
-    number = store.add_picture(connection, identity, candidate.content)
-    return Enrolled(name, shown, number, ENROLLED)
+    usable = [candidate for candidate in batch if not candidate.reason]
+    block = blocks.Block(
+        identities=[candidate.identity for candidate in usable],
+        sources=[candidate.source for candidate in usable],
+        file_names=[Path(candidate.shown).name for candidate in usable],
+        vectors=[candidate.vector for candidate in usable],
+        thumbnails=[candidate.thumbnail for candidate in usable],
+        shown=[candidate.shown for candidate in usable],
+    )
+    outcomes = iter(blocks.told(block, blocks.write(database, block)))
+    return [
+        Enrolled(candidate.identity, candidate.shown, None, SKIPPED, candidate.reason)
+        if candidate.reason
+        else next(outcomes)
+        for candidate in batch
+    ]

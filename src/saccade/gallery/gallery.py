@@ -10,9 +10,16 @@ from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
 from saccade.errors import GalleryError, InputError, PictureError
-from saccade.gallery import check, enrol, finding, indexing, inputs, log, store, upkeep
+from saccade.gallery import bulk, check, enrol, finding, indexing, inputs, log, store, upkeep
 from saccade.gallery import forget as forgetting
-from saccade.gallery.answers import Enrolled, Forgotten, GalleryStats, IdentityInfo, Verified
+from saccade.gallery.answers import (
+    BulkEnrolled,
+    Enrolled,
+    Forgotten,
+    GalleryStats,
+    IdentityInfo,
+    Verified,
+)
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Memory, current
 from saccade.gallery.schema import create_database
@@ -23,6 +30,7 @@ OPEN_WAIT_S = 0.25
 FIND_ATTEMPTS = 4
 FIND_PICTURES = 32
 SHORT_HASH_DIGITS = 8
+PLAIN_VECTORS = "vectors"  # the fingerprint of a gallery that no embedder made
 
 
 class Gallery:
@@ -132,10 +140,21 @@ class Gallery:
         shown = inputs.row_names(len(rows), names)
         labels = inputs.row_identities(len(rows), identities)
         enrolled: list[Enrolled] = []
-        for outcomes in enrol.enrol_rows(self._database, rows, labels, shown):
+        for outcomes in bulk.enrol_rows(self._database, rows, labels, shown):
             self._settle_after_write()
             enrolled += outcomes
         return enrolled
+
+    def enrol_bulk(self, blocks: Iterable[bulk.VectorBlock]) -> Iterator[BulkEnrolled]:
+        """Enrol blocks (vectors (b, d), identities, names or None); yields the counts so far.
+
+        For any number of vectors, in memory for one block: each is on the disk when its counts are
+        told. Blocks of about 32,768 rows are fastest. Rows are counted over all blocks. Raises
+        InputError at a vector or identity that cannot be used; what came before stays enrolled.
+        """
+        for counts in bulk.enrol_blocks(self._database, blocks, dimension=self.dimension):
+            self._settle_after_write()
+            yield counts
 
     def find(self, pictures: Sequence[Path | str | Sample], k: int = 5) -> list[Found]:
         """Return for each picture its best k identities; a broken one gets its reason, no hit."""
@@ -310,6 +329,12 @@ class Gallery:
 
     def _need_embedder(self) -> Embedder:
         if self._embedder is None:
+            with self._database.reading() as connection:
+                if store.read_meta(connection).fingerprint == PLAIN_VECTORS:
+                    raise GalleryError(
+                        f"gallery {self.folder} is for vectors and knows no embedder; give vectors "
+                        "(--vectors FILE), or make a gallery with an embedder for pictures"
+                    )
             raise GalleryError(
                 f"gallery {self.folder} was opened without an embedder, which pictures need; open "
                 "it with the model that made it"

@@ -81,6 +81,13 @@ SETTINGS = (
     "PRAGMA cell_size_check = ON",
 )
 
+# While very many rows are written. The keys of a block fall anywhere in two indexes.
+BULK_SETTINGS = {
+    "foreign_keys": 0,  # looks up three rows a picture that the same transaction has just made
+    "cache_size": -131_072,  # KiB: the pages of those indexes
+    "wal_autocheckpoint": 16_384,  # pages of 4 KiB in the log
+}
+
 
 def create_database(
     folder: Path, *, dimension: int, fingerprint: str, embedder: str, threshold: float | None

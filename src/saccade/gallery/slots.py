@@ -8,35 +8,93 @@ next content of the same length. Contents are padded with zero bytes to a multip
 grain, so that lengths repeat and say little.
 """
 
+import itertools
 import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 GRAIN_BYTES = {"vectors": 1, "thumbnails": 512, "labels": 64, "names": 64}
+GROUP_ROWS = 64  # a statement: fewer cost more calls, more gain nothing (measured)
 
 
-def put(connection: sqlite3.Connection, shelf: str, content: bytes) -> int:
-    """Store ``content`` in a free slot of its length or a new one; returns the slot."""
+def put(connection: sqlite3.Connection, shelf: str, contents: Sequence[bytes]) -> list[int]:
+    """Store each content in a free slot of its length or a new one; returns the slots."""
+    kept = [padded(shelf, content) for content in contents]
+    free = _take_free(connection, shelf, Counter(map(len, kept)))
+    last = connection.execute(f"SELECT coalesce(max(slot), 0) FROM {shelf}").fetchone()[0]
+    new = iter(range(last + 1, last + 1 + len(kept)))
+    if not free:
+        slots = list(new)
+    else:
+        spare = {length: iter(found) for length, found in free.items()}
+        slots = [next(spare.get(len(content), new), 0) or next(new) for content in kept]
+    added = []
+    for slot, content in zip(slots, kept, strict=True):
+        if slot > last:
+            added.append((slot, content))
+        else:
+            _overwrite(connection, shelf, slot, content)
+    insert(connection, shelf, added)
+    return slots
+
+
+def padded(shelf: str, content: bytes) -> bytes:
+    """Return the content as it stands in its slot."""
     grain = GRAIN_BYTES[shelf]
-    padded = content.ljust(-(-len(content) // grain) * grain, b"\0")
-    free = connection.execute(
-        "SELECT slot FROM free_slots WHERE shelf = ? AND bytes = ? LIMIT 1", (shelf, len(padded))
-    ).fetchone()
-    if free is None:
-        slot = connection.execute(f"INSERT INTO {shelf} (content) VALUES (?)", (padded,)).lastrowid
-        if slot is None:
-            raise sqlite3.DatabaseError("an insert gave no row number")
-        return slot
-    _overwrite(connection, shelf, free[0], padded)
-    connection.execute(
-        "DELETE FROM free_slots WHERE shelf = ? AND bytes = ? AND slot = ?",
-        (shelf, len(padded), free[0]),
-    )
-    return int(free[0])
+    if len(content) % grain == 0:
+        return content
+    return content.ljust(-(-len(content) // grain) * grain, b"\0")
 
 
 def wipe(connection: sqlite3.Connection, shelf: str, slot: int) -> None:
     """Overwrite the slot with zeros, in place, and mark it free."""
     length = _overwrite(connection, shelf, slot, None)
     connection.execute("INSERT INTO free_slots VALUES (?, ?, ?)", (shelf, length, slot))
+
+
+def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows of all the table's columns; several a statement, which is faster."""
+    for group in groups(rows):
+        one = f"({', '.join('?' * len(group[0]))})"
+        places = ", ".join([one] * len(group))
+        values = list(itertools.chain.from_iterable(group))
+        connection.execute(f"INSERT INTO {table} VALUES {places}", values)
+
+
+def groups(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    """Cut rows into groups for one statement each.
+
+    Only the last ones are smaller, by powers of two: few statements have to be prepared.
+    """
+    source = iter(rows)
+    while group := list(itertools.islice(source, GROUP_ROWS)):
+        size = GROUP_ROWS
+        while group:
+            while size > len(group):
+                size //= 2
+            yield group[:size]
+            group = group[size:]
+
+
+def _take_free(
+    connection: sqlite3.Connection, shelf: str, wanted: Counter[int]
+) -> dict[int, list[int]]:
+    """Take up to the wanted number of free slots of each length off the list."""
+    free: dict[int, list[int]] = {}
+    if not connection.execute("SELECT 1 FROM free_slots LIMIT 1").fetchone():
+        return free
+    for length, count in wanted.items():
+        found = connection.execute(
+            "SELECT slot FROM free_slots WHERE shelf = ? AND bytes = ? ORDER BY slot LIMIT ?",
+            (shelf, length, count),
+        ).fetchall()
+        connection.executemany(
+            "DELETE FROM free_slots WHERE shelf = ? AND bytes = ? AND slot = ?",
+            [(shelf, length, slot) for (slot,) in found],
+        )
+        free[length] = [slot for (slot,) in found]
+    return free
 
 
 def _overwrite(connection: sqlite3.Connection, shelf: str, slot: int, content: bytes | None) -> int:

@@ -2,13 +2,18 @@
 
 import datetime
 import hashlib
+import itertools
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from saccade.errors import InputError
 from saccade.gallery import slots
 from saccade.gallery.database import DamageError
+from saccade.values import UInt32Array
 
 SOURCE_BYTES = 32
 
@@ -25,17 +30,18 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What is stored of one picture.
+class Contents:
+    """What is stored of pictures, one entry a picture in every list.
 
-    ``source`` is the SHA-256 of the file's bytes, ``vector`` the float16 bytes (little-endian),
-    ``thumbnail`` a JPEG or None.
+    ``identities`` are numbers, ``sources`` the SHA-256 of the files' bytes, ``vectors`` float16
+    bytes (little-endian), ``thumbnails`` JPEGs or None.
     """
 
-    source: bytes
-    file_name: str
-    vector: bytes
-    thumbnail: bytes | None = None
+    identities: Sequence[int]
+    sources: Sequence[bytes]
+    file_names: Sequence[str]
+    vectors: Sequence[bytes]
+    thumbnails: Sequence[bytes | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,59 +68,100 @@ def read_meta(connection: sqlite3.Connection) -> Meta:
     return Meta(*row)
 
 
+def last_number(connection: sqlite3.Connection, table: str) -> int:
+    """Return the highest number that the table ever gave; the next row gets the one after it."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def find_identity(connection: sqlite3.Connection, name: str) -> int | None:
     """Return the number of the identity of that name."""
-    for number, content in connection.execute(
-        "SELECT i.number, n.content FROM identities i JOIN names n ON n.slot = i.name "
-        "WHERE i.name_key = ?",
-        (name_key(name),),
-    ).fetchall():
-        if content.rstrip(b"\0") == name.encode():
-            return int(number)
-    return None
+    return find_identities(connection, [name]).get(name)
 
 
-def add_identity(connection: sqlite3.Connection, name: str, *, at: str) -> int:
-    """Store a new identity; returns its number, which is never given again."""
-    slot = slots.put(connection, "names", name.encode())
-    return _inserted(
-        connection,
-        "INSERT INTO identities (name_key, name, enrolled_at) VALUES (?, ?, ?)",
-        (name_key(name), slot, at),
-    )
+def find_identities(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of those names that are enrolled."""
+    wanted = [(name_key(name), slots.padded("names", name.encode())) for name in names]
+    found: dict[str, int] = {}
+    for group in slots.groups(wanted):
+        places = ", ".join(["(?, ?)"] * len(group))
+        rows = connection.execute(
+            f"WITH wanted (key, content) AS (VALUES {places}) "
+            "SELECT n.content, i.number FROM wanted w CROSS JOIN identities i "
+            "ON i.name_key = w.key CROSS JOIN names n ON n.slot = i.name AND n.content = w.content",
+            list(itertools.chain.from_iterable(group)),
+        )
+        found |= {content.rstrip(b"\0").decode(): number for content, number in rows}
+    return found
+
+
+def add_identities(
+    connection: sqlite3.Connection, names: Sequence[str], *, at: str
+) -> dict[str, int]:
+    """Store new identities; returns their numbers, which are never given again."""
+    first = last_number(connection, "identities") + 1
+    numbers = range(first, first + len(names))
+    places = slots.put(connection, "names", [name.encode() for name in names])
+    rows = zip(numbers, map(name_key, names), places, itertools.repeat(at), strict=False)
+    slots.insert(connection, "identities", rows)
+    return dict(zip(names, numbers, strict=True))
 
 
 def find_source(connection: sqlite3.Connection, source: bytes) -> tuple[int, int] | None:
     """Return (picture number, identity number) of the content with this SHA-256."""
-    for number, identity, label in connection.execute(
-        "SELECT p.number, p.identity, l.content FROM pictures p JOIN labels l ON l.slot = p.label "
-        "WHERE p.source_key = ?",
-        (source_key(source),),
-    ).fetchall():
-        if label[:SOURCE_BYTES] == source:
-            return int(number), int(identity)
-    return None
+    return find_sources(connection, [source]).get(source)
 
 
-def add_picture(connection: sqlite3.Connection, identity: int, content: Content) -> int:
-    """Store one picture; returns its number, which is never given again."""
-    # A file name need not be text that UTF-8 can hold.
-    label = content.source + content.file_name.encode("utf-8", "backslashreplace")
-    thumbnail = None
-    if content.thumbnail is not None:
-        thumbnail = slots.put(connection, "thumbnails", content.thumbnail)
-    return _inserted(
-        connection,
-        "INSERT INTO pictures (identity, source_key, vector, label, thumbnail) "
-        "VALUES (?, ?, ?, ?, ?)",
-        (
-            identity,
-            source_key(content.source),
-            slots.put(connection, "vectors", content.vector),
-            slots.put(connection, "labels", label),
-            thumbnail,
-        ),
+def find_sources(
+    connection: sqlite3.Connection, sources: Sequence[bytes]
+) -> dict[bytes, tuple[int, int]]:
+    """Return (picture number, identity number) of those contents that are enrolled."""
+    wanted = set(sources)
+    # In order, so that neighbours in the index are read together.
+    keys = json.dumps(np.sort(_source_keys(sources)).tolist())
+    rows = connection.execute(
+        "SELECT l.content, p.number, p.identity FROM json_each(?) j "
+        "CROSS JOIN pictures p ON p.source_key = j.value JOIN labels l ON l.slot = p.label",
+        (keys,),
     )
+    return {
+        label[:SOURCE_BYTES]: (number, identity)
+        for label, number, identity in rows
+        if label[:SOURCE_BYTES] in wanted
+    }
+
+
+def add_pictures(connection: sqlite3.Connection, first: int, contents: Contents) -> None:
+    """Store pictures, numbered from ``first``; a number is never given again."""
+    # A file name need not be text that UTF-8 can hold.
+    labels = [
+        source + name.encode("utf-8", "backslashreplace")
+        for source, name in zip(contents.sources, contents.file_names, strict=True)
+    ]
+    rows = zip(
+        itertools.count(first),
+        contents.identities,
+        _source_keys(contents.sources).tolist(),
+        slots.put(connection, "vectors", contents.vectors),
+        slots.put(connection, "labels", labels),
+        _put_thumbnails(connection, contents),
+        strict=False,
+    )
+    slots.insert(connection, "pictures", rows)
+
+
+def _source_keys(sources: Sequence[bytes]) -> UInt32Array:
+    """The ``source_key`` of each."""
+    words = np.frombuffer(b"".join(sources), dtype=">u4")
+    return words[:: SOURCE_BYTES // 4].astype(np.uint32)
+
+
+def _put_thumbnails(connection: sqlite3.Connection, contents: Contents) -> Iterable[int | None]:
+    if contents.thumbnails is None:
+        return itertools.repeat(None)
+    there = [thumbnail for thumbnail in contents.thumbnails if thumbnail is not None]
+    places = iter(slots.put(connection, "thumbnails", there))
+    return [None if thumbnail is None else next(places) for thumbnail in contents.thumbnails]
 
 
 def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
@@ -220,10 +267,3 @@ def name_key(name: str) -> int:
 def source_key(source: bytes) -> int:
     """The first 32 bits of a source hash."""
     return int.from_bytes(source[:4], "big")
-
-
-def _inserted(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> int:
-    number = connection.execute(statement, values).lastrowid
-    if number is None:
-        raise sqlite3.DatabaseError("an insert gave no row number")
-    return number

@@ -1,0 +1,144 @@
+"""A block of rows becomes part of a gallery in one transaction, whatever the rows came from.
+
+What stands in the gallery already is looked up for all rows together, the rows are sorted out in
+memory, and what is new is inserted table by table. A content (SHA-256) stands in a gallery once:
+given again under the same identity it changes nothing; under another identity it is skipped, and
+the reason names the identity that has it, for one picture of two people is a mistake that only the
+user can settle.
+"""
+
+import itertools
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from saccade.gallery import log, store
+from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
+from saccade.gallery.database import Database
+from saccade.gallery.known_names import KnownNames
+
+
+class VanishedError(Exception):
+    """A content that was enrolled, and so not embedded again, was forgotten meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows on their way in: one entry a row in every list.
+
+    ``identities`` are checked names, ``sources`` SHA-256 digests, ``vectors`` float16 bytes (None
+    where the content is believed to be enrolled), ``thumbnails`` JPEGs or None, ``shown`` what a
+    reason calls the row (``file_names`` when None).
+    """
+
+    identities: Sequence[str]
+    sources: Sequence[bytes]
+    file_names: Sequence[str]
+    vectors: Sequence[bytes | None]
+    thumbnails: Sequence[bytes | None] | None = None
+    shown: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a block.
+
+    ``fresh`` are the rows that were enrolled, their picture numbers run from ``first_picture``;
+    ``unchanged`` are rows with the picture number that they have already; ``owners`` are the
+    skipped rows with the identity number that has their content.
+    """
+
+    fresh: list[int]
+    first_picture: int
+    unchanged: dict[int, int]
+    owners: dict[int, int]
+    reasons: dict[int, str] = field(default_factory=dict)
+
+
+def write(
+    database: Database,
+    block: Block,
+    *,
+    names: KnownNames | None = None,
+    most_reasons: int | None = None,
+) -> Written:
+    """Enrol the block; when this returns it is on the disk.
+
+    ``names`` spares look-ups of new names; ``most_reasons`` bounds the reasons that are told, the
+    first ones, None tells all. Raises VanishedError, and writes nothing, when a row without a
+    vector needs one.
+    """
+    with database.writing() as connection:
+        written = _enrol(connection, block, names)
+        for row in list(written.owners)[:most_reasons]:
+            owner = store.identity_name(connection, written.owners[row])
+            written.reasons[row] = (
+                f"{(block.shown or block.file_names)[row]} is enrolled under '{owner}' already; "
+                f"forget '{owner}' first, or leave it out"
+            )
+    return written
+
+
+def told(block: Block, written: Written) -> list[Enrolled]:
+    """Return what became of each row, as one object a row."""
+    fresh = dict(zip(written.fresh, itertools.count(written.first_picture), strict=False))
+    answers = []
+    shown = block.shown or block.file_names
+    for row, (name, picture) in enumerate(zip(block.identities, shown, strict=True)):
+        if row in fresh:
+            answers.append(Enrolled(name, picture, fresh[row], ENROLLED))
+        elif row in written.unchanged:
+            answers.append(Enrolled(name, picture, written.unchanged[row], UNCHANGED))
+        else:
+            answers.append(Enrolled(name, picture, None, SKIPPED, written.reasons[row]))
+    return answers
+
+
+def _enrol(connection: sqlite3.Connection, block: Block, names: KnownNames | None) -> Written:
+    at = store.now()
+    asked = list(dict.fromkeys(block.identities))
+    known = store.find_identities(
+        connection, asked if names is None else names.possible(connection, asked)
+    )
+    pictures = store.find_sources(connection, block.sources)
+    fresh = _fresh_rows(block, pictures)
+    first = store.last_number(connection, "pictures") + 1
+    if fresh:
+        shown = dict.fromkeys(block.identities[row] for row in fresh)
+        known |= store.add_identities(connection, [n for n in shown if n not in known], at=at)
+        contents = _contents(block, fresh, known)
+        store.add_pictures(connection, first, contents)
+        numbered = zip(itertools.count(first), contents.identities, strict=False)
+        pictures |= zip(contents.sources, numbered, strict=False)
+        span = (first, first + len(fresh) - 1)
+        log.append(connection, "enrol", at=at, picture_ids=span, pictures=len(fresh))
+    unchanged, owners = {}, {}
+    if len(fresh) < len(block.sources):
+        for row in sorted(set(range(len(block.sources))).difference(fresh)):
+            number, identity = pictures[block.sources[row]]
+            if identity == known.get(block.identities[row]):
+                unchanged[row] = number
+            else:
+                owners[row] = identity
+    return Written(fresh, first, unchanged, owners)
+
+
+def _fresh_rows(block: Block, pictures: dict[bytes, tuple[int, int]]) -> list[int]:
+    """Return the rows whose content stands neither in the gallery nor further up in the block."""
+    rows = range(len(block.sources))
+    first = dict(zip(reversed(block.sources), reversed(rows), strict=True))
+    fresh = sorted(first.values() if not pictures else (first[s] for s in first.keys() - pictures))
+    if any(block.vectors[row] is None for row in fresh):
+        raise VanishedError
+    return fresh
+
+
+def _contents(block: Block, fresh: list[int], known: dict[str, int]) -> store.Contents:
+    thumbnails = block.thumbnails
+    return store.Contents(
+        identities=[known[block.identities[row]] for row in fresh],
+        sources=[block.sources[row] for row in fresh],
+        file_names=[block.file_names[row] for row in fresh],
+        vectors=[block.vectors[row] or b"" for row in fresh],
+        thumbnails=None if thumbnails is None else [thumbnails[row] for row in fresh],
+    )

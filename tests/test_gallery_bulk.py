@@ -1,0 +1,257 @@
+"""Bulk enrolment: the same gallery as row by row, in bounded memory, whole after a kill."""
+
+import hashlib
+import sqlite3
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saccade.errors import GalleryError, InputError
+from saccade.gallery import Gallery, bulk, known_names
+from tests import gallery_victim
+
+VICTIM = Path(gallery_victim.__file__)
+DIMENSION = 8
+POOL = np.random.default_rng(3).standard_normal((12, DIMENSION)).astype(np.float32)
+NAMES = ("Ann", "Bo", "Zoë", "x" * 70)
+
+ROWS = st.lists(st.tuples(st.integers(0, len(POOL) - 1), st.sampled_from(NAMES)), max_size=24)
+STEPS = st.lists(st.one_of(ROWS, st.sampled_from(NAMES)), max_size=5)  # enrol these, or forget one
+
+
+def new_gallery(folder, dimension=DIMENSION):
+    return Gallery.create(folder, fingerprint="f" * 64, dimension=dimension)
+
+
+def dump(folder):
+    """All that a gallery says of its pictures, and every table but the log and its length."""
+    connection = sqlite3.connect(folder / "gallery.db")
+    said = connection.execute(
+        "SELECT p.number, p.identity, n.content, l.content, v.content FROM pictures p "
+        "JOIN identities i ON i.number = p.identity JOIN names n ON n.slot = i.name "
+        "JOIN labels l ON l.slot = p.label JOIN vectors v ON v.slot = p.vector ORDER BY p.number"
+    ).fetchall()
+    free = connection.execute("SELECT shelf, bytes, count(*) FROM free_slots GROUP BY 1, 2")
+    answer = said, free.fetchall()
+    connection.close()
+    return answer
+
+
+def one_by_one(gallery, rows):
+    return [
+        gallery.enrol_vectors(POOL[[vector]], [name], [f"row {row}"])[0].status
+        for row, (vector, name) in enumerate(rows)
+    ]
+
+
+def in_bulk(gallery, rows, cut):
+    def blocks():
+        for start in range(0, len(rows), cut):
+            vectors, names = zip(*rows[start : start + cut], strict=True)
+            yield POOL[list(vectors)], names, None
+
+    return list(gallery.enrol_bulk(blocks()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=STEPS, cut=st.integers(1, 9), block_rows=st.integers(1, 6))
+def test_bulk_leaves_what_row_by_row_leaves(tmp_path_factory, steps, cut, block_rows):
+    root = tmp_path_factory.mktemp("bulk")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "BLOCK_ROWS", block_rows)
+        with new_gallery(root / "slow") as slow, new_gallery(root / "fast") as fast:
+            enrolled = {}  # what a plain dict says: content → name
+            for step in steps:
+                if isinstance(step, str):
+                    if step in enrolled.values():
+                        slow.forget(step)
+                        fast.forget(step)
+                    enrolled = {key: name for key, name in enrolled.items() if name != step}
+                    continue
+                statuses = one_by_one(slow, step)
+                told = in_bulk(fast, step, cut)
+                expected = []
+                for vector, name in step:
+                    known = vector in enrolled
+                    enrolled.setdefault(vector, name)
+                    same = enrolled[vector] == name
+                    expected.append("enrolled" if not known else ("skipped", "unchanged")[same])
+                assert statuses == expected
+                counts = told[-1] if told else None
+                for word in ("enrolled", "unchanged", "skipped"):
+                    assert getattr(counts, word, 0) == expected.count(word)
+                assert counts is None or len(counts.reasons) == min(counts.skipped, 5)
+            slow.check()
+            fast.check()
+        assert dump(root / "slow") == dump(root / "fast")
+
+
+def test_the_source_is_the_hash_of_the_float32_bytes(tmp_path):
+    rows = POOL.astype(">f8")
+    with new_gallery(tmp_path / "g") as gallery:
+        list(gallery.enrol_bulk([(rows, ["Ann"] * len(rows), None)]))
+    said, _ = dump(tmp_path / "g")
+    for row, (number, _, name, label, vector) in enumerate(said):
+        assert number == row + 1
+        assert name.rstrip(b"\0") == b"Ann"
+        assert label[:32] == hashlib.sha256(POOL[row].tobytes()).digest()
+        assert label[32:].rstrip(b"\0").decode() == f"row {row}"
+        expected = POOL[row] / np.linalg.norm(POOL[row])
+        np.testing.assert_allclose(np.frombuffer(vector, "<f2"), expected, atol=1e-3)
+
+
+def test_what_others_do_between_blocks_is_seen(tmp_path, monkeypatch):
+    """A name that another connection enrolled, one that it forgot, after all names were read."""
+    monkeypatch.setattr(bulk, "BLOCK_ROWS", 2)
+    with new_gallery(tmp_path / "g") as gallery, Gallery(tmp_path / "g") as other:
+
+        def blocks():
+            yield POOL[:2], ["Ann", "Bo"], None
+            yield POOL[2:4], ["Ann", "Bo"], None
+            other.enrol_vectors(POOL[4:5], ["Cy"])
+            other.forget("Ann", wait_s=0.0)
+            yield POOL[5:7], ["Cy", "Ann"], None
+
+        *_, counts = gallery.enrol_bulk(blocks())
+        assert (counts.enrolled, counts.unchanged, counts.skipped) == (6, 0, 0)
+        assert {info.name: info.pictures for info in gallery.identities()} == {
+            "Ann": 1,
+            "Bo": 2,
+            "Cy": 2,
+        }
+        gallery.check()
+
+
+def test_known_names_never_calls_an_enrolled_name_new(tmp_path, monkeypatch):
+    monkeypatch.setattr(known_names, "TABLE_BYTES", 64)  # full of collisions
+    names = [f"name {number}" for number in range(300)]
+    vectors = np.random.default_rng(0).standard_normal((300, DIMENSION))
+    with new_gallery(tmp_path / "g") as gallery:
+        gallery.enrol_vectors(vectors[:200], names[:200])
+        known = known_names.KnownNames()
+        with gallery._database.reading() as connection:
+            assert set(names[:200]) <= set(known.possible(connection, names))
+        gallery.enrol_vectors(vectors[200:], names[200:])
+        with gallery._database.reading() as connection:
+            assert known.possible(connection, names) == names
+
+
+def test_a_bad_row_is_named_and_what_came_before_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(bulk, "BLOCK_ROWS", 4)
+    bad = POOL.copy()
+    bad[5, 1] = np.nan
+    with new_gallery(tmp_path / "g") as gallery:
+        enrolling = gallery.enrol_bulk([(POOL[:3], ["Ann"] * 3, None), (bad, ["Bo"] * 12, None)])
+        assert next(enrolling).enrolled == 3
+        assert next(enrolling).rows == 3 + 4
+        with pytest.raises(InputError, match="vectors row 8 holds NaN"):
+            next(enrolling)
+        gallery.check()
+        assert gallery.stats().pictures == 4  # three of its contents were there already
+
+
+BAD_BLOCKS = {
+    "length": ((POOL[:, :4], ["Ann"] * 12, None), "vectors have length 4"),
+    "shape": ((POOL[0], ["Ann"] * 8, None), "must be an array"),
+    "objects": ((np.array([[None] * 8]), ["Ann"], None), "must be an array"),
+    "identities": ((POOL, ["Ann"] * 11, None), "12 vectors but 11 identities"),
+    "names": ((POOL, ["Ann"] * 12, ["a"] * 13), "12 vectors but 13 names"),
+    "name": ((POOL, ["Ann"] * 11 + ["\n"], None), "identities row 14: the name"),
+    "no text": ((POOL, ["Ann"] * 11 + [3], None), "identities row 14: 3 is no text"),
+    "zero": ((POOL * 0, ["Ann"] * 12, None), "vectors row 3 has length zero"),
+}
+
+
+@pytest.mark.parametrize(("block", "said"), BAD_BLOCKS.values(), ids=BAD_BLOCKS)
+def test_a_bad_block_writes_nothing(tmp_path, block, said):
+    with new_gallery(tmp_path / "g") as gallery:
+        enrolling = gallery.enrol_bulk([(POOL[:3], ["Ann"] * 3, None), block])
+        assert next(enrolling).enrolled == 3
+        with pytest.raises(InputError, match=said):
+            next(enrolling)
+        assert gallery.stats().pictures == 3
+
+
+def test_nothing_to_enrol(tmp_path):
+    with new_gallery(tmp_path / "g") as gallery:
+        assert list(gallery.enrol_bulk([])) == []
+        assert list(gallery.enrol_bulk([(POOL[:0], [], None)])) == []
+        assert gallery.stats().generation == 0
+
+
+@pytest.mark.parametrize("how", ["finished", "abandoned"])
+def test_the_connection_is_as_before_afterwards(tmp_path, how):
+    def said(gallery):
+        names = ("foreign_keys", "cache_size", "wal_autocheckpoint", "synchronous")
+        execute = gallery._database._connection.execute
+        return [execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    with new_gallery(tmp_path / "g") as gallery:
+        before = said(gallery)
+        enrolling = gallery.enrol_bulk(
+            [(POOL[:6], ["Ann"] * 6, None), (POOL[6:], ["Bo"] * 6, None)]
+        )
+        next(enrolling)
+        assert said(gallery) != before and said(gallery)[-1] == before[-1]
+        list(enrolling) if how == "finished" else enrolling.close()
+        assert said(gallery) == before
+        assert (tmp_path / "g" / "gallery.db-wal").stat().st_size == 0
+
+
+def test_a_read_only_gallery_is_refused(tmp_path, monkeypatch):
+    with new_gallery(tmp_path / "g") as gallery:
+        monkeypatch.setattr(gallery._database, "read_only", True)
+        with pytest.raises(GalleryError, match="read-only"):
+            list(gallery.enrol_bulk([(POOL, ["Ann"] * 12, None)]))
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(bulk, "BLOCK_ROWS", 512)
+    monkeypatch.setattr(known_names, "TABLE_BYTES", 1 << 10)
+
+    def peak(folder, count):
+        def blocks():
+            draw = np.random.default_rng(count)
+            for number in range(count):
+                names = [f"person {number} {row // 4}" for row in range(512)]
+                yield draw.standard_normal((512, 64)), names, None
+
+        with new_gallery(folder, 64) as gallery:
+            tracemalloc.start()
+            for counts in gallery.enrol_bulk(blocks()):
+                assert counts.skipped == 0
+            size = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        return size
+
+    peak(tmp_path / "warm", 2)
+    assert peak(tmp_path / "long", 24) < 1.2 * peak(tmp_path / "short", 4)
+
+
+@pytest.mark.parametrize("acknowledged", [1, 3, 6])
+def test_killed_in_the_middle(tmp_path, acknowledged):
+    """Every block that was told is there, and the one after it is there whole or not at all."""
+    folder = tmp_path / "g"
+    new_gallery(folder, gallery_victim.DIMENSION).close()
+    victim = subprocess.Popen(
+        [sys.executable, VICTIM, "bulk", folder], stdout=subprocess.PIPE, text=True
+    )
+    with victim:
+        lines = [victim.stdout.readline() for _ in range(1 + acknowledged)]
+        victim.kill()
+        lines += [line for line in victim.stdout.read().splitlines(True) if line.endswith("\n")]
+    told = int(lines[-1].split()[1])
+    assert told >= acknowledged * gallery_victim.BULK_ROWS
+    with Gallery.open(folder) as gallery:
+        gallery.check()
+        held = gallery.stats().pictures
+        assert held >= told and held % gallery_victim.BULK_ROWS == 0
+        *_, counts = gallery.enrol_bulk(gallery_victim.bulk_blocks(10))
+        assert counts.unchanged == min(held, 10 * gallery_victim.BULK_ROWS)
+        gallery.check()
