@@ -29,8 +29,8 @@ from _vectors import BLOCK, CORPORA, Corpus, blocks, queries
 
 from saccade.intervals import binomial_interval
 from saccade.values import Float32Array, IntArray
-from saccade.vectors.scan import ScanIndex
 from saccade.vectors.scan_codes import HalfArray
+from saccade.vectors.scan_truth import CodedTruth
 
 ROWS, QUERIES, SMALL_ROWS, SMALL_QUERIES = 10_000_000, 2_000, 200_000, 300
 SURVIVORS = (1, 3, 10, 30)  # in ten thousandths of the rows
@@ -130,7 +130,7 @@ def scan_sides(truth: HalfArray) -> dict[str, dict[str, Any]]:
     sides: dict[str, dict[str, Any]] = {}
     for cells in (0, max(16, len(truth) // ROWS_A_CELL)):
         begun = time.perf_counter()
-        index = ScanIndex.of_truth(truth, cells=cells)
+        index = CodedTruth.of_truth(truth, cells=cells)
         seconds = time.perf_counter() - begun
         fitted = index.fitted
         head = f"{len(fitted.head_step)} x {fitted.bits} bit"
@@ -148,7 +148,7 @@ def scan_sides(truth: HalfArray) -> dict[str, dict[str, Any]]:
     return sides
 
 
-def scan_search(index: ScanIndex, survivors: int, probes: int) -> Search:
+def scan_search(index: CodedTruth, survivors: int, probes: int) -> Search:
     """A search with this effort; other settings may use the same index in between."""
 
     def search(query: Float32Array) -> int:

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from saccade.api.bench import COMPARED, compare, read_vectors
+from saccade.api.bench import compare, read_vectors
 from saccade.cli.app import main
 from saccade.errors import GalleryError, InputError, SettingError, UnknownNameError
 from saccade.gallery import Gallery
@@ -15,7 +15,7 @@ from saccade.judge.search_report import search_report
 from saccade.vectors import INDEXES
 from tests.test_vectors_kinds import unit_rows
 
-INSTALLED = [kind for kind in COMPARED if kind != "trees"]
+INSTALLED = [kind for kind in INDEXES if kind != "trees"]
 
 
 def gallery_of(folder, vectors):

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from saccade import scan
 from saccade.vectors.exact import ExactIndex
-from saccade.vectors.scan import ScanIndex
 from saccade.vectors.scan_cells import kmeans, make_cells, nearest
 from saccade.vectors.scan_codes import (
     QUANTISERS,
@@ -18,6 +17,7 @@ from saccade.vectors.scan_codes import (
     unexplained,
 )
 from saccade.vectors.scan_encode import encode
+from saccade.vectors.scan_truth import CodedTruth
 
 
 def faces(n, d=64, *, seed=0, people=None):
@@ -88,7 +88,7 @@ def test_8_bit_codes_hold_every_row_that_did_not_escape():
 
 def test_a_row_that_escaped_is_found():
     vectors = faces(5000, 32)
-    index = ScanIndex(vectors)
+    index = CodedTruth(vectors)
     lone = np.zeros((1, 32), np.float32)
     lone[0, 5] = 1.0
     codes = encode(index.fitted, np.concatenate([vectors, lone]).astype(np.float16))
@@ -106,7 +106,7 @@ def test_a_row_that_escaped_is_found():
 def test_small_galleries_are_searched_as_exactly(n, d, k, cells, seed):
     """Up to 2,000 rows all survive, and the truth decides."""
     vectors, queries = faces(n, d, seed=seed), faces(3, d, seed=seed + 1)
-    index = ScanIndex(vectors, cells=cells)
+    index = CodedTruth(vectors, cells=cells)
     scores, rows = index.search(queries, k)
     assert scores.shape == rows.shape == (3, min(k, n))
     for query, found, ids in zip(queries, scores, rows, strict=True):
@@ -122,7 +122,7 @@ def test_small_galleries_are_searched_as_exactly(n, d, k, cells, seed):
 def test_recall_of_a_larger_gallery(cells):
     vectors, queries = faces(30_000), faces(400, seed=9)
     queries[:300] = vectors[::100] + 0.03 * np.random.default_rng(2).standard_normal((300, 64))
-    index = ScanIndex(vectors, cells=cells)
+    index = CodedTruth(vectors, cells=cells)
     exact = ExactIndex(vectors).find(queries, 1)[1]
     found = index.search(queries.astype(np.float32), 1)[1]
     assert (found == exact).mean() >= 0.99
@@ -132,7 +132,7 @@ def test_recall_of_a_larger_gallery(cells):
 
 def test_fewer_cells_read_find_less_and_few_rows_bring_the_others_in():
     vectors, queries = faces(20_000), faces(100, seed=3)
-    index = ScanIndex(vectors, cells=25)
+    index = CodedTruth(vectors, cells=25)
     everything = index.search(queries, 1)
     index.probes = 3
     some = index.search(queries, 1)
@@ -147,10 +147,10 @@ def test_fewer_cells_read_find_less_and_few_rows_bring_the_others_in():
 @pytest.mark.parametrize("cells", [0, 12])
 def test_every_kernel_and_any_number_of_threads_give_the_same_answers(kernel, cells, monkeypatch):
     vectors, queries = faces(9000, 40), faces(20, 40, seed=4)
-    expected = ScanIndex(vectors, cells=cells).search(queries, 5)
+    expected = CodedTruth(vectors, cells=cells).search(queries, 5)
     monkeypatch.setenv(scan.KERNEL_VARIABLE, kernel)
     for threads in (1, 2):
-        index = ScanIndex(vectors, cells=cells, threads=threads)
+        index = CodedTruth(vectors, cells=cells, threads=threads)
         scores, rows = index.search(queries, 5)
         assert np.array_equal(rows, expected[1]) and np.array_equal(scores, expected[0])
 
@@ -217,6 +217,6 @@ def test_kmeans_finds_clusters_that_lie_apart():
 
 def test_equal_vectors_are_answered_by_the_lowest_rows():
     vectors = np.repeat(faces(1, 16), 3000, axis=0)
-    scores, rows = ScanIndex(vectors).search(vectors[:2], 4)
+    scores, rows = CodedTruth(vectors).search(vectors[:2], 4)
     assert rows.tolist() == [[0, 1, 2, 3]] * 2
     np.testing.assert_allclose(scores, 1, atol=2e-3)

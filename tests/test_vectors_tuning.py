@@ -14,9 +14,9 @@ from saccade.intervals import binomial_interval
 from saccade.vectors import scan as scan_index
 from saccade.vectors import tuning_recall
 from saccade.vectors.drift import drifted
-from saccade.vectors.scan import ScanIndex
 from saccade.vectors.scan_cells import make_cells
 from saccade.vectors.scan_codes import fit
+from saccade.vectors.scan_truth import CodedTruth
 from saccade.vectors.tuned import Tuned, Wish
 from saccade.vectors.tuning import queries_needed, tune
 from saccade.vectors.tuning_cost import (
@@ -37,7 +37,7 @@ def builder(truth):
     def build(layout):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(scan_index, "HEAD_BYTES", layout.head_bytes)
-            index = ScanIndex.of_truth(truth, cells=layout.cells)
+            index = CodedTruth.of_truth(truth, cells=layout.cells)
         assert (len(index.fitted.head_step), index.fitted.bits) == (layout.components, layout.bits)
         return index
 

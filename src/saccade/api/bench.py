@@ -7,22 +7,18 @@ import numpy as np
 
 from saccade.errors import GalleryError, InputError
 from saccade.files import existing_folder, write_atomic
+from saccade.gallery import rows
 from saccade.gallery.database import Database
-from saccade.gallery.finding import decode_vectors
 from saccade.gallery.store import read_meta
 from saccade.judge.search import QUERIES, TOP, Progress, SearchScores, judge_kinds
 from saccade.values import Float32Array
 from saccade.vectors import INDEXES
 
-CHUNK_ROWS = 8192
-VECTORS = "SELECT v.content FROM pictures p JOIN vectors v ON v.slot = p.vector ORDER BY p.number"
-COMPARED = tuple(kind for kind in INDEXES if kind != "scan")  # it has not the whole contract yet
-
 
 def compare(
     gallery: Path | str,
     *,
-    kinds: Sequence[str] = COMPARED,
+    kinds: Sequence[str] = tuple(INDEXES),
     queries: int = QUERIES,
     top: int = TOP,
     report: Path | str | None = None,
@@ -57,10 +53,8 @@ def read_vectors(gallery: Path | str) -> Float32Array:
     try:
         with database.reading() as connection:
             dimension = read_meta(connection).dimension
-            found = [np.empty((0, dimension), dtype=np.float32)]
-            cursor = connection.execute(VECTORS)
-            while chunk := cursor.fetchmany(CHUNK_ROWS):
-                found.append(decode_vectors([content for (content,) in chunk], dimension))
+        with database.translated():
+            found = [chunk.vectors(dimension) for chunk in rows.every(database)]
     finally:
         database.close()
-    return np.concatenate(found)
+    return np.concatenate([np.empty((0, dimension), np.float32), *found])

@@ -71,12 +71,13 @@ def find(
     json
         Print one JSON document instead of text.
     """
-    from saccade.api.bench import COMPARED, compare
+    from saccade.api.bench import compare
     from saccade.judge.search_report import figure_rows
+    from saccade.vectors import INDEXES
 
     scores = compare(
         gallery,
-        kinds=kinds or COMPARED,
+        kinds=kinds or tuple(INDEXES),
         queries=queries,
         top=top,
         report=report,

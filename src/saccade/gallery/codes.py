@@ -23,14 +23,14 @@ from saccade.values import IntArray, UInt8Array, UInt32Array
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_coded import Coded, Effort
 from saccade.vectors.scan_codes import Fit
-from saccade.vectors.scan_encode import Codes, head_size
+from saccade.vectors.scan_encode import LANES, Codes, head_size
+from saccade.vectors.scan_encode import wipe as wipe_codes
 from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned, Wish
 
 FOLDER, NAME, LOCK, PARTS = "codes", "scan", "lock", "*.part"
 LARGE = ("head", "full", "numbers", "identities")
 LOCK_POLL_S = 0.02
-GROUP_BYTES, LANES = 64, 16
 
 Stamp = tuple[int, int, int] | None
 
@@ -40,9 +40,9 @@ class Base:
     """The rows of a gallery that are in its codes.
 
     ``numbers`` and ``identities`` (n,) tell of each position whose picture it holds; 0 where it was
-    forgotten, or fills up a cell. ``allowed`` has a bit a position: 1 where the row is alive; ``alive_rows`` counts
-    them. ``generation`` is that of the gallery when the codes were begun, ``last`` the highest
-    picture number in them.
+    forgotten, or fills up a cell. ``allowed`` has a bit a position: 1 where the row is alive;
+    ``alive_rows`` counts them. ``generation`` is that of the gallery when the codes were begun,
+    ``last`` the highest picture number in them.
     """
 
     coded: Coded
@@ -209,14 +209,13 @@ def wipe_file(path: Path, identities: IntArray) -> None:
     positions = positions_of(arrays["identities"], identities)
     if not len(positions):
         return
-    blocks, lanes = positions // LANES, positions % LANES
     n, d = arrays["full"].shape
-    head = arrays["head"].reshape(-(-n // LANES), -1, LANES, GROUP_BYTES // LANES)
-    head[blocks, :, lanes] = 0
-    arrays["full"][positions] = 0
+    encoded = Codes(arrays["head"], arrays["full"], np.zeros(0, np.uint32))
+    wipe_codes(encoded, positions)
     arrays["numbers"][positions] = 0
     file.flush()
-    file.rehash("head", blocks, head[0].nbytes)
+    blocks = positions // LANES
+    file.rehash("head", blocks, len(encoded.head) // -(-n // LANES))
     file.rehash("full", positions, d)
     file.rehash("numbers", positions, 8)
     file.flush()

@@ -25,7 +25,7 @@ Match = tuple[int, float, int]  # picture number, similarity, identity number
 
 
 class ChangedError(Exception):
-    """A row of the short list is no longer there: the gallery has changed since it was looked at."""
+    """A row of the short list is no longer there: the gallery has changed meanwhile."""
 
 
 def best_matches(

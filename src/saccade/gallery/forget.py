@@ -3,8 +3,8 @@
 1. One transaction zeroes everything about the identity in place, deletes the rows that point there,
    and notes the debt in ``pending_forgets``: numbers, counts and hash prefixes only.
 2. Files of decoded pictures, that training keeps in the user's cache, are removed if they hold one
-   of these sources, and the codes of the rows are zeroed in the file of codes. While another process
-   makes a new one, the forget is *pending*.
+   of these sources, and the rows are zeroed in the file of codes. While another process makes a new
+   one, the forget is *pending*.
 3. The write-ahead log, which holds older copies of the pages, is moved into the database and cut to
    zero bytes. A reader of an older snapshot prevents that: then the forget is *pending*.
 4. The files are searched for the bytes of the forgotten vectors.

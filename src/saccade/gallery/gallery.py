@@ -254,7 +254,7 @@ class Gallery:
         """Return counts and settings."""
         with self._database.reading() as connection:
             meta = store.read_meta(connection)
-            counts = store.counts(connection)
+            counts: dict[str, Any] = store.counts(connection) | {}
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return GalleryStats(
             **counts,

@@ -17,11 +17,11 @@ from saccade.files import sync
 from saccade.gallery import codes, log, rows, store
 from saccade.gallery.database import DamageError, Database
 from saccade.values import IntArray
-from saccade.vectors.scan import ScanIndex
 from saccade.vectors.scan_cells import Cells, make_cells
 from saccade.vectors.scan_codes import Fit, HalfArray, fit
 from saccade.vectors.scan_encode import Codes, encode, head_size
 from saccade.vectors.scan_file import Array, CodeFileWriter
+from saccade.vectors.scan_truth import CodedTruth
 from saccade.vectors.tuned import Tuned, Wish
 from saccade.vectors.tuning import tune
 from saccade.vectors.tuning_cost import Layout
@@ -115,7 +115,7 @@ class _Making:
         self.copied, self.path = copied, path
         self.layout: Layout | None = None
 
-    def __call__(self, layout: Layout) -> ScanIndex:
+    def __call__(self, layout: Layout) -> CodedTruth:
         truth = self.copied.truth
         self.fitted, cells = fit(truth, head_bytes=layout.head_bytes), None
         if layout.cells:
@@ -124,7 +124,7 @@ class _Making:
             )
         self.file, made = _write_codes(self.copied, self.path, self.fitted, cells)
         self.layout = layout
-        return ScanIndex.of_codes(truth, self.fitted, made, cells)
+        return CodedTruth.of_codes(truth, self.fitted, made, cells)
 
     def final(self, tuned: Tuned) -> CodeFileWriter:
         """Return the file of what was chosen; one without rows where exact search was."""

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from saccade.errors import InputError, SettingError
-from saccade.judge.intervals import binomial_interval, bootstrap_over_identities
+from saccade.intervals import binomial_interval
+from saccade.judge.intervals import bootstrap_over_identities
 from saccade.names import look_up
 from saccade.values import Float32Array, IntArray, Interval
 from saccade.vectors import INDEXES, Index

@@ -72,9 +72,10 @@ class Finder:
 
         ``survivors`` rows pass the head, ``finalists`` the 8-bit level. ``allowed`` has a bit a
         position, in whole blocks of 16; ``ranges`` are the blocks to look at, rising: (r, 2) those
-        of every query, or (q, r, 2) of each, where a range may be empty; ``offsets`` (q, r) are added
-        to the scores of a range's rows, as products of the query and what the head leaves out. Where fewer than k rows
-        are found, -inf and -1 fill up; k above n is n. ValueError when there is no truth.
+        of every query, or (q, r, 2) of each, where a range may be empty; ``offsets`` (q, r) are
+        added to the scores of a range's rows, as products of the query and what the head leaves
+        out. Where fewer than k rows are found, -inf and -1 fill up; k above n is n. ValueError when
+        there is no truth.
         """
 
     def shortlist(

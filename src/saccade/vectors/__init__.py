@@ -71,7 +71,7 @@ class Index(Protocol):
 
 INDEXES: dict[str, type[Index]] = {
     "exact": ExactIndex,
-    "scan": ScanIndex,  # type: ignore[dict-item]  # has not the whole contract yet
+    "scan": ScanIndex,
     "lsh": LshIndex,
     "graph": GraphIndex,
     "ivf": IvfIndex,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from saccade import scan
 from saccade.errors import InputError
 from saccade.values import Float32Array
+from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_codes import Fit, HalfArray
 from saccade.vectors.tuned import Tuned
 
@@ -39,12 +40,13 @@ def decoded(fitted: Fit, components: Float32Array) -> Float32Array:
     return found
 
 
-def losses(fitted: Fit, rows: HalfArray | Float32Array) -> Losses:
+def losses(fitted: Fit, rows: HalfArray | Float32Array, cells: Cells | None = None) -> Losses:
     """Measure how well codes fitted to other vectors hold ``rows`` (n, d), n ≥ 1."""
     components = fitted.components(rows)
     m = len(fitted.head_step)
     total = _squares(components)
-    lost = _squares(components[:, :m] - decoded(fitted, components)) + _squares(components[:, m:])
+    left = components if cells is None else components - cells.centres[cells.nearest(components)]
+    lost = _squares(left[:, :m] - decoded(fitted, left)) + _squares(left[:, m:])
     mean = max(float(total.mean()), LEAST_VARIANCE)
     share = float(lost.mean()) / mean if total.mean() > LEAST_VARIANCE else 0.0
     spread = float(np.std(lost - share * total)) / mean
@@ -58,7 +60,9 @@ def losses(fitted: Fit, rows: HalfArray | Float32Array) -> Losses:
     )
 
 
-def drifted(fitted: Fit, tuned: Tuned, rows: HalfArray | Float32Array) -> str:
+def drifted(
+    fitted: Fit, tuned: Tuned, rows: HalfArray | Float32Array, cells: Cells | None = None
+) -> str:
     """Say why the gallery shall be tuned again, now that ``rows`` (n, d) came; "" when not.
 
     Compares, beyond 3 standard errors, what the codes lose of the new rows with what they lost of
@@ -72,7 +76,7 @@ def drifted(fitted: Fit, tuned: Tuned, rows: HalfArray | Float32Array) -> str:
         )
     if tuned.kind == "exact" or len(rows) < LEAST_ROWS:
         return ""
-    new = losses(fitted, rows)
+    new = losses(fitted, rows, cells)
     unexplained = new.unexplained - ERRORS * new.unexplained_error
     if unexplained > WORSE_UNEXPLAINED * tuned.unexplained + SLACK:
         return (

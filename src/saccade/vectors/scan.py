@@ -1,99 +1,108 @@
-"""The scan: the leading bits of every vector are read once a query, the best looked at again.
+"""The scan as an index kind: codes that are read once a query, and their best rows compared.
 
-Three levels: the head (HEAD_BYTES a vector) leaves the best ``survivors``, the 8-bit rows of those
-leave FINALISTS, and half floats give the final order. With cells, the head of the ``probes`` most
-likely cells alone is read.
+Rows that were added stand beside the codes, and are compared with every query, until they are many;
+then all is coded anew. A removed row's codes are overwritten with zeros.
 """
 
-from typing import Self
+import io
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
-from saccade.values import Float32Array, IntArray
-from saccade.vectors.inputs import checked_queries, matrix
-from saccade.vectors.scan_cells import Cells, filled, make_cells
-from saccade.vectors.scan_coded import FINALISTS, Coded, Effort
-from saccade.vectors.scan_codes import Fit, HalfArray, fit
-from saccade.vectors.scan_encode import Codes, encode
+from saccade.values import Float32Array, IntArray, UInt8Array
+from saccade.vectors.scan_coded import Coded, Effort
+from saccade.vectors.scan_codes import Fit, fit
+from saccade.vectors.scan_encode import Codes, encode, wipe
+from saccade.vectors.shortlist import ShortlistIndex
 
 HEAD_BYTES = 16
-SURVIVORS_SHARE, SURVIVORS_LEAST = 1e-3, 2_000
+LOOSE_LEAST, LOOSE_SHARE = 256, 50  # rows beside the codes: a fiftieth of the others
 
 
-class ScanIndex:
-    """Finds the nearest rows of ``vectors`` (n, d) float32 of Euclidean length 1.
+@dataclass(slots=True)
+class _Structure:
+    """Codes, the row at each position (n,), which are left, and the rows beside the codes."""
 
-    ``survivors``: rows that pass the head, None for a share that grows with n; with n or more of
-    them every row is looked at again, and only 8-bit rounding stands before the truth. ``cells``: 0
-    for none; ``probes``: how many of them a query reads. Both may be changed between searches.
-    Raises InputError when ``vectors`` is not two-dimensional or holds a value that is not finite.
-    """
+    fitted: Fit
+    codes: Codes
+    rows: IntArray
+    left: NDArray[np.bool_]
+    loose: IntArray
 
-    def __init__(self, vectors: Float32Array, *, cells: int = 0, threads: int = 1) -> None:
-        truth = matrix(vectors, "vectors").astype(np.float16)
-        self._take(truth, *_coded(truth, cells), threads)
+    def __post_init__(self) -> None:
+        self.coded = Coded(self.fitted, self.codes, None)
 
-    @classmethod
-    def of_truth(cls, truth: HalfArray, *, cells: int = 0, threads: int = 1) -> Self:
-        """Make an index of half floats (n, d), C-contiguous, which are kept and not copied."""
-        return cls.of_codes(truth, *_coded(truth, cells), threads=threads)
-
-    @classmethod
-    def of_codes(
-        cls, truth: HalfArray, fitted: Fit, codes: Codes, cells: Cells | None, *, threads: int = 1
-    ) -> Self:
-        """Take codes that were made before of half floats (n, d); nothing is copied."""
-        index = cls.__new__(cls)
-        index._take(truth, fitted, codes, cells, threads)
-        return index
-
-    def _take(
-        self, truth: HalfArray, fitted: Fit, codes: Codes, cells: Cells | None, threads: int
-    ) -> None:
-        self.threads = threads
-        self.survivors = max(SURVIVORS_LEAST, int(SURVIVORS_SHARE * len(truth)))
-        self.truth, self.fitted, self.codes, self.cells = truth, fitted, codes, cells
-        self.probes = 0 if cells is None else len(cells.centres)
-        self._coded = Coded(fitted, codes, cells, truth)
-        self._filled = None if cells is None else filled(cells.order)
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-    @property
-    def dimension(self) -> int:
-        """Length d of a row."""
-        return int(self.truth.shape[1])
-
-    @property
-    def code_bytes(self) -> int:
-        """Bytes of all codes, without the half-float truth."""
-        return self.codes.head.nbytes + self.codes.full.nbytes
-
-    def search(self, queries: Float32Array, k: int) -> tuple[Float32Array, IntArray]:
-        """Return the k best rows of each query: similarities (q, k) float32 and rows (q, k) int64.
-
-        Best first; equal similarities by lower row; k above n is clipped to n. Similarities are dot
-        products with the half-float rows. Raises InputError when k < 1, or ``queries`` is not
-        (q, d) or holds a non-finite value.
-        """
-        wanted = checked_queries(queries, k, dimension=self.dimension)
-        k = min(k, len(self))
-        if not k or not len(wanted):
-            return np.empty((len(wanted), k), np.float32), np.empty((len(wanted), k), np.int64)
-        scores, rows = self._find(wanted, k, self.probes)
-        short = np.flatnonzero((rows < 0).any(axis=1))
-        if len(short):  # The likely cells hold fewer than k rows.
-            scores[short], rows[short] = self._find(wanted[short], k, 0)
-        return scores, rows
-
-    def _find(self, queries: Float32Array, k: int, probes: int) -> tuple[Float32Array, IntArray]:
-        effort = Effort(self.survivors, probes, FINALISTS)
-        return self._coded.find(queries, k, effort, allowed=self._filled, threads=self.threads)
+    coded: Coded = None  # type: ignore[assignment]  # made of the others
 
 
-def _coded(truth: HalfArray, cells: int) -> tuple[Fit, Codes, Cells | None]:
-    fitted, made = fit(truth, head_bytes=HEAD_BYTES), None
-    if cells and len(truth):
-        fitted, made = make_cells(fitted, truth, cells=cells, head_bytes=HEAD_BYTES)
-    return fitted, encode(fitted, truth, made), made
+class ScanIndex(ShortlistIndex):
+    """Reads the codes of all rows; ``effort`` of them pass the head, at least."""
+
+    kind: ClassVar[str] = "scan"
+    rebuilds: ClassVar[tuple[str, ...]] = ()
+    library: ClassVar[str] = "saccade.scan"
+    default_effort: ClassVar[int] = 2_000
+
+    def _made(self, rows: IntArray) -> Any:
+        truth = self._vectors[rows].astype(np.float16)
+        fitted = fit(truth, head_bytes=HEAD_BYTES)
+        none = np.empty(0, np.int64)
+        return _Structure(fitted, encode(fitted, truth), rows, np.ones(len(rows), np.bool_), none)
+
+    def _ask(self, queries: Float32Array, k: int) -> IntArray:
+        made: _Structure = self._structure
+        effort = Effort(max(self.effort, k), finalists=max(Effort(1).finalists, k))
+        allowed = _bits(made.left)
+        places = made.coded.shortlist(queries, effort, allowed=allowed, threads=self.threads)
+        found = np.where(places < 0, -1, made.rows[places] if len(made.rows) else -1)
+        loose = np.broadcast_to(made.loose, (len(queries), len(made.loose)))
+        return np.hstack([found, loose])
+
+    def _extend(self, rows: IntArray) -> None:
+        made: _Structure = self._structure
+        made.loose = np.concatenate([made.loose, rows])
+        if len(made.loose) > max(LOOSE_LEAST, len(made.rows) // LOOSE_SHARE):
+            self._rebuild()
+
+    def _drop(self, rows: IntArray) -> None:
+        made: _Structure = self._structure
+        made.loose = np.setdiff1d(made.loose, rows)
+        places = np.flatnonzero(np.isin(made.rows, rows))
+        made.left[places] = False
+        wipe(made.codes, places)
+
+    def _packed(self) -> UInt8Array:
+        made: _Structure = self._structure
+        fitted, codes = made.fitted, made.codes
+        stream = io.BytesIO()
+        np.savez(
+            stream,
+            bits=np.array(fitted.bits),
+            **{name: getattr(fitted, name) for name in FITTED},
+            **{name: getattr(codes, name) for name in CODED},
+            **{name: getattr(made, name) for name in PLACED},
+        )
+        return np.frombuffer(stream.getvalue(), np.uint8)
+
+    def _unpacked(self, content: UInt8Array) -> Any:
+        try:
+            found = dict(np.load(io.BytesIO(content.tobytes()), allow_pickle=False))
+            fitted = Fit(**{name: found[name] for name in FITTED}, bits=int(found["bits"]))
+            codes = Codes(**{name: found[name] for name in CODED})
+            return _Structure(fitted, codes, **{name: found[name] for name in PLACED})
+        except (ValueError, TypeError, KeyError, BadZipFile) as error:
+            raise RuntimeError("the codes cannot be read") from error
+
+
+FITTED = ("mean", "rotation", "deviation", "head_step", "full_step")
+CODED = ("head", "full", "escaped")
+PLACED = ("rows", "left", "loose")
+
+
+def _bits(left: NDArray[np.bool_]) -> UInt8Array:
+    padded = np.zeros(-(-len(left) // 16) * 16, np.bool_)
+    padded[: len(left)] = left
+    return np.packbits(padded, bitorder="little")

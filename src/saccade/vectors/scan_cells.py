@@ -35,6 +35,10 @@ class Cells:
         """Return the cell of each position."""
         return np.searchsorted(self.starts, positions, side="right") - 1
 
+    def nearest(self, components: Float32Array) -> IntArray:
+        """Return the cell whose centre is nearest to each of some components (n, d)."""
+        return nearest(components, self.centres)
+
     def probed(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
         """Return the ``probes`` cells that suit queries (q, d) best: blocks and offsets.
 

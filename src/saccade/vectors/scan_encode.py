@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saccade import scan
-from saccade.values import Float32Array, UInt8Array, UInt32Array
+from saccade.values import Float32Array, IntArray, UInt8Array, UInt32Array
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray
 
@@ -19,6 +19,13 @@ class Codes:
     head: UInt8Array
     full: UInt8Array
     escaped: UInt32Array
+
+
+def wipe(codes: Codes, positions: IntArray) -> None:
+    """Overwrite the codes of some positions with zeros."""
+    blocks = codes.head.reshape(-(-len(codes.full) // LANES), -1, LANES, GROUP_BYTES // LANES)
+    blocks[positions // LANES, :, positions % LANES] = 0
+    codes.full[positions] = 0
 
 
 def head_size(fitted: Fit, n: int) -> int:

@@ -21,7 +21,7 @@ from saccade.errors import InputError
 from saccade.intervals import LEVEL, binomial_interval
 from saccade.values import Interval
 from saccade.vectors.drift import losses
-from saccade.vectors.scan import FINALISTS
+from saccade.vectors.scan_coded import FINALISTS
 from saccade.vectors.scan_codes import SAMPLE_ROWS, HalfArray, fit, spread
 from saccade.vectors.tuned import Tried, Tuned, Wish
 from saccade.vectors.tuning_answer import exact, fits, scanned
@@ -42,7 +42,7 @@ CHOOSING, HELD_OUT = 1_000, 1_500  # queries for a recall of 0.99
 FEWEST, MOST = 0.4, 4.0  # times as many, for another recall
 ESTIMATE_QUERIES, ESTIMATE_ROWS, ESTIMATE_BYTES = 500, 50_000, 1 << 26
 SMALLEST = Layout(head_bytes=4, components=1, bits=1)
-CELLS_FROM, ROWS_A_CELL, LEAST_CELLS = 1_000_000, 5_000, 16
+CELLS_FROM, ROWS_A_CELL, LEAST_CELLS = 1_000_000, 2_500, 16
 
 Build = Callable[[Layout], Tunable]
 
@@ -165,7 +165,7 @@ class _Tuner:
         while effort and side.cost(*effort) < self.limit:
             recall = self.measured(side, *effort, held_out=True)
             if recall.low >= self.wish.recall:
-                lost = losses(headed(self.fitted, side.layout), self.rows)
+                lost = losses(side.index.fitted, self.rows, side.index.cells)
                 return scanned(self.wish, side, effort, recall, lost, self.tried)
             effort = side.higher(*effort)
         return self.exactly()
@@ -190,7 +190,7 @@ class _Tuner:
         if self.side is None or self.side.layout != layout:
             self.side = None
             index = self.build(layout)
-            asked = self.choosing.vectors[:COST_QUERIES] @ self.fitted.rotation
+            asked = self.choosing.vectors[:COST_QUERIES] @ index.fitted.rotation
             self.side = Side(
                 layout, index, Cost(layout, self.n, self.d, self.outside, index.cells, asked)
             )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from saccade.values import Interval
 from saccade.vectors.drift import Losses
-from saccade.vectors.scan import FINALISTS
+from saccade.vectors.scan_coded import FINALISTS
 from saccade.vectors.tuned import Tried, Tuned, Wish
 from saccade.vectors.tuning_cost import Side, exact_bytes, milliseconds
 
@@ -18,7 +18,7 @@ def scanned(
     tried: Sequence[Tried],
 ) -> Tuned:
     """The scan, with this effort and the recall that held-out queries measured."""
-    layout, cost = side.layout, side.cost
+    layout, cost, fitted = side.layout, side.cost, side.index.fitted
     probes, survivors = effort
     parts = cost.in_order(probes), cost.at_random(survivors)
     broken = _broken(wish, side.memory, milliseconds(*parts, wish.threads))
@@ -28,8 +28,8 @@ def scanned(
         rows=cost.n,
         dimension=cost.d,
         head_bytes=layout.head_bytes,
-        components=layout.components,
-        bits=layout.bits,
+        components=len(fitted.head_step),
+        bits=fitted.bits,
         cells=layout.cells,
         probes=probes,
         survivors=survivors,

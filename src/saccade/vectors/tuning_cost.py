@@ -13,15 +13,14 @@ import numpy as np
 
 from saccade.values import Float32Array
 from saccade.vectors.drift import decoded
-from saccade.vectors.scan import FINALISTS
-from saccade.vectors.scan_cells import CELL_COMPONENTS, Cells
+from saccade.vectors.scan_cells import Cells
+from saccade.vectors.scan_coded import FINALISTS
 from saccade.vectors.scan_codes import QUANTISERS, Fit, best_head
 from saccade.vectors.tuning_recall import ROUNDING, Queries, Tunable
 
 HEAD_BYTES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-BLOCK_ROWS = 16
 RANDOM_BYTES, RANDOM_FACTOR = 2_000, 2.5  # for a read at random, and on each of its bytes
-PROBED = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4)  # of the cells
+PROBED = (1 / 64, 1 / 32, 1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)  # of the cells
 STEP = math.sqrt(2)  # from one number of survivors to the next
 BYTES_A_SECOND = 20e9  # of one thread, to say a time
 COST_QUERIES = 256
@@ -47,8 +46,7 @@ class Layout:
 
     def code_bytes(self, n: int, d: int) -> int:
         """Bytes of the codes of n vectors of length d, and of the cells, about."""
-        cells = 4 * n + 4 * CELL_COMPONENTS * self.cells if self.cells else 0
-        return n * (self.packed_bytes + d) + cells
+        return n * (self.packed_bytes + d) + 4 * d * self.cells
 
 
 class Cost:
@@ -70,8 +68,8 @@ class Cost:
         self.head, self.n, self.d, self.outside = layout.packed_bytes, n, d, outside
         self.rows_in, self.centre_bytes = np.empty(0), 0
         if cells is not None and components is not None:
-            leading = components[:COST_QUERIES, : cells.centres.shape[1]]
-            likely = np.argsort(-(leading @ cells.centres.T), axis=1, kind="stable")
+            scores = components[:COST_QUERIES] @ cells.centres.T
+            likely = np.argsort(-scores, axis=1, kind="stable")
             self.rows_in = np.cumsum(np.diff(cells.starts)[likely], axis=1).mean(axis=0)
             self.centre_bytes = cells.centres.nbytes
 
@@ -79,8 +77,7 @@ class Cost:
         """Bytes read one after the other: the head, of ``probes`` cells where there are any."""
         if not 0 < probes < len(self.rows_in):
             return self.n * self.head
-        rows = self.rows_in[probes - 1] + BLOCK_ROWS * probes  # a cell's ends lie inside a block
-        return self.centre_bytes + int(min(rows, self.n) * self.head)
+        return self.centre_bytes + int(self.rows_in[probes - 1] * self.head)
 
     def at_random(self, survivors: int) -> int:
         """Weighted bytes of the rows that are looked at one by one."""
@@ -105,7 +102,7 @@ class Side:
     def memory(self) -> int:
         """Bytes of the codes and the cells."""
         cells = self.index.cells
-        return self.index.code_bytes + (cells.order.nbytes + cells.centres.nbytes if cells else 0)
+        return self.index.code_bytes + (cells.centres.nbytes if cells else 0)
 
     def higher(self, probes: int, survivors: int) -> tuple[int, int] | None:
         """Return the next effort; None at the top."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from saccade.errors import InputError
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.scan_cells import Cells
-from saccade.vectors.scan_codes import HalfArray
+from saccade.vectors.scan_codes import Fit, HalfArray
 
 BLOCK_ROWS = 16_384
 BLOCK_QUERIES = 1_024  # with BLOCK_ROWS: 64 MiB of similarities
@@ -22,10 +22,13 @@ ROUNDING = 1e-6  # similarities of unit vectors that float32 sums cannot tell ap
 
 
 class Tunable(Protocol):
-    """An index whose effort can be changed between searches; see ``vectors.scan.ScanIndex``."""
+    """An index whose effort can be changed between searches; see ``scan_truth``."""
 
     survivors: int
     probes: int
+
+    @property
+    def fitted(self) -> Fit: ...
 
     @property
     def cells(self) -> Cells | None: ...
