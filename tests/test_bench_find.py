@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from saccade.api.bench import COMPARED, compare, read_vectors
+from saccade.api.bench import compare, read_vectors
 from saccade.cli.app import main
 from saccade.errors import GalleryError, InputError, SettingError, UnknownNameError
 from saccade.gallery import Gallery
-from saccade.judge.search import judge_kinds
+from saccade.judge.search import COMPARED, judge_kinds
 from saccade.judge.search_report import search_report
 from saccade.vectors import INDEXES
 from tests.test_vectors_kinds import unit_rows
@@ -156,12 +156,14 @@ def test_a_kind_without_its_library_is_listed_with_the_reason(
     [
         ("missing", "gallery missing does not exist"),
         (". --report nowhere/a.html", "report nowhere/a.html must be a file in a folder"),
+        (". --report gallery.db", "report gallery.db would be an HTML page"),
+        (". --kinds exact scam", "no index kind 'scam'"),
         (". --report .", "report . must be a file in a folder"),
         ("", "GALLERY"),
     ],
 )
-def test_wrong_use_is_one_line(words, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_wrong_use_is_one_line(words, said, gallery, monkeypatch, capsys):
+    monkeypatch.chdir(gallery)
     assert main(["bench", "find", *words.split()]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1

@@ -71,7 +71,8 @@ def find(
     json
         Print one JSON document instead of text.
     """
-    from saccade.api.bench import COMPARED, compare
+    from saccade.api.bench import compare
+    from saccade.judge.search import COMPARED
     from saccade.judge.search_report import figure_rows
 
     scores = compare(
