@@ -156,12 +156,14 @@ def test_a_kind_without_its_library_is_listed_with_the_reason(
     [
         ("missing", "gallery missing does not exist"),
         (". --report nowhere/a.html", "report nowhere/a.html must be a file in a folder"),
+        (". --report gallery.db", "report gallery.db would be an HTML page"),
+        (". --kinds exact scam", "no index kind 'scam'"),
         (". --report .", "report . must be a file in a folder"),
         ("", "GALLERY"),
     ],
 )
-def test_wrong_use_is_one_line(words, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_wrong_use_is_one_line(words, said, gallery, monkeypatch, capsys):
+    monkeypatch.chdir(gallery)
     assert main(["bench", "find", *words.split()]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1

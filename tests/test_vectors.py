@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from saccade.errors import InputError
 from saccade.vectors import INDEXES
 from saccade.vectors.exact import ExactIndex
-from saccade.vectors.scan_truth import CodedTruth
 from tests.reference import gallery as reference
 
 TOLERANCE = dict.fromkeys(INDEXES, 1e-6) | {"scan": 1e-3}  # which answers with half-float rows

@@ -328,6 +328,17 @@ def test_the_threads_of_faiss_stay_as_they_were():
     assert faiss.omp_get_max_threads() == before
 
 
+@pytest.mark.parametrize("kind", ["graph", pytest.param("trees", marks=NO_ANNOY)])
+def test_what_changes_nothing_rebuilds_nothing(kind):
+    index = INDEXES[kind](np.eye(4, dtype=np.float32))
+    before = index._structure
+    index.remove([])
+    index.add(np.empty((0, 4)))
+    assert index._structure is before
+    index.remove([2])
+    assert index._structure is not before
+
+
 def test_lists_are_made_anew_when_rows_have_come():
     rng = np.random.default_rng(9)
     vectors = unit_rows(rng, 2_400, 6)

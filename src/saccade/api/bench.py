@@ -1,6 +1,6 @@
 """``compare``: the index kinds measured on the vectors of a gallery."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,13 @@ from saccade.judge.search import QUERIES, TOP, Progress, SearchScores, judge_kin
 from saccade.values import Float32Array
 from saccade.vectors import INDEXES
 
+HTML = (".html", ".htm")  # so that no picture or database is overwritten
+
 
 def compare(
     gallery: Path | str,
     *,
-    kinds: Sequence[str] = tuple(INDEXES),
+    kinds: Iterable[str] = tuple(INDEXES),
     queries: int = QUERIES,
     top: int = TOP,
     report: Path | str | None = None,
@@ -33,13 +35,15 @@ def compare(
     place = None if report is None else Path(report)
     if place is not None and (place.is_dir() or not place.absolute().parent.is_dir()):
         raise InputError(f"report {place} must be a file in a folder that exists")
+    if place is not None and place.suffix not in HTML:
+        raise InputError(f"report {place} would be an HTML page; let its name end in .html")
     vectors = read_vectors(gallery)
     if len(vectors) < 2:
         raise GalleryError(
             f"gallery {gallery} holds {len(vectors)} pictures; a comparison needs 2 or more: enrol "
             f"some first"
         )
-    scores = judge_kinds(vectors, kinds, queries=queries, top=top, progress=progress)
+    scores = judge_kinds(vectors, [*kinds], queries=queries, top=top, progress=progress)
     if place is not None:
         from saccade.judge.search_report import search_report  # Loads the charts.
 

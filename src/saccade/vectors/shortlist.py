@@ -75,19 +75,23 @@ class ShortlistIndex(ABC):
     def add(self, vectors: Float32Array) -> None:
         """Append vectors (m, d); they get the next numbers."""
         checked = checked_width(vectors, "vectors", dimension=self.dimension)
+        if not len(checked):
+            return
         rows = self._exact.rows.append(checked)
         if self._structure is None or "add" in self.rebuilds:
             self._rebuild()
-        elif len(rows):
+        else:
             self._extend(rows)
 
     def remove(self, rows: ArrayLike) -> None:
         """Overwrite these rows with zeros, and answer them never again."""
         numbers = checked_rows(rows, self._exact.rows.left)
+        if not len(numbers):
+            return
         self._exact.rows.remove(numbers)
         if len(self) < self.least_rows or "remove" in self.rebuilds:
             self._rebuild()
-        elif len(numbers):
+        else:
             self._drop(numbers)
 
     def find(self, queries: Float32Array, k: int) -> tuple[Float32Array, IntArray]:
