@@ -105,8 +105,7 @@ class _Tuner:
         between = truth[-(-self.n // SAMPLE_ROWS) // 2 :]
         self.rows = spread(between, min(ESTIMATE_ROWS, ESTIMATE_BYTES // (4 * self.d)))
         self.outside = losses(self.fitted, self.rows).outside
-        self.exact_fits = fits(wish, self.n, self.d)
-        self.limit = exact_bytes(self.n, self.d) if self.exact_fits else math.inf
+        self.limit = exact_bytes(self.n, self.d) if fits(wish, self.n, self.d) else math.inf
         self.side: Side | None = None
         self.tried: list[Tried] = []
 
@@ -114,7 +113,7 @@ class _Tuner:
         """Go through the heads, the most promising first, until one keeps the recall."""
         failed = 0
         for layout in self.promising():
-            if layout.packed_bytes <= failed or (self.over(layout) and self.exact_fits):
+            if layout.packed_bytes <= failed:
                 continue
             found = self.cheapest(layout, self.limit)
             divided = replace(layout, cells=max(LEAST_CELLS, self.n // ROWS_A_CELL))
