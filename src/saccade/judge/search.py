@@ -112,7 +112,7 @@ def judge_kinds(
     ``progress`` passes the kinds through.
     """
     for kind in kinds:
-        look_up(COMPARED, kind, "index kind")
+        look_up(INDEXES, kind, "index kind")
     if min(queries, top) < 1:
         raise SettingError(f"queries and top must be 1 or more, got {queries} and {top}")
     if len(vectors) < 2:
@@ -135,14 +135,14 @@ def ask(vectors: Float32Array, *, queries: int, top: int, seed: int) -> Question
     top = min(top, n - 1)
     own = np.sort(np.random.default_rng(seed).permutation(n)[:queries])
     drawn = vectors[own]
-    rows = _others(COMPARED["exact"](vectors), drawn, own, top)
+    rows = _others(INDEXES["exact"](vectors), drawn, own, top)
     cosines = _cosines(vectors, drawn, rows)
     return Questions(vectors, drawn, own, top, cosines[:, [0, top - 1]] - np.float32(TIE))
 
 
 def _judged(kind: str, questions: Questions) -> KindScores:
     start = time.perf_counter()
-    index = COMPARED[kind](questions.vectors)
+    index = INDEXES[kind](questions.vectors)
     build_s = time.perf_counter() - start
     start = time.perf_counter()
     _others(index, questions.queries, questions.own, questions.top)

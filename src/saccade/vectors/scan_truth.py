@@ -31,12 +31,14 @@ class CodedTruth:
 
     def __init__(self, vectors: Float32Array, *, cells: int = 0, threads: int = 1) -> None:
         truth = matrix(vectors, "vectors").astype(np.float16)
-        self._take(truth, *_coded(truth, cells), threads)
+        self._take(truth, *_coded(truth, cells, HEAD_BYTES), threads)
 
     @classmethod
-    def of_truth(cls, truth: HalfArray, *, cells: int = 0, threads: int = 1) -> Self:
+    def of_truth(
+        cls, truth: HalfArray, *, cells: int = 0, head_bytes: int = HEAD_BYTES, threads: int = 1
+    ) -> Self:
         """Make an index of half floats (n, d), C-contiguous, which are kept and not copied."""
-        return cls.of_codes(truth, *_coded(truth, cells), threads=threads)
+        return cls.of_codes(truth, *_coded(truth, cells, head_bytes), threads=threads)
 
     @classmethod
     def of_codes(
@@ -92,8 +94,8 @@ class CodedTruth:
         return self._coded.find(queries, k, effort, allowed=self._filled, threads=self.threads)
 
 
-def _coded(truth: HalfArray, cells: int) -> tuple[Fit, Codes, Cells | None]:
-    fitted, made = fit(truth, head_bytes=HEAD_BYTES), None
+def _coded(truth: HalfArray, cells: int, head_bytes: int) -> tuple[Fit, Codes, Cells | None]:
+    fitted, made = fit(truth, head_bytes=head_bytes), None
     if cells and len(truth):
-        fitted, made = make_cells(fitted, truth, cells=cells, head_bytes=HEAD_BYTES)
+        fitted, made = make_cells(fitted, truth, cells=cells, head_bytes=head_bytes)
     return fitted, encode(fitted, truth, made), made
