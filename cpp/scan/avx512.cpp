@@ -14,19 +14,21 @@ struct Avx512 {
   template <int BITS, int QUERIES>
   static void block(const uint8_t* codes, const int32_t* const* weights, int groups, Scores* scores) {
     const __m512i mask = _mm512_set1_epi8((1 << BITS) - 1);
-    __m512i sums[QUERIES];
-    for (auto& sum : sums) sum = _mm512_setzero_si512();
+    __m512i even[QUERIES], odd[QUERIES];  // of the fields: two chains, as a product waits for the one before
+    for (int i = 0; i < QUERIES; ++i) even[i] = odd[i] = _mm512_setzero_si512();
     for (int group = 0; group < groups; ++group) {
       const uint8_t* at = codes + group * GROUP_BYTES;
       const __m512i bytes = _mm512_loadu_si512(at);
       _mm_prefetch(reinterpret_cast<const char*>(at) + AHEAD_BYTES, _MM_HINT_T0);
       for (int field = 0; field < 8 / BITS; ++field) {
         const __m512i code = _mm512_and_si512(_mm512_srli_epi16(bytes, BITS * field), mask);
-        for (int i = 0; i < QUERIES; ++i)
-          sums[i] = _mm512_dpbusd_epi32(sums[i], code, _mm512_set1_epi32(weights[i][field * groups + group]));
+        for (int i = 0; i < QUERIES; ++i) {
+          __m512i& sum = field % 2 ? odd[i] : even[i];
+          sum = _mm512_dpbusd_epi32(sum, code, _mm512_set1_epi32(weights[i][field * groups + group]));
+        }
       }
     }
-    for (int i = 0; i < QUERIES; ++i) scores[i] = sums[i];
+    for (int i = 0; i < QUERIES; ++i) scores[i] = _mm512_add_epi32(even[i], odd[i]);
   }
 
   static uint32_t above(Scores scores, int32_t threshold) {
