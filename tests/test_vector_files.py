@@ -223,9 +223,8 @@ def test_a_table_on_the_command_line(tmp_path, capsys):
     columns = {"v": lists(), "who": NAMES, "file": [f"{row}.jpg" for row in range(20)]}
     path = write_table(tmp_path / "t.parquet", columns)
     run(capsys, "create", folder, "--dimension", D)
-    named = ("--vector-column", "v", "--identity-column", "who", "--name-column", "file")
-    assert run(capsys, "enrol", folder, "--vectors", path, *named)[0] == 0
-    code, out, _ = run(capsys, "find", folder, "--vectors", path, "--vector-column", "v")
+    assert run(capsys, "enrol", folder, "--vectors", path, "--columns", "v,who,file")[0] == 0
+    code, out, _ = run(capsys, "find", folder, "--vectors", path, "--columns", "v")
     assert code == 0 and "(picture 7.jpg)" in out
 
 
@@ -252,8 +251,9 @@ REFUSED = {
     "pictures too": (["enrol", "G", "a.png", "--vectors", "v.npy"], "--vectors stands alone"),
     "embedder": (["find", "G", "--vectors", "v.npy", "--embedder", "r"], "needs no --embedder"),
     "no vectors": (["enrol", "G", "a.png", "--identities", "n.txt"], "--vectors FILE"),
-    "find column": (["find", "G", "--vector-column", "v"], "--vectors FILE"),
-    "columns": (["find", "G", "--vectors", "v.npy", "--vector-column", "v"], "has no columns"),
+    "find column": (["find", "G", "--columns", "v"], "--vectors FILE"),
+    "columns": (["find", "G", "--vectors", "v.npy", "--columns", "v"], "has no columns"),
+    "names": (["find", "G", "--vectors", "v.npy", "--columns", "v,"], "up to three names"),
     "pictures": (["enrol", "G", "a.png", "--as", "x"], "is for vectors and knows no embedder"),
     "both": (["create", "H", "--dimension", "3", "--embedder", "pixels"], "either --embedder"),
     "neither": (["create", "H"], "either --embedder"),

@@ -23,11 +23,14 @@ from saccade.config import DataSettings
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
-    from saccade.data.vector_parquet import Columns
+    from saccade.data import vector_parquet
     from saccade.values import Sample
 
 Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all pictures show.")]
+Columns = Annotated[
+    str | None, Parameter(help="With a .parquet, if called otherwise: vector,identity,name.")
+]
 BROKEN_SHARE = DataSettings().broken
 BrokenShare = Annotated[
     float, Parameter(name="--data.broken", help="Share of those pictures that may be unreadable.")
@@ -91,9 +94,7 @@ def enrol(
     as_: As = None,
     vectors: Path | None = None,
     identities: Path | None = None,
-    vector_column: str | None = None,
-    identity_column: str | None = None,
-    name_column: str | None = None,
+    columns: Columns = None,
     embedder: Embedder = None,
     json: Json = False,
 ) -> int:
@@ -110,23 +111,16 @@ def enrol(
         Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
     identities
         With a .npy: a text file that names whom each row shows, a name a line.
-    vector_column
-        With a .parquet: column of the vectors; else vector.
-    identity_column
-        With a .parquet: column of the identities; else identity.
-    name_column
-        With a .parquet: column of names that find shows; else name, where there is one.
     """
     if vectors is not None:
         from saccade.cli import vectors as of_vectors
         from saccade.data.vector_files import read_vectors
 
         _no_pictures(pictures, as_, embedder)
-        columns = _columns(vector_column, identity_column, name_column)
-        file = read_vectors(vectors, identities=identities, columns=columns)
+        file = read_vectors(vectors, identities=identities, columns=_named(columns))
         return of_vectors.enrol(gallery, file, json=json)
-    if any((identities, vector_column, identity_column, name_column)):
-        raise InputError("--identities and the columns belong to --vectors FILE, which is missing")
+    if identities is not None or columns is not None:
+        raise InputError("--identities and --columns belong to --vectors FILE, which is missing")
     from saccade.api.gallery import Gallery
 
     samples = _samples(pictures, as_)
@@ -156,7 +150,7 @@ def find(
     *pictures: Path,
     top: Annotated[int, Parameter(help="Identities to show for each picture.")] = 5,
     vectors: Path | None = None,
-    vector_column: str | None = None,
+    columns: Columns = None,
     embedder: Embedder = None,
     json: Json = False,
 ) -> int:
@@ -170,8 +164,6 @@ def find(
         Picture files, or folders that are searched at any depth.
     vectors
         Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
-    vector_column
-        With a .parquet: column of the vectors; else vector.
     """
     if top < 1:
         raise InputError(f"--top must be at least 1. Got {top} instead")
@@ -180,10 +172,10 @@ def find(
         from saccade.data.vector_files import read_vectors
 
         _no_pictures(pictures, None, embedder)
-        file = read_vectors(vectors, columns=_columns(vector_column, None, None))
+        file = read_vectors(vectors, columns=_named(columns))
         return of_vectors.find(gallery, file, top, json=json)
-    if vector_column is not None:
-        raise InputError("--vector-column belongs to --vectors FILE, which is missing")
+    if columns is not None:
+        raise InputError("--columns belongs to --vectors FILE, which is missing")
     from saccade.api.gallery import Gallery
     from saccade.data.pictures import find_pictures
 
@@ -342,12 +334,17 @@ def _no_pictures(pictures: tuple[Path, ...], as_: str | None, embedder: str | No
         raise InputError("--vectors needs no --embedder; leave it out")
 
 
-def _columns(vector: str | None, identity: str | None, name: str | None) -> "Columns | None":
-    if not any((vector, identity, name)):
+def _named(columns: str | None) -> "vector_parquet.Columns | None":
+    if columns is None:
         return None
-    from saccade.data.vector_parquet import Columns
+    from saccade.data import vector_parquet
 
-    return Columns(vector or "vector", identity or "identity", name)
+    names = [name.strip() for name in columns.split(",")]
+    if len(names) > 3 or not all(names):
+        raise InputError(
+            f"--columns takes up to three names: vector,identity,name. Got '{columns}'"
+        )
+    return vector_parquet.Columns(*names)
 
 
 def _some(pictures: tuple[Path, ...]) -> Iterable[Path]:

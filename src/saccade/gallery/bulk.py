@@ -8,9 +8,10 @@ and large blocks share that. A crash leaves whole blocks; enrol the same again t
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from saccade.gallery import blocks, inputs
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, BulkEnrolled, Enrolled
@@ -23,7 +24,7 @@ PIECE_ROWS = 2_048  # converted together: they stay in the processor's cache
 TOLD_REASONS = 5
 
 # Vectors (b, d), an identity a row, and a name a row or None.
-VectorBlock = tuple[ArrayLike, Sequence[str], Sequence[str] | None]
+VectorBlock = tuple[NDArray[Any], Sequence[str], Sequence[str] | None]
 
 
 def enrol_rows(
@@ -60,7 +61,7 @@ def enrol_blocks(
 
 
 def _blocks(
-    vectors: ArrayLike,
+    vectors: NDArray[Any],
     identities: Sequence[str],
     names: Sequence[str] | None,
     first_row: int,
