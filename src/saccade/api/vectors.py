@@ -35,14 +35,16 @@ def enrol_file(gallery: Gallery, file: VectorFile) -> Iterator[BulkEnrolled]:
         raise InputError(_with_place(file, error) + kept) from error
 
 
-def find_file(gallery: Gallery, file: VectorFile, k: int) -> Iterator[Found]:
+def find_file(
+    gallery: Gallery, file: VectorFile, k: int, *, exact: bool = False
+) -> Iterator[Found]:
     """Search with each vector of a file; a row is called "row 0", …"""
     _require_dimension(gallery, file)
     row = 0
     for vectors in file.vectors():
         names = [f"row {number}" for number in range(row, row + len(vectors))]
         try:
-            yield from gallery.find_vectors(vectors, k, names)
+            yield from gallery.find_vectors(vectors, k, names, exact=exact)
         except InputError as error:
             raise InputError(_with_place(file, error)) from error
         row += len(vectors)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from saccade.cli.index import bring_up
 from saccade.cli.output import (
     answer,
     bar,
@@ -135,6 +136,7 @@ def enrol(
             if not json:
                 why = f"   {shown(item.reason)}" if item.reason else ""
                 say(f"{item.status:<10} {shown(item.identity)}   {shown(item.picture)}{why}")
+        bring_up(opened, quiet=json)
     if json:
         say_json({**counts, "pictures": done})
     else:
@@ -151,6 +153,7 @@ def find(
     top: Annotated[int, Parameter(help="Identities to show for each picture.")] = 5,
     vectors: Path | None = None,
     columns: Columns = None,
+    exact: Annotated[bool, Parameter(negative="", help="Compare with every picture.")] = False,
     embedder: Embedder = None,
     json: Json = False,
 ) -> int:
@@ -173,7 +176,7 @@ def find(
 
         _no_pictures(pictures, None, embedder)
         file = read_vectors(vectors, columns=_named(columns))
-        return of_vectors.find(gallery, file, top, json=json)
+        return of_vectors.find(gallery, file, top, exact=exact, json=json)
     if columns is not None:
         raise InputError("--columns belongs to --vectors FILE, which is missing")
     from saccade.api.gallery import Gallery
@@ -181,7 +184,7 @@ def find(
 
     paths = [found for item in _some(pictures) for found in find_pictures(item)]
     with Gallery.open(gallery, embedder=embedder) as opened:
-        searching = opened.searching(paths, k=top)
+        searching = opened.searching(paths, k=top, exact=exact)
         answers = list(bar(searching, total=len(paths), what="searching", quiet=json))
     lines = [line for found in answers for line in lines_of_found(found)]
     tell([answer(found) for found in answers], lines, json=json)

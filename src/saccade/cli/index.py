@@ -1,11 +1,16 @@
 """``saccade index GALLERY``: makes the index that finds fast among very many pictures."""
 
+import contextlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.output import tell
+from saccade.cli.output import say, tell
+from saccade.errors import GalleryError
+
+if TYPE_CHECKING:
+    from saccade.gallery import Gallery
 
 GIB = 1 << 30
 Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
@@ -55,6 +60,16 @@ def index(
         ]
     tell(made.to_dict(), lines, json=json)
     return 0 if made.kept else 1
+
+
+def bring_up(gallery: "Gallery", *, quiet: bool) -> None:
+    """Make the index of a gallery when one is due, and say so."""
+    why = gallery.index_due()
+    if why:
+        if not quiet:
+            say(f"making the index, for {why}")
+        with contextlib.suppress(GalleryError):  # another process makes it
+            gallery.index()
 
 
 COMMANDS = {"index": index}

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from saccade.api import vectors as api
+from saccade.cli.index import bring_up
 from saccade.cli.output import (
     answer,
     bar,
@@ -43,6 +44,7 @@ def enrol(gallery: Path, file: VectorFile, *, json: bool) -> int:
     with Gallery.open(gallery) as opened:
         enrolling = api.enrol_file(opened, file)
         told = list(bar(enrolling, total=file.block_count, what="enrolling", quiet=json))
+        bring_up(opened, quiet=json)
     counts = told[-1] if told else BulkEnrolled()
     if json:
         say_json(counts)
@@ -55,10 +57,10 @@ def enrol(gallery: Path, file: VectorFile, *, json: bool) -> int:
     return 1 if counts.skipped else 0
 
 
-def find(gallery: Path, file: VectorFile, top: int, *, json: bool) -> int:
+def find(gallery: Path, file: VectorFile, top: int, *, exact: bool, json: bool) -> int:
     """Search with each vector of a file; exit code 1 when none is known."""
     with Gallery.open(gallery) as opened:
-        searching = api.find_file(opened, file, top)
+        searching = api.find_file(opened, file, top, exact=exact)
         answers = list(bar(searching, total=file.rows, what="searching", quiet=json))
     lines = [line for found in answers for line in lines_of_found(found)]
     tell([answer(found) for found in answers], lines, json=json)

@@ -21,7 +21,7 @@ from saccade.gallery.answers import (
     Verified,
 )
 from saccade.gallery.database import Database
-from saccade.gallery.memory import Memory, current
+from saccade.gallery.memory import Memory, current, outline
 from saccade.gallery.schema import create_database
 from saccade.values import Embedder, Float32Array, Found, Sample
 from saccade.vectors.tuned import Tuned, Wish
@@ -156,19 +156,26 @@ class Gallery:
             self._settle_after_write()
             yield counts
 
-    def find(self, pictures: Sequence[Path | str | Sample], k: int = 5) -> list[Found]:
-        """Return for each picture its best k identities; a broken one gets its reason, no hit."""
-        return list(self.searching(pictures, k))
+    def find(
+        self, pictures: Sequence[Path | str | Sample], k: int = 5, *, exact: bool = False
+    ) -> list[Found]:
+        """Return for each picture its best k identities; a broken one gets its reason, no hit.
 
-    def searching(self, pictures: Sequence[Path | str | Sample], k: int = 5) -> Iterator[Found]:
+        ``exact`` as in ``find_vectors``.
+        """
+        return list(self.searching(pictures, k, exact=exact))
+
+    def searching(
+        self, pictures: Sequence[Path | str | Sample], k: int = 5, *, exact: bool = False
+    ) -> Iterator[Found]:
         """Search as ``find`` does; yields each answer, in order, when its block is searched."""
         inputs.number_of_hits(k)
         self._need_embedder()
         sources = several(pictures)
         for start in range(0, len(sources), FIND_PICTURES):
-            yield from self._find_block(sources[start : start + FIND_PICTURES], k)
+            yield from self._find_block(sources[start : start + FIND_PICTURES], k, exact)
 
-    def _find_block(self, sources: Sequence[Path | Sample], k: int) -> list[Found]:
+    def _find_block(self, sources: Sequence[Path | Sample], k: int, exact: bool) -> list[Found]:
         names = [str(item.path if isinstance(item, Sample) else item) for item in sources]
         readable, found = {}, {}
         for row, source in enumerate(sources):
@@ -178,7 +185,8 @@ class Gallery:
                 found[row] = Found(names[row], (), None, str(error))
         if readable:
             vectors = enrol.embedded(self._need_embedder(), list(readable.values()))
-            answers = self.find_vectors(vectors, k, [names[row] for row in readable])
+            shown = [names[row] for row in readable]
+            answers = self.find_vectors(vectors, k, shown, exact=exact)
             found |= dict(zip(readable, answers, strict=True))
         return [found[row] for row in range(len(sources))]
 
@@ -276,17 +284,16 @@ class Gallery:
         meanwhile. Raises GalleryError while another process makes it.
         """
         self._database.require_writable()
-        made = indexing.build(self._database, wish or upkeep.wish_of(self._current_memory()))
+        made = indexing.build(self._database, wish or upkeep.wish_of(outline(self._database)[0]))
         self._settle_after_write()
         return made
 
     def index_due(self) -> str:
         """Return why a new index is due, in words; empty when none is."""
-        return upkeep.due(self._current_memory())
+        return upkeep.due(*outline(self._database))
 
     def _index_stats(self) -> dict[str, Any]:
-        memory = self._current_memory()
-        base = memory.base
+        base, loose = outline(self._database)
         scanned = base is not None and base.tuned.kind == "scan"
         return {
             "index": "scan" if scanned else "exact",
@@ -294,7 +301,7 @@ class Gallery:
             "recall": None if base is None else base.tuned.recall,
             "recall_low": None if base is None else base.tuned.recall_low,
             "recall_wanted": None if base is None else base.tuned.target,
-            "index_due": upkeep.due(memory),
+            "index_due": upkeep.due(base, loose),
         }
 
     def set_threshold(self, threshold: float | None) -> None:
@@ -315,6 +322,8 @@ class Gallery:
     def _current_memory(self) -> Memory:
         """Return what this process knows of the gallery, brought up to date."""
         with self._loading, self._database.translated():
+            if self._memory is None:
+                upkeep.index_if_vast(self._database, self.dimension)
             self._memory = known = current(self._database, self._memory)
             if self._upkeep is not None:
                 self._upkeep.after(known)

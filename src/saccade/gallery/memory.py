@@ -104,17 +104,29 @@ def current(database: Database, known: Memory | None) -> Memory:
     return current(database, None)
 
 
+def outline(database: Database) -> tuple[Base | None, int]:
+    """Return the codes as they are now, and about how many rows are not in them, reading none."""
+    with database.reading() as connection:
+        base = _base(database, connection)
+        newest = connection.execute("SELECT coalesce(max(number), 0) FROM pictures").fetchone()[0]
+    return base, int(newest) - (0 if base is None else base.last)
+
+
 def _opened(database: Database, codes: Stamp) -> Memory:
     """The codes on the disk, and all other rows, read in short snapshots."""
     with database.reading() as connection:
         meta = store.read_meta(connection)
-        base = open_base(database.folder, connection, dimension=meta.dimension)
-        if base is not None:
-            base = base.without(_forgotten(log.since(connection, base.generation)))
+        base = _base(database, connection)
     loose, last = Loose.empty(meta.dimension), 0 if base is None else base.last
     for chunk in rows.every(database, last):
         loose, last = loose.extended(chunk), int(chunk.numbers[-1])
     return Memory(meta.generation, last, codes, base, loose)
+
+
+def _base(database: Database, connection: sqlite3.Connection) -> Base | None:
+    dimension = store.read_meta(connection).dimension
+    base = open_base(database.folder, connection, dimension=dimension)
+    return base and base.without(_forgotten(log.since(connection, base.generation)))
 
 
 def _followed(
