@@ -77,6 +77,7 @@ def test_what_is_asked_for_is_clipped_to_what_there_is():
     assert all(found.p99_ms >= found.p50_ms > 0 for found in scores.kinds)
     assert {found.kind: (found.add, found.remove) for found in scores.kinds} == {
         "exact": ("own", "own"),
+        "scan": ("own", "own"),
         "lsh": ("own", "own"),
         "graph": ("own", "rebuilt"),
         "ivf": ("own", "own"),
