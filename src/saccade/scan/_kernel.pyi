@@ -72,3 +72,12 @@ class Finder:
         position, in whole blocks of 16; ``ranges`` (r, 2) are the blocks to look at, rising.
         Where fewer than k rows are found, -inf and -1 fill up.
         """
+
+def nearest(
+    kernel: str, rows: UInt8Array, centres: Int8Array, bias: Int32Array, threads: int = 1
+) -> UInt32Array:
+    """(n, d), (c, d), (c,) → the centre of each row (n,) with the largest product plus bias.
+
+    The product is the sum over d of row times centre; of equal centres the lowest number. c ≥ 1,
+    1 ≤ d ≤ 4096, |bias| ≤ 2**30. ``threads`` share the rows.
+    """
