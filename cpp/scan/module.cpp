@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "find.hpp"
+#include "nearest.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -267,6 +268,27 @@ class Finder {
   Codes codes_{};
 };
 
+Out<uint32_t, 1> nearest_centres(const std::string& kernel, In<uint8_t, 2> rows, In<int8_t, 2> centres,
+                                 In<int32_t, 1> bias, int threads) {
+  const Assignment wanted{int64_t(rows.shape(0)), int64_t(centres.shape(0)), int64_t(rows.shape(1)),
+                          rows.data(), centres.data(), bias.data()};
+  require(wanted.d >= 1 && wanted.d <= 4096, "rows must have 1 to 4096 components");
+  require(int64_t(centres.shape(1)) == wanted.d, "centres must have as many components as the rows");
+  require(wanted.c >= 1 && wanted.c < int64_t(0xffffffff), "there must be a centre, and fewer than 2^32 - 1");
+  require(int64_t(bias.shape(0)) == wanted.c, "one bias a centre is needed");
+  for (int64_t i = 0; i < wanted.c; ++i)
+    require(bias.data()[i] >= -(1 << 30) && bias.data()[i] <= 1 << 30, "a bias must lie between -2^30 and 2^30");
+  require(threads >= 1 && threads <= 1024, "threads must be 1 to 1024");
+  const char* name = kernel_named(kernel).name;
+  std::vector<uint32_t> found(rows.shape(0));
+  {
+    nb::gil_scoped_release release;
+    nearest(name, wanted, threads, found.data());
+  }
+  const size_t shape[] = {found.size()};
+  return array<uint32_t, 1>(std::move(found), shape);
+}
+
 }  // namespace
 }  // namespace saccade
 
@@ -287,4 +309,5 @@ NB_MODULE(_kernel, m) {
            "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none())
       .def("shortlist", &Finder::shortlist, "queries"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
            "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none());
+  m.def("nearest", &nearest_centres, "kernel"_a, "rows"_a, "centres"_a, "bias"_a, "threads"_a = 1);
 }

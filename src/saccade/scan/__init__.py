@@ -8,11 +8,30 @@ import os
 
 from saccade.errors import SettingError
 from saccade.names import suggest
-from saccade.scan._kernel import Finder, dots, head_scores, names, pack, quantise, row_scores
+from saccade.scan._kernel import (
+    Finder,
+    dots,
+    head_scores,
+    names,
+    nearest,
+    pack,
+    quantise,
+    row_scores,
+)
 
 KERNEL_VARIABLE = "SACCADE_KERNEL"
 
-__all__ = ["Finder", "dots", "head_scores", "kernel", "names", "pack", "quantise", "row_scores"]
+__all__ = [
+    "Finder",
+    "dots",
+    "head_scores",
+    "kernel",
+    "names",
+    "nearest",
+    "pack",
+    "quantise",
+    "row_scores",
+]
 
 
 def kernel() -> str:

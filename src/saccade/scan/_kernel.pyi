@@ -93,3 +93,12 @@ class Finder:
         Rising; ``finalists`` of each query, and all allowed positions that escaped. f is the length
         of the longest list, and -1 fills up the others. No truth is needed.
         """
+
+def nearest(
+    kernel: str, rows: UInt8Array, centres: Int8Array, bias: Int32Array, threads: int = 1
+) -> UInt32Array:
+    """(n, d), (c, d), (c,) → the centre of each row (n,) with the largest product plus bias.
+
+    The product is the sum over d of row times centre; of equal centres the lowest number. c ≥ 1,
+    1 ≤ d ≤ 4096, |bias| ≤ 2**30. ``threads`` share the rows.
+    """

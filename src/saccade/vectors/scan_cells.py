@@ -1,15 +1,17 @@
 """Cells: vectors grouped by nearness, so that a query reads the codes of the likely groups alone.
 
-k-means (Lloyd, "Least squares quantization in PCM", 1982) on a sample, then every row goes to its
-nearest centre. The head's codes hold a row's difference from its centre, which varies less than the
-row (Jégou, Douze and Schmid 2011, section IV), so that the same bits tell more.
+k-means on the 8-bit codes of a sample (``kmeans``), then every row goes to its nearest centre. The
+head's codes hold a row's difference from its centre, which varies less than the row (Jégou, Douze
+and Schmid 2011, section IV), so that the same bits tell more.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from saccade import scan
 from saccade.values import Float32Array, IntArray, UInt8Array
+from saccade.vectors.kmeans import kmeans_codes, nearest_codes
 from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray, fitted_to, spread
 
 SAMPLE_ROWS, SAMPLE_A_CELL = 200_000, 64
@@ -37,7 +39,9 @@ class Cells:
 
     def nearest(self, components: Float32Array) -> IntArray:
         """Return the cell whose centre is nearest to each of some components (n, d)."""
-        return nearest(components, self.centres)
+        half = (self.centres**2).sum(axis=1) / 2
+        found: IntArray = np.argmax(components @ self.centres.T - half, axis=1)
+        return found
 
     def probed(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
         """Return the ``probes`` cells that suit queries (q, d) best: blocks and offsets.
@@ -62,12 +66,15 @@ def make_cells(
     """
     draw = np.random.default_rng(seed)
     sample = fitted.components(spread(truth, max(SAMPLE_ROWS, SAMPLE_A_CELL * cells)))
-    centres = _several(kmeans(sample, min(len(sample), cells), draw), sample)
+    coded = _coded(fitted, sample)
+    centres = kmeans_codes(coded, fitted.full_step, min(len(sample), cells), draw, rounds=ROUNDS)
+    belongs = nearest_codes(coded, fitted.full_step, centres)
+    centres = _several(centres, belongs, sample)
+    left = sample - centres[nearest_codes(coded, fitted.full_step, centres)]
     cell = np.empty(len(truth), np.int64)
     for start in range(0, len(truth), CHUNK_ROWS):
-        rows = fitted.components(truth[start : start + CHUNK_ROWS])
-        cell[start : start + CHUNK_ROWS] = nearest(rows, centres)
-    left = sample - centres[nearest(sample, centres)]
+        rows = _coded(fitted, fitted.components(truth[start : start + CHUNK_ROWS]))
+        cell[start : start + CHUNK_ROWS] = nearest_codes(rows, fitted.full_step, centres)
     turned = fitted_to(fitted.mean, sample, left, head_bytes=head_bytes)
     rotation = (fitted.rotation @ turned.rotation).astype(np.float32)
     starts, order = _placed(cell, len(centres))
@@ -77,40 +84,18 @@ def make_cells(
     return fit_of_cells, Cells(centres @ turned.rotation, starts, order)
 
 
-def kmeans(rows: Float32Array, k: int, draw: np.random.Generator) -> Float32Array:
-    """Return ``k`` centres of rows (n, m), n ≥ k, after ROUNDS rounds from random rows.
-
-    A centre that lost all its rows starts again from a random one.
-    """
-    centres = rows[draw.choice(len(rows), k, replace=False)]
-    for _ in range(ROUNDS):
-        belongs = nearest(rows, centres)
-        counts = np.bincount(belongs, minlength=k)
-        sums = np.stack([np.bincount(belongs, column, k) for column in rows.T], axis=1)
-        empty = counts == 0
-        centres = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-        centres[empty] = rows[draw.choice(len(rows), int(empty.sum()))]
-    return centres
-
-
-def nearest(rows: Float32Array, centres: Float32Array) -> IntArray:
-    """The number of the centre nearest to each row, by Euclidean distance."""
-    half = (centres**2).sum(axis=1) / 2
-    found = np.empty(len(rows), np.int64)
-    for start in range(0, len(rows), CHUNK_ROWS):
-        part = rows[start : start + CHUNK_ROWS]
-        found[start : start + CHUNK_ROWS] = np.argmax(part @ centres.T - half, axis=1)
-    return found
-
-
 def filled(order: IntArray) -> UInt8Array:
     """A bit a position, in whole blocks of 16: 1 where it holds a row."""
     return np.packbits(order >= 0, bitorder="little")
 
 
-def _several(centres: Float32Array, rows: Float32Array) -> Float32Array:
+def _coded(fitted: Fit, components: Float32Array) -> UInt8Array:
+    return scan.quantise(components, fitted.full_step, 8)[0]
+
+
+def _several(centres: Float32Array, belongs: IntArray, rows: Float32Array) -> Float32Array:
     """Leave out centres of few rows, which would tell what those are; the mean when all are."""
-    counts = np.bincount(nearest(rows, centres), minlength=len(centres))
+    counts = np.bincount(belongs, minlength=len(centres))
     kept: Float32Array = centres[counts >= LEAST_ROWS]
     return kept if len(kept) else rows.mean(axis=0, keepdims=True)
 
