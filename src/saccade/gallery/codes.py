@@ -143,14 +143,14 @@ def _escaped(bits: UInt8Array, n: int) -> UInt32Array:
 
 
 def _cells(file: CodeFile, n: int) -> Cells | None:
-    centres, starts = file.arrays["centres"], file.arrays["starts"]
+    centres, radii, starts = (file.arrays[name] for name in ("centres", "radii", "starts"))
     if not len(centres):
         return None
-    if centres.ndim != 2 or starts.shape != (len(centres) + 1,):
+    if centres.ndim != 2 or radii.shape != (len(centres),) or starts.shape != (len(centres) + 1,):
         raise ValueError("the cells differ in number")
     if starts[0] != 0 or starts[-1] != n or (np.diff(starts) < 0).any() or (starts % LANES).any():
         raise ValueError("the cells do not follow one another")
-    return Cells(centres, starts, np.zeros(0, np.int64))
+    return Cells(centres, radii, starts, np.zeros(0, np.int64))
 
 
 @contextlib.contextmanager

@@ -156,6 +156,7 @@ def _write_codes(
         "head_step": fitted.head_step,
         "full_step": fitted.full_step,
         "centres": empty if cells is None else cells.centres,
+        "radii": np.zeros(0, np.float32) if cells is None else cells.radii,
         "starts": np.zeros(1, np.int64) if cells is None else cells.starts,
     }
     file = CodeFileWriter(

@@ -68,8 +68,8 @@ class Cost:
         self.head, self.n, self.d, self.outside = layout.packed_bytes, n, d, outside
         self.rows_in, self.centre_bytes = np.empty(0), 0
         if cells is not None and components is not None:
-            scores = components[:COST_QUERIES] @ cells.centres.T
-            likely = np.argsort(-scores, axis=1, kind="stable")
+            reach = cells.reach(components[:COST_QUERIES])
+            likely = np.argsort(-reach, axis=1, kind="stable")
             self.rows_in = np.cumsum(np.diff(cells.starts)[likely], axis=1).mean(axis=0)
             self.centre_bytes = cells.centres.nbytes
 
