@@ -17,7 +17,8 @@ from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray, fitted_to, sp
 SAMPLE_ROWS, SAMPLE_A_CELL = 200_000, 64
 ROUNDS = 8
 LANES = 16
-RADII = 2  # from a centre to the outer rows: on real-like vectors a tenth fewer cells hold the best rows than with 0
+# From a centre to its outer rows. On real-like vectors a tenth fewer cells are needed than with 0.
+RADII = 2
 LEAST_ROWS = 8  # of the sample, for a centre to be kept
 
 
@@ -26,8 +27,9 @@ class Cells:
     """Where the rows of each cell stand in the codes.
 
     ``centres`` (c, d) in components; ``radii`` (c,): the root mean square of what a component of a
-    row differs from its centre; ``starts`` (c + 1,), multiples of 16: cell i holds the positions ``starts[i]`` to ``starts[i + 1]`` - 1; ``order`` (n,): the row at each position, -1
-    where a cell's last block is filled up.
+    row differs from its centre; ``starts`` (c + 1,), multiples of 16: cell i holds the positions
+    ``starts[i]`` to ``starts[i + 1]`` - 1; ``order`` (n,): the row at each position, -1 where a
+    cell's last block is filled up.
     """
 
     centres: Float32Array
@@ -53,8 +55,8 @@ class Cells:
     def probed(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
         """Return the ``probes`` cells that suit queries (q, d) best: blocks and offsets.
 
-        Those suit best that reach nearest. The blocks are (q, p, 2), rising; the offsets (q, p) are the query's products with the
-        centres, which the codes leave out.
+        Those suit best that reach nearest. The blocks are (q, p, 2), rising; the offsets (q, p) are
+        the query's products with the centres, which the codes leave out.
         """
         scores = components @ self.centres.T
         chosen = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
