@@ -31,6 +31,7 @@ from saccade.vectors.tuned import Tuned, Wish
 FOLDER, NAME, LOCK, PARTS = "codes", "scan", "lock", "*.part"
 LARGE = ("head", "full", "numbers", "identities")
 LOCK_POLL_S = 0.02
+CHECK_WAIT_S = 10.0
 
 Stamp = tuple[int, int, int] | None
 
@@ -151,6 +152,28 @@ def _cells(file: CodeFile, n: int) -> Cells | None:
     if starts[0] != 0 or starts[-1] != n or (np.diff(starts) < 0).any() or (starts % LANES).any():
         raise ValueError("the cells do not follow one another")
     return Cells(centres, radii, starts, np.zeros(0, np.int64))
+
+
+def check(folder: Path) -> None:
+    """Compare the codes with their checksums, and delete a file that differs."""
+    path = folder / FOLDER / NAME
+    try:
+        CodeFile(path).check(LARGE)
+    except InputError:
+        with locked(folder, wait_s=CHECK_WAIT_S) as held:  # It may have been changed meanwhile.
+            if held and path.exists() and not _is_whole(path):
+                path.unlink()
+    except OSError:
+        return
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        file = CodeFile(path)
+        file.check(file.arrays)
+    except InputError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -66,17 +66,18 @@ def loose_matches(loose: Loose, queries: Float32Array, k: int) -> list[list[Matc
     index = loose.index()
     wanted = min(loose.count, START_FACTOR * k)
     while len(open_queries):
-        scores, places = index.find(queries[open_queries], wanted)
+        _, places = index.find(queries[open_queries], wanted)
         first = _first_of_each(loose.identities[places])
         done = first.sum(axis=1) >= k
         if not done.all():
             done = first.sum(axis=1) >= min(k, loose.distinct())
         for row in np.flatnonzero(done):
             keep = places[row, np.flatnonzero(first[row])[:k]]
-            cosines = scores[row, np.flatnonzero(first[row])[:k]]
-            answers[open_queries[row]] = _matches(
-                loose.pictures[keep], cosines, loose.identities[keep]
+            query = queries[open_queries[row]]
+            found = _matches(
+                loose.pictures[keep], loose.vectors[keep], loose.identities[keep], query
             )
+            answers[open_queries[row]] = best_of(found, k)
         open_queries = open_queries[~done]
         wanted = min(loose.count, wanted * START_FACTOR)
     return answers
@@ -174,14 +175,17 @@ def _compared(
     found = []
     for query, mine in zip(queries, numbers, strict=True):
         places = np.searchsorted(truth.numbers, np.unique(mine[mine >= 0]))
-        scores = (vectors[places] * query).sum(axis=1)
-        found.append(_matches(truth.numbers[places], scores, truth.identities[places]))
+        mine_are = truth.numbers[places], vectors[places], truth.identities[places]
+        found.append(_matches(*mine_are, query))
     return found
 
 
-def _matches(numbers: IntArray, scores: Float32Array, identities: IntArray) -> list[Match]:
-    cosines = np.clip(scores, -1.0, 1.0).tolist()
-    return list(zip(numbers.tolist(), cosines, identities.tolist(), strict=True))
+def _matches(
+    numbers: IntArray, vectors: Float32Array, identities: IntArray, query: Float32Array
+) -> list[Match]:
+    """Compare in one way, whichever way rows were found, so that the cosines have the same bits."""
+    cosines = np.clip((vectors * query).sum(axis=1), -1.0, 1.0)
+    return list(zip(numbers.tolist(), cosines.tolist(), identities.tolist(), strict=True))
 
 
 def _first_of_each(identities: IntArray) -> NDArray[np.bool_]:

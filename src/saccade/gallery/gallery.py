@@ -20,6 +20,7 @@ from saccade.gallery.answers import (
     IdentityInfo,
     Verified,
 )
+from saccade.gallery.codes import stamp
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Memory, current, outline
 from saccade.gallery.schema import create_database
@@ -51,6 +52,7 @@ class Gallery:
         self._embedder = embedder
         self._memory: Memory | None = None
         self._loading = threading.Lock()
+        self._checks = upkeep.Checks(self.folder)
         self._upkeep = upkeep.Upkeep(self.folder) if background else None
         self._database = Database(self.folder)
         try:
@@ -322,9 +324,10 @@ class Gallery:
     def _current_memory(self) -> Memory:
         """Return what this process knows of the gallery, brought up to date."""
         with self._loading, self._database.translated():
-            if self._memory is None:
+            if self._memory is None or self._memory.codes != stamp(self.folder):
                 upkeep.index_if_vast(self._database, self.dimension)
             self._memory = known = current(self._database, self._memory)
+            self._checks.after(known)
             if self._upkeep is not None:
                 self._upkeep.after(known)
             return known

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from saccade.errors import SaccadeError
-from saccade.gallery import indexing
+from saccade.gallery import codes, indexing
 from saccade.gallery.codes import Base
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Memory, outline
@@ -58,6 +58,20 @@ def index_if_vast(database: Database, dimension: int) -> None:
         return
     with contextlib.suppress(SaccadeError):  # another process makes it: this one goes without
         indexing.build(database, wish_of(base))
+
+
+class Checks:
+    """Compares each file of codes with its checksums once, in a thread beside the searches."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._checked: codes.Stamp = None
+
+    def after(self, memory: Memory) -> None:
+        """Begin when these codes were not checked before."""
+        if memory.base is not None and memory.codes != self._checked:
+            self._checked = memory.codes
+            threading.Thread(target=codes.check, args=(self._folder,), daemon=True).start()
 
 
 class Upkeep:
