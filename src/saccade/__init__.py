@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.tasks.model import Model
     from saccade.values import Found, Hit, Interval, Prediction, Sample
+    from saccade.vectors.tuned import Wish
 
 _HOME = {
     "Found": "values",
@@ -33,6 +34,7 @@ _HOME = {
     "SaccadeError": "errors",
     "Sample": "values",
     "Training": "api.train",
+    "Wish": "vectors.tuned",
     "evaluate": "api.evaluate",
     "load": "api.evaluate",
     "predict": "api.predict",
@@ -56,6 +58,7 @@ __all__ = [
     "SaccadeError",
     "Sample",
     "Training",
+    "Wish",
     "evaluate",
     "load",
     "predict",

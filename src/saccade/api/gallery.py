@@ -29,16 +29,21 @@ class Gallery(gallery.Gallery):
     """
 
     def __init__(
-        self, folder: Path | str, *, embedder: Embedder | Path | str | None = None
+        self,
+        folder: Path | str,
+        *,
+        embedder: Embedder | Path | str | None = None,
+        background: bool = False,
     ) -> None:
         """Open a gallery; without ``embedder`` the copy that it carries is used.
 
+        ``background``: a new index is made in a thread beside the searches whenever one is due.
         Raises GalleryError when the gallery or its copy of the embedder is damaged, or its vectors
         come from another embedder than the one given.
         """
         root = existing_folder(folder, "gallery")
         found = _kept(root) if embedder is None else _loaded(embedder)
-        super().__init__(root, embedder=found)
+        super().__init__(root, embedder=found, background=background)
         self.left_out: tuple[Broken, ...] = ()
 
     @classmethod
