@@ -29,7 +29,7 @@ class ChangedError(Exception):
 
 
 def best_matches(
-    database: Database, memory: Memory, queries: Float32Array, k: int, *, threads: int = 1
+    database: Database, memory: Memory, queries: Float32Array, k: int
 ) -> list[list[Match]]:
     """Return for each query (q, d) the best picture of each of the k best identities, best first.
 
@@ -39,7 +39,7 @@ def best_matches(
     found = loose_matches(memory.loose, queries, k)
     if memory.base is None or not len(queries):
         return found
-    coded = _coded_matches(database, memory.base, queries, k, threads)
+    coded = _coded_matches(database, memory.base, queries, k)
     return [best_of([*a, *b], k) for a, b in zip(found, coded, strict=True)]
 
 
@@ -130,9 +130,11 @@ def _with_more(
 
 
 def _coded_matches(
-    database: Database, base: Base, queries: Float32Array, k: int, threads: int
+    database: Database, base: Base, queries: Float32Array, k: int
 ) -> list[list[Match]]:
-    positions = base.coded.shortlist(queries, base.effort, allowed=base.allowed, threads=threads)
+    positions = base.coded.shortlist(
+        queries, base.effort, allowed=base.allowed, threads=base.wish.threads
+    )
     found = _compared(database, base, queries, positions)
     return [
         best_of(match, k)
