@@ -1,7 +1,5 @@
 """Exact confidence intervals of a share; source: C. J. Clopper and E. S. Pearson (1934)."""
 
-from scipy.special import betaincinv
-
 from saccade.errors import InputError
 from saccade.values import Interval
 
@@ -14,6 +12,8 @@ def binomial_interval(right: int, n: int, level: float = LEVEL) -> Interval:
     For outcomes that do not depend on one another; both bounds are quantiles of a beta
     distribution, the wanted one reached or passed. Raises InputError for no outcome.
     """
+    from scipy.special import betaincinv  # Slow to load, and a search needs none of it.
+
     if not 0 <= right <= n or n < 1:
         raise InputError(
             f"an interval needs 0 to n of n outcomes, n at least 1; got {right} of {n}"
