@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from saccade.errors import InputError, SettingError
 from saccade.intervals import binomial_interval
-from saccade.vectors import tuning_recall
-from saccade.vectors.drift import drifted
+from saccade.vectors import tuning_queries, tuning_recall
+from saccade.vectors.drift import decoded, drifted
 from saccade.vectors.scan_cells import make_cells
 from saccade.vectors.scan_codes import fit
 from saccade.vectors.scan_truth import CodedTruth
@@ -24,9 +24,10 @@ from saccade.vectors.tuning_cost import (
     exact_bytes,
     headed,
     layouts,
-    survivors_share,
 )
-from saccade.vectors.tuning_recall import answered_exactly, count_right, draw
+from saccade.vectors.tuning_estimate import Estimate, first_kept, misses_allowed
+from saccade.vectors.tuning_queries import MOST_ROWS, answered_exactly, draw, own_rows
+from saccade.vectors.tuning_recall import count_right
 from tests.test_vectors_scan import faces
 
 
@@ -242,8 +243,8 @@ def test_the_best_other_rows_are_those_of_brute_force(n, d, blocks, levels, seed
     truth = (random.integers(-levels, levels + 1, (n, d)) / 8).astype(np.float16)
     rows = random.permutation(n)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning_recall, "BLOCK_ROWS", blocks[0])
-        patch.setattr(tuning_recall, "BLOCK_QUERIES", blocks[1])
+        patch.setattr(tuning_queries, "BLOCK_ROWS", blocks[0])
+        patch.setattr(tuning_queries, "BLOCK_QUERIES", blocks[1])
         found = answered_exactly(truth, rows)
     products = truth.astype(np.float64)[rows] @ truth.astype(np.float64).T
     products[np.arange(n), rows] = -np.inf
@@ -275,13 +276,13 @@ def test_wiped_rows_are_never_asked_for_and_rows_that_are_not_finite_are_named()
         answered_exactly(truth, np.array([1, 3]))
 
 
-def test_exact_search_stays_below_256_mib():
+def test_exact_search_stays_below_64_mib():
     truth = flat(40_000, 16)
     tracemalloc.start()
     answered_exactly(truth, np.arange(2500))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 256 << 20
+    assert peak < 64 << 20
 
 
 def test_many_survivors_are_searched_for_few_queries_at_once(monkeypatch):
@@ -319,13 +320,143 @@ def test_the_estimate_of_survivors_is_about_what_the_head_needs(size):
     truth = faces(6000, 48).astype(np.float16)
     queries = answered_exactly(truth, np.arange(0, 6000, 30))
     fitted = fit(truth, head_bytes=size)
-    best = fitted.components(truth[queries.best])
-    share = survivors_share(fitted, fitted.components(truth), best, queries, 0.9)
+    (needed,) = Estimate(truth, truth.astype(np.float32), queries, 10).survivors(fitted)
     index = builder(truth)(Layout(size, len(fitted.head_step), fitted.bits))
-    index.survivors = int(1.3 * share * 6000) + 2
+    index.survivors = int(1.3 * needed) + 2
     assert count_right(index, truth, queries) >= 0.94 * len(queries)
-    index.survivors = int(share * 6000 / 2)
+    index.survivors = int(needed / 2)
     assert count_right(index, truth, queries) < 0.95 * len(queries)
+
+
+def test_the_estimate_for_cells_counts_the_rows_of_those_that_are_read():
+    truth = faces(3000, 24).astype(np.float16)
+    index = CodedTruth.of_truth(truth, cells=12, head_bytes=8)
+    fitted, cells = index.fitted, index.cells
+    queries = answered_exactly(truth, np.arange(0, 3000, 100))
+    every = tuple(range(1, len(cells.centres) + 1))
+    for allowed in (0, 3):
+        estimate = Estimate(truth, truth.astype(np.float32), queries, allowed)
+        found = estimate.survivors(fitted, cells, every)
+        assert found == needed_by_brute_force(truth, fitted, cells, queries, allowed)
+        assert estimate.survivors(fitted, cells, (0,)) == found[-1:]
+        lost = [int(np.isinf(each)) for each in found]
+        assert lost == sorted(lost, reverse=True) and lost[-1] == 0
+
+
+def needed_by_brute_force(truth, fitted, cells, queries, allowed):
+    """For each number of probes, how many rows of the read cells score as the best one does."""
+    components = fitted.components(truth)
+    cell = cells.nearest(components)
+    kept = decoded(fitted, components - cells.centres[cell])
+    before = []
+    for vector, best in zip(queries.vectors, queries.best, strict=True):
+        asked = vector @ fitted.rotation
+        scores = kept @ asked[: kept.shape[1]] + (cells.centres @ asked)[cell]
+        ranked = np.argsort(-(cells.centres @ asked)).tolist()
+        row = []
+        for probes in range(1, len(ranked) + 1):
+            read = np.isin(cell, ranked[:probes])
+            row.append((read & (scores >= scores[best] - 1e-6)).sum() if read[best] else np.inf)
+        before.append(row)
+    return np.sort(before, axis=0)[len(before) - 1 - allowed].tolist()
+
+
+@given(count=st.integers(1, 60), first=st.integers(0, 60), guess=st.integers(0, 60))
+def test_the_first_that_is_kept_is_found_from_any_guess(count, first, guess):
+    looked = []
+
+    def keeps(at):
+        looked.append(at)
+        return at >= first
+
+    assert first_kept(keeps, count, guess) == min(first, count)
+    assert all(0 <= at < count for at in looked) and len(set(looked)) == len(looked)
+    if guess == first < count:
+        assert len(looked) <= 2
+
+
+@pytest.mark.parametrize(("queries", "recall"), [(1500, 0.99), (368, 0.99), (4000, 0.999)])
+def test_so_many_may_be_missed_and_no_more(queries, recall):
+    missed = misses_allowed(queries, recall)
+    assert binomial_interval(queries - missed, queries).low >= recall
+    assert binomial_interval(queries - missed - 1, queries).low < recall
+
+
+@settings(max_examples=60)
+@given(n=st.integers(2, 120), people=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
+def test_strangers_are_answered_by_others_as_by_brute_force(n, people, seed):
+    random = np.random.default_rng(seed)
+    truth = (random.integers(-3, 4, (n, 3)) / 8).astype(np.float16)
+    groups, rows = random.integers(0, people, n) - 5, random.permutation(n)
+    own, unknown = own_rows(rows, groups)
+    sizes = (groups[:, None] == groups).sum(axis=1)[rows]
+    may = (sizes <= MOST_ROWS) & (sizes < n)
+    assert not unknown[~may].any() and unknown.sum() == min(may.sum(), round(0.3 * n))
+    barred = np.arange(n) == rows[:, None]
+    barred |= unknown[:, None] & (groups[rows][:, None] == groups)
+    assert [set(each.tolist()) for each in own] == [set(np.flatnonzero(row)) for row in barred]
+    products = truth.astype(np.float64)[rows] @ truth.astype(np.float64).T
+    products[barred] = -np.inf
+    found = answered_exactly(truth, rows, own)
+    np.testing.assert_array_equal(found.best, products.argmax(axis=1))
+    np.testing.assert_allclose(found.similarity, products.max(axis=1), atol=1e-12)
+
+
+def test_an_answer_to_a_stranger_is_the_first_that_is_not_its_own():
+    truth = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8], [0.8, 0.6]], np.float16)
+    own = np.tile([0, 1], (4, 1))
+    queries = answered_exactly(truth, np.zeros(4, np.int64), own)
+    assert queries.best.tolist() == [4] * 4
+
+    class Given:
+        survivors = 5
+
+        def search(self, asked, k):
+            assert k == 3
+            rows = np.array([[0, 1, 4], [1, 3, 4], [4, 1, 0], [1, 0, -1]])
+            return np.zeros((4, 3), np.float32), rows
+
+    assert count_right(Given(), truth, queries) == 2
+
+
+def test_what_is_promised_with_identities_holds_for_strangers_too():
+    everyone, groups = people_of(4500, 64)
+    known = groups < 4000
+    truth, strangers = everyone[known], everyone[~known].astype(np.float32)
+    tuned = tune(truth, Wish(0.95), builder(truth), groups=groups[known])
+    assert tuned.kind == "scan" and tuned.recall_low >= 0.95
+    assert tuned.strangers == pytest.approx(0.3 * tuned.queries, abs=20)
+    assert "30% of them asked as strangers" in tuned.reason
+    index = tuned_index(truth, tuned)
+    mixed = np.concatenate([strangers, people_of(4500, 64, seed=1)[0][known][:7000]])
+    assert recall_of(index, truth, strangers[:3000]) >= 0.9
+    assert recall_of(index, truth, mixed) >= 0.95
+    without = tune(truth, Wish(0.95), builder(truth))
+    assert without.strangers == 0 and "strangers" not in without.reason
+    assert without.bytes_read < tuned.bytes_read
+
+
+def people_of(count, d, seed=0):
+    """Five half-float pictures each of the same ``count`` people, of no preferred direction."""
+    people = np.random.default_rng(0).standard_normal((count, d))
+    groups = np.arange(5 * count) % count
+    noise = np.random.default_rng([1, seed]).standard_normal((5 * count, d))
+    return unit(people[groups] + 0.8 * noise), groups
+
+
+def test_identities_of_many_rows_are_never_strangers():
+    truth = flat(4000, 64)
+    tuned = tune(truth, Wish(0.8), builder(truth), groups=np.arange(4000) // 100)
+    assert tuned.strangers == 0 and tuned.queries
+    own, unknown = own_rows(np.arange(50), np.zeros(50, np.int64))
+    assert own.shape == (50, 1) and not unknown.any()
+
+
+@pytest.mark.parametrize("groups", [np.zeros(7, np.int64), np.zeros((8, 1), int), np.zeros(8)])
+def test_groups_that_do_not_fit_are_refused(groups):
+    truth = flat(8, 4)
+    with pytest.raises(InputError, match="one whole number for each of 8 rows, got shape"):
+        tune(truth, Wish(), builder(truth), groups=groups)
 
 
 def test_every_head_is_offered_once_and_fits_its_bytes():

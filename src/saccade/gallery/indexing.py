@@ -38,8 +38,8 @@ def build(database: Database, wish: Wish) -> Tuned:
     """
     with database.translated(), _building(database.folder) as place:
         copied = _copy_truth(database, place / SPOOL)
-        making = _Making(copied, place / FRESH)
-        tuned = tune(copied.truth, wish, making)
+        making = _Making(copied, place / FRESH, wish.threads)
+        tuned = tune(copied.truth, wish, making, groups=copied.identities)
         file = making.final(tuned)
         file.finish(
             {
@@ -111,8 +111,8 @@ def _building(folder: Path) -> Iterator[Path]:
 class _Making:
     """Makes the index of a layout for the tuner, in the file that the last one becomes."""
 
-    def __init__(self, copied: _Copied, path: Path) -> None:
-        self.copied, self.path = copied, path
+    def __init__(self, copied: _Copied, path: Path, threads: int) -> None:
+        self.copied, self.path, self.threads = copied, path, threads
         self.layout: Layout | None = None
 
     def __call__(self, layout: Layout) -> CodedTruth:
@@ -124,7 +124,7 @@ class _Making:
             )
         self.file, made = _write_codes(self.copied, self.path, self.fitted, cells)
         self.layout = layout
-        return CodedTruth.of_codes(truth, self.fitted, made, cells)
+        return CodedTruth.of_codes(truth, self.fitted, made, cells, threads=self.threads)
 
     def final(self, tuned: Tuned) -> CodeFileWriter:
         """Return the file of what was chosen; one without rows where exact search was."""

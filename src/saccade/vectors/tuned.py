@@ -94,9 +94,10 @@ class Tuned(Record):
     the truth. ``kept``: all wishes are; ``reason`` says it in words.
     Of the scan: ``head_bytes`` a vector hold ``components`` of ``bits`` bits; ``cells`` to be made
     (0: none), ``probes`` of them read; ``survivors`` of the head and ``finalists`` of the 8-bit
-    rows. ``recall`` on ``queries`` held-out rows, ``recall_low`` the lower end of its 95 %
-    interval. ``unexplained`` and ``outside``: shares, 0 to 1, of the variance that the head loses
-    and of rows outside the 8-bit range. ``tried``: every effort measured, in order.
+    rows. ``recall`` on ``queries`` held-out rows, ``strangers`` of them asked as if their identity
+    were not in the gallery, ``recall_low`` the lower end of its 95 % interval.
+    ``unexplained`` and ``outside``: shares, 0 to 1, of the variance that the head loses and of rows
+    outside the 8-bit range. ``tried``: every effort measured, in order.
     """
 
     kind: Literal["exact", "scan"]
@@ -117,6 +118,7 @@ class Tuned(Record):
     recall: float = 1.0
     recall_low: float = 1.0
     queries: int = 0
+    strangers: int = 0
     unexplained: float = 0.0
     outside: float = 0.0
     tried: tuple[Tried, ...] = ()

@@ -19,7 +19,7 @@ import numpy as np
 
 from saccade.errors import InputError
 from saccade.intervals import LEVEL, binomial_interval
-from saccade.values import Interval
+from saccade.values import IntArray, Interval
 from saccade.vectors.drift import losses
 from saccade.vectors.scan_coded import FINALISTS
 from saccade.vectors.scan_codes import SAMPLE_ROWS, HalfArray, fit, spread
@@ -32,35 +32,49 @@ from saccade.vectors.tuning_cost import (
     Layout,
     Side,
     exact_bytes,
-    headed,
-    layouts,
-    survivors_share,
 )
-from saccade.vectors.tuning_recall import Queries, Tunable, answered_exactly, count_right, draw
+from saccade.vectors.tuning_estimate import Estimate, first_kept, misses_allowed
+from saccade.vectors.tuning_queries import (
+    Queries,
+    answered_exactly,
+    checked_groups,
+    draw,
+    own_rows,
+)
+from saccade.vectors.tuning_recall import Tunable, count_right
 
 CHOOSING, HELD_OUT = 1_000, 1_500  # queries for a recall of 0.99
 FEWEST, MOST = 0.4, 4.0  # times as many, for another recall
-ESTIMATE_QUERIES, ESTIMATE_ROWS, ESTIMATE_BYTES = 500, 50_000, 1 << 26
+ESTIMATE_ROWS, ESTIMATE_BYTES = 50_000, 1 << 26
 SMALLEST = Layout(head_bytes=4, components=1, bits=1)
-CELLS_FROM, ROWS_A_CELL, LEAST_CELLS = 1_000_000, 2_500, 16
+CELLS_FROM, ROWS_A_CELL, LEAST_CELLS = 300_000, 2_500, 16
 
 Build = Callable[[Layout], Tunable]
 
 
 def tune(
-    truth: HalfArray, wish: Wish, build: Build, *, cells_from: int = CELLS_FROM, seed: int = 0
+    truth: HalfArray,
+    wish: Wish,
+    build: Build,
+    *,
+    groups: IntArray | None = None,
+    cells_from: int = CELLS_FROM,
+    seed: int = 0,
 ) -> Tuned:
     """Choose how the half floats ``truth`` (n, d), rows of length 1, are searched.
 
     ``build`` makes an index of them with the head and the cells of a Layout; from ``cells_from``
     rows, one with cells is tried too. At most one index is held at a time. Queries are drawn by
-    ``seed``. Raises InputError when ``truth`` has another shape or type or is not finite.
+    ``seed``; with ``groups`` (n,), the identity of each row, 30 % of them are asked as strangers.
+    Raises InputError when ``truth`` has another shape or type or is not finite, or ``groups`` does
+    not fit it.
     """
     if truth.ndim != 2 or truth.dtype != np.float16:
         raise InputError(
             f"vectors must be a two-dimensional array of float16, got shape {truth.shape} "
             f"of {truth.dtype}"
         )
+    groups = checked_groups(groups, len(truth))
     if wish.recall == 1:
         return exact(truth.shape, wish, "no sample can show a recall of 1")
     n, d = truth.shape
@@ -75,10 +89,11 @@ def tune(
             f"{len(rows):,} of {n:,} rows are asked for, and {2 * least:,} show a recall of "
             f"{wish.recall:g}",
         )
-    asked = answered_exactly(truth, rows)
+    own, unknown = own_rows(rows, groups)
+    asked = answered_exactly(truth, rows, own)
     choosing = max(least, len(rows) * CHOOSING // (CHOOSING + HELD_OUT))
     sets = asked.part(0, choosing), asked.part(choosing, len(asked))
-    return _Tuner(truth, wish, build, *sets).tuned(cells_from)
+    return _Tuner(truth, wish, build, *sets, int(unknown[choosing:].sum())).tuned(cells_from)
 
 
 def queries_needed(recall: float) -> int:
@@ -95,15 +110,24 @@ class _Tuner:
     """One tuning: its queries, the spectrum of its gallery, and what was tried."""
 
     def __init__(
-        self, truth: HalfArray, wish: Wish, build: Build, choosing: Queries, held_out: Queries
+        self,
+        truth: HalfArray,
+        wish: Wish,
+        build: Build,
+        choosing: Queries,
+        held_out: Queries,
+        strangers: int,
     ) -> None:
         self.truth, self.wish, self.build = truth, wish, build
-        self.choosing, self.held_out = choosing, held_out
+        self.choosing, self.held_out, self.strangers = choosing, held_out, strangers
         self.n, self.d = truth.shape
         self.fitted = fit(truth, head_bytes=HEAD_BYTES[0])
         # Rows between those that the codes are fitted to, where there are any.
         between = truth[-(-self.n // SAMPLE_ROWS) // 2 :]
         self.rows = spread(between, min(ESTIMATE_ROWS, ESTIMATE_BYTES // (4 * self.d)))
+        missed = misses_allowed(len(held_out), wish.recall) / len(held_out)
+        self.allowed = int(missed * len(choosing))
+        self.estimate = Estimate(truth, self.rows, choosing, self.allowed)
         self.outside = losses(self.fitted, self.rows).outside
         self.limit = exact_bytes(self.n, self.d) if fits(wish, self.n, self.d) else math.inf
         self.side: Side | None = None
@@ -112,31 +136,23 @@ class _Tuner:
     def tuned(self, cells_from: int) -> Tuned:
         """Go through the heads, the most promising first, until one keeps the recall."""
         failed = 0
-        for layout in self.promising():
+        for layout, cost in self.promising():
             if layout.packed_bytes <= failed:
                 continue
-            found = self.cheapest(layout, self.limit)
-            divided = replace(layout, cells=max(LEAST_CELLS, self.n // ROWS_A_CELL))
+            found, divided = None, replace(layout, cells=max(LEAST_CELLS, self.n // ROWS_A_CELL))
             if self.n >= cells_from and self.over(divided) <= self.over(layout):
-                found = self.cheapest(divided, found[0] if found else self.limit) or found
+                found = self.cheapest(divided, self.limit)
+            if not found or cost < found[0]:
+                found = self.cheapest(layout, found[0] if found else self.limit) or found
             if found:
                 return self.confirmed(*found[1:])
             failed = layout.packed_bytes
         return self.exactly()
 
-    def promising(self) -> list[Layout]:
-        """The heads: those that fit the memory wished for, by their estimated cost."""
-        queries = self.choosing.part(0, ESTIMATE_QUERIES)
-        best = self.fitted.components(self.truth[queries.best])
-        sample = self.fitted.components(self.rows)
-
-        def promise(layout: Layout) -> tuple[int, int]:
-            fitted = headed(self.fitted, layout)
-            share = survivors_share(fitted, sample, best, queries, self.wish.recall)
-            survivors = max(FINALISTS, math.ceil(share * self.n))
-            return self.over(layout), Cost(layout, self.n, self.d, self.outside)(0, survivors)
-
-        return sorted(layouts(self.fitted.deviation), key=promise)
+    def promising(self) -> list[tuple[Layout, int]]:
+        """The heads, those that fit the memory wished for first, by their cost as estimated."""
+        promised = self.estimate.heads(self.fitted, self.outside)
+        return sorted(promised, key=lambda each: (self.over(each[0]), each[1]))
 
     def over(self, layout: Layout) -> int:
         """Bytes by which the codes exceed the memory wished for."""
@@ -146,12 +162,12 @@ class _Tuner:
     def cheapest(self, layout: Layout, limit: float) -> tuple[int, Layout, int, int] | None:
         """The least costly effort, below ``limit``, that keeps the recall where one chooses."""
         side, found = self.built(layout), None
-        for probes in side.probes:
+        for probes, survivors in self.estimate.efforts(side):
             rungs = [each for each in side.survivors if side.cost(probes, each) < limit]
-            keeps = partial(self.keeps, side, probes)
-            if probes and not (rungs and keeps(rungs[-1])):
-                continue  # no number of survivors brings back what the cells left out
-            at = bisect_left(rungs, True, key=keeps)
+            if not rungs or (found and survivors > rungs[-1]):
+                continue
+            keeps = partial(self.keeps, side, probes, rungs)
+            at = first_kept(keeps, len(rungs), bisect_left(rungs, survivors))
             if at < len(rungs):
                 limit = side.cost(probes, rungs[at])
                 found = (limit, layout, probes, rungs[at])
@@ -165,13 +181,14 @@ class _Tuner:
             recall = self.measured(side, *effort, held_out=True)
             if recall.low >= self.wish.recall:
                 lost = losses(side.index.fitted, self.rows, side.index.cells)
-                return scanned(self.wish, side, effort, recall, lost, self.tried)
+                return scanned(self.wish, side, effort, recall, self.strangers, lost, self.tried)
             effort = side.higher(*effort)
         return self.exactly()
 
-    def keeps(self, side: Side, probes: int, survivors: int) -> bool:
-        """Whether the queries that choose find an effort good enough."""
-        return self.measured(side, probes, survivors, held_out=False).low >= self.wish.recall
+    def keeps(self, side: Side, probes: int, rungs: list[int], at: int) -> bool:
+        """Whether the queries that choose miss no larger share than those held out may."""
+        recall = self.measured(side, probes, rungs[at], held_out=False)
+        return round((1 - recall.value) * recall.n) <= self.allowed
 
     def measured(self, side: Side, probes: int, survivors: int, *, held_out: bool) -> Interval:
         """Measure the recall of an effort, and note it."""

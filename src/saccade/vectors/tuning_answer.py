@@ -14,15 +14,21 @@ def scanned(
     side: Side,
     effort: tuple[int, int],
     recall: Interval,
+    strangers: int,
     lost: Losses,
     tried: Sequence[Tried],
 ) -> Tuned:
-    """The scan, with this effort and the recall that held-out queries measured."""
+    """The scan, with this effort and the recall that held-out queries measured.
+
+    ``strangers`` of those queries were asked as such.
+    """
     layout, cost, fitted = side.layout, side.cost, side.index.fitted
     probes, survivors = effort
     parts = cost.in_order(probes), cost.at_random(survivors)
     broken = _broken(wish, side.memory, milliseconds(*parts, wish.threads))
     why = f"recall {recall.value:.4f}, at least {recall.low:.4f}, on {recall.n:,} held-out rows"
+    if strangers:
+        why += f", {strangers / recall.n:.0%} of them asked as strangers"
     return Tuned(
         kind="scan",
         rows=cost.n,
@@ -37,6 +43,7 @@ def scanned(
         recall=recall.value,
         recall_low=recall.low,
         queries=recall.n,
+        strangers=strangers,
         target=wish.recall,
         bytes_read=sum(parts),
         code_bytes=side.memory,

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from saccade.values import Float32Array
-from saccade.vectors.drift import decoded
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_coded import FINALISTS
 from saccade.vectors.scan_codes import QUANTISERS, Fit, best_head
-from saccade.vectors.tuning_recall import ROUNDING, Queries, Tunable
+from saccade.vectors.tuning_recall import Tunable
 
 HEAD_BYTES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 RANDOM_BYTES, RANDOM_FACTOR = 2_000, 2.5  # for a read at random, and on each of its bytes
-PROBED = (1 / 64, 1 / 32, 1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)  # of the cells
+# Shares of the cells: three from each power of two to the next.
+PROBED = tuple(share / step for step in (64, 32, 16, 8, 4, 2) for share in (1, 1.25, 1.5))
 STEP = math.sqrt(2)  # from one number of survivors to the next
 BYTES_A_SECOND = 20e9  # of one thread, to say a time
 COST_QUERIES = 256
@@ -134,27 +134,6 @@ def headed(fitted: Fit, layout: Layout) -> Fit:
     """Return the same fit with the head of ``layout``."""
     step = fitted.deviation[: layout.components] * np.float32(QUANTISERS[layout.bits][0])
     return replace(fitted, bits=layout.bits, head_step=step)
-
-
-def survivors_share(
-    fitted: Fit,
-    sample: Float32Array,
-    best: Float32Array,
-    queries: Queries,
-    target: float,
-) -> float:
-    """Share of the rows that have to pass the head so that enough queries keep their best row.
-
-    An estimate to compare heads by: ``sample`` (s, d) components of some rows stand for all,
-    ``best`` (q, d) are those of the queries' best rows. Half of the misses that ``target`` allows
-    are spent.
-    """
-    asked = queries.vectors @ fitted.rotation[:, : len(fitted.head_step)]
-    reached = (asked * decoded(fitted, best)).sum(axis=1) - ROUNDING
-    scores = asked @ decoded(fitted, sample).T
-    before = np.sort((scores >= reached[:, None]).sum(axis=1))
-    allowed = int(len(before) * (1 - target) / 2)
-    return float(before[len(before) - 1 - allowed]) / max(1, len(sample))
 
 
 def _row_bytes(size: int) -> float:
