@@ -320,7 +320,7 @@ def test_the_estimate_of_survivors_is_about_what_the_head_needs(size):
     truth = faces(6000, 48).astype(np.float16)
     queries = answered_exactly(truth, np.arange(0, 6000, 30))
     fitted = fit(truth, head_bytes=size)
-    (needed,) = Estimate(truth, truth.astype(np.float32), queries, 10).survivors(fitted)
+    (needed,) = Estimate(truth, truth.astype(np.float32), queries, 0.9).survivors(fitted)
     index = builder(truth)(Layout(size, len(fitted.head_step), fitted.bits))
     index.survivors = int(1.3 * needed) + 2
     assert count_right(index, truth, queries) >= 0.94 * len(queries)
@@ -334,8 +334,9 @@ def test_the_estimate_for_cells_counts_the_rows_of_those_that_are_read():
     fitted, cells = index.fitted, index.cells
     queries = answered_exactly(truth, np.arange(0, 3000, 100))
     every = tuple(range(1, len(cells.centres) + 1))
-    for allowed in (0, 3):
-        estimate = Estimate(truth, truth.astype(np.float32), queries, allowed)
+    for target in (0.9, 0.7):
+        estimate = Estimate(truth, truth.astype(np.float32), queries, target)
+        allowed = misses_allowed(len(queries), target)
         found = estimate.survivors(fitted, cells, every)
         assert found == needed_by_brute_force(truth, fitted, cells, queries, allowed)
         assert estimate.survivors(fitted, cells, (0,)) == found[-1:]
@@ -352,7 +353,7 @@ def needed_by_brute_force(truth, fitted, cells, queries, allowed):
     for vector, best in zip(queries.vectors, queries.best, strict=True):
         asked = vector @ fitted.rotation
         scores = kept @ asked[: kept.shape[1]] + (cells.centres @ asked)[cell]
-        ranked = np.argsort(-(cells.centres @ asked)).tolist()
+        ranked = np.argsort(-(cells.centres @ asked + 2 * cells.radii)).tolist()
         row = []
         for probes in range(1, len(ranked) + 1):
             read = np.isin(cell, ranked[:probes])

@@ -5,8 +5,10 @@ lower end of its exact binomial interval (Clopper and Pearson 1934) must reach t
 effort rises a step. Each step reads all that the one before it read, so recall only rises along
 them and to look several times does not weaken the promise: an effort that is too low can be
 accepted only if the highest one that is too low would be, which is one test (a fixed sequence, as
-in Angelopoulos et al., "Learn then test", 2021, arXiv:2110.01052). We measure at full size and
-never by a clock. Exact search is the answer where nothing cheaper keeps the recall.
+in Angelopoulos et al., "Learn then test", 2021, arXiv:2110.01052). Nor does it that a fixed share
+asks as strangers (Hoeffding, "On the distribution of the number of successes in independent
+trials", 1956). We measure at full size and never by a clock. Exact search is the answer where
+nothing cheaper keeps the recall.
 """
 
 import math
@@ -33,7 +35,7 @@ from saccade.vectors.tuning_cost import (
     Side,
     exact_bytes,
 )
-from saccade.vectors.tuning_estimate import Estimate, first_kept, misses_allowed
+from saccade.vectors.tuning_estimate import Estimate, first_kept
 from saccade.vectors.tuning_queries import (
     Queries,
     answered_exactly,
@@ -125,9 +127,7 @@ class _Tuner:
         # Rows between those that the codes are fitted to, where there are any.
         between = truth[-(-self.n // SAMPLE_ROWS) // 2 :]
         self.rows = spread(between, min(ESTIMATE_ROWS, ESTIMATE_BYTES // (4 * self.d)))
-        missed = misses_allowed(len(held_out), wish.recall) / len(held_out)
-        self.allowed = int(missed * len(choosing))
-        self.estimate = Estimate(truth, self.rows, choosing, self.allowed)
+        self.estimate = Estimate(truth, self.rows, choosing, wish.recall)
         self.outside = losses(self.fitted, self.rows).outside
         self.limit = exact_bytes(self.n, self.d) if fits(wish, self.n, self.d) else math.inf
         self.side: Side | None = None
@@ -186,9 +186,8 @@ class _Tuner:
         return self.exactly()
 
     def keeps(self, side: Side, probes: int, rungs: list[int], at: int) -> bool:
-        """Whether the queries that choose miss no larger share than those held out may."""
-        recall = self.measured(side, probes, rungs[at], held_out=False)
-        return round((1 - recall.value) * recall.n) <= self.allowed
+        """Whether the queries that choose find an effort good enough."""
+        return self.measured(side, probes, rungs[at], held_out=False).low >= self.wish.recall
 
     def measured(self, side: Side, probes: int, survivors: int, *, held_out: bool) -> Interval:
         """Measure the recall of an effort, and note it."""

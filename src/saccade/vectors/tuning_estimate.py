@@ -24,16 +24,16 @@ HEADS_EVERY = 4  # of the sample, to compare heads by
 class Estimate:
     """How many rows have to pass the head, so that enough queries keep their best row.
 
-    ``sample`` (s, d) rows stand for all of ``truth`` (n, d); ``allowed`` of the ``queries`` may
-    miss theirs.
+    ``sample`` (s, d) rows stand for all of ``truth`` (n, d). So many of the ``queries`` may miss
+    theirs as leave the lower end of the interval at the recall ``target``.
     """
 
     def __init__(
-        self, truth: HalfArray, sample: Float32Array, queries: Queries, allowed: int
+        self, truth: HalfArray, sample: Float32Array, queries: Queries, target: float
     ) -> None:
         self.shape, self.sample = truth.shape, sample
         self.queries, self.best = queries, truth[queries.best]
-        self.allowed = allowed
+        self.allowed = misses_allowed(len(queries), target)
 
     def heads(self, fitted: Fit, outside: float) -> list[tuple[Layout, int]]:
         """The heads to choose from, without cells, and what each will cost."""
@@ -110,7 +110,7 @@ class _Heads:
     """What the codes keep of some rows (s, d) in components, and their cells."""
 
     def __init__(self, fitted: Fit, cells: Cells | None, components: Float32Array) -> None:
-        d = components.shape[1]
+        d, self.cells = components.shape[1], cells
         self.centres = np.zeros((1, d), np.float32) if cells is None else cells.centres
         self.cell = np.zeros(len(components), np.int64)
         if cells is not None:
@@ -127,7 +127,7 @@ def _before(
     ``best`` holds the rows of all queries, that of the first one here at ``first``.
     """
     offsets = asked @ rows.centres.T
-    rank = _ranks(offsets)
+    rank = _ranks(offsets if rows.cells is None else rows.cells.reach(asked))
     leading = asked[:, : rows.kept.shape[1]]
     each = np.arange(len(asked))
     cell, kept = (array[first : first + len(asked)] for array in (best.cell, best.kept))
