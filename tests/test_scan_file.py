@@ -120,6 +120,7 @@ def broken_header(path, change):
         lambda h: h["arrays"]["rows"].__setitem__(1, [10**12, 64]),
         lambda h: h["arrays"]["rows"].__setitem__(1, [-1, 64]),
         lambda h: h["arrays"]["rows"].__setitem__(1, [2**47, 2**47]),
+        lambda h: h["arrays"]["rows"].__setitem__(1, [40_000, 64, *[1] * 70]),
         lambda h: h["arrays"]["rows"].__setitem__(1, "ab"),
         lambda h: h["arrays"]["rows"].__setitem__(1, [True, 64]),
         lambda h: h["arrays"]["rows"].__setitem__(0, "|O8"),

@@ -17,8 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from saccade.errors import InputError
 from saccade.gallery import log
+from saccade.gallery.code_parts import (
+    BROKEN,
+    LARGE,
+    MOST_NUMBER,
+    effort,
+    require_shapes,
+    whole,
+    wish,
+)
 from saccade.values import IntArray, UInt8Array, UInt32Array
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_coded import Coded, Effort
@@ -29,7 +37,6 @@ from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned, Wish
 
 FOLDER, NAME, LOCK, PARTS = "codes", "scan", "lock", "*.part"
-LARGE = ("head", "full", "numbers", "identities")
 LOCK_POLL_S = 0.02
 CHECK_WAIT_S = 10.0
 
@@ -98,44 +105,43 @@ def open_base(folder: Path, connection: sqlite3.Connection, *, dimension: int) -
         file = CodeFile(folder / FOLDER / NAME)
         file.check(name for name in file.arrays if name not in LARGE)
         base = read_base(file)
-    except (OSError, InputError, KeyError, TypeError, ValueError):
+    except BROKEN:
         return None
     about = file.about
     known = log.digest(connection, base.generation)
-    fits = known and known == about.get("log") and about.get("dimension") == dimension
+    fits = known and known == about.get("log") and len(base.coded.fitted.mean) == dimension
     return base if fits else None
 
 
 def read_base(file: CodeFile) -> Base:
-    """Return what the file holds; raises KeyError, TypeError or ValueError when parts differ."""
+    """Return what the file holds; raises one of BROKEN when parts differ or are out of range."""
     about, arrays = file.about, file.arrays
+    require_shapes(file)
     numbers, identities = arrays["numbers"], arrays["identities"]
-    n, d = arrays["full"].shape
+    n = len(numbers)
     fitted = Fit(
         mean=arrays["mean"],
         rotation=arrays["rotation"],
         deviation=arrays["deviation"],
-        bits=int(about["bits"]),
+        bits=whole(about["bits"], 1, 4),
         head_step=arrays["head_step"],
         full_step=arrays["full_step"],
     )
     codes = Codes(arrays["head"], arrays["full"], _escaped(arrays["escaped"], n))
-    if numbers.shape != (n,) or identities.shape != (n,) or fitted.deviation.shape != (d,):
-        raise ValueError("the arrays differ in length")
     if len(codes.head) != head_size(fitted, n):
         raise ValueError("the head has the wrong length")
     allowed = packed(np.flatnonzero(numbers), n)
     return Base(
         coded=Coded(fitted, codes, _cells(file, n)),
-        effort=Effort(**about["effort"]),
+        effort=effort(**about["effort"]),
         numbers=numbers,
         identities=identities,
         allowed=allowed,
         alive_rows=int(np.bitwise_count(allowed).sum()),
-        generation=int(about["generation"]),
-        last=int(about["last"]),
+        generation=whole(about["generation"], 0, MOST_NUMBER),
+        last=whole(about["last"], int(numbers.max(initial=0)), MOST_NUMBER),
         tuned=Tuned.from_dict(about["tuned"]),
-        wish=Wish(**about["wish"]),
+        wish=wish(**about["wish"]),
     )
 
 
@@ -147,7 +153,8 @@ def _cells(file: CodeFile, n: int) -> Cells | None:
     centres, radii, starts = (file.arrays[name] for name in ("centres", "radii", "starts"))
     if not len(centres):
         return None
-    if centres.ndim != 2 or radii.shape != (len(centres),) or starts.shape != (len(centres) + 1,):
+    fits = centres.shape[1:] == file.arrays["mean"].shape and radii.shape == (len(centres),)
+    if not fits or starts.shape != (len(centres) + 1,):
         raise ValueError("the cells differ in number")
     if starts[0] != 0 or starts[-1] != n or (np.diff(starts) < 0).any() or (starts % LANES).any():
         raise ValueError("the cells do not follow one another")
@@ -159,19 +166,20 @@ def check(folder: Path) -> None:
     path = folder / FOLDER / NAME
     try:
         CodeFile(path).check(LARGE)
-    except InputError:
+    except OSError:
+        return
+    except BROKEN:
         with locked(folder, wait_s=CHECK_WAIT_S) as held:  # It may have been changed meanwhile.
             if held and path.exists() and not _is_whole(path):
                 path.unlink()
-    except OSError:
-        return
 
 
 def _is_whole(path: Path) -> bool:
     try:
         file = CodeFile(path)
+        require_shapes(file)
         file.check(file.arrays)
-    except InputError:
+    except BROKEN:
         return False
     return True
 
@@ -211,7 +219,7 @@ def _hold(handle: int, wait_s: float) -> bool:
 def wipe(folder: Path, identities: IntArray, *, wait_s: float) -> bool:
     """Zero all codes of these identities' rows; False while another process makes new codes.
 
-    A file of codes whose header is damaged is deleted: it cannot be told what it holds.
+    A file that is damaged where it says what it holds is deleted.
     """
     if not (folder / FOLDER).exists():
         return True
@@ -220,7 +228,7 @@ def wipe(folder: Path, identities: IntArray, *, wait_s: float) -> bool:
         if held and path.exists():
             try:
                 wipe_file(path, identities)
-            except (InputError, KeyError, ValueError, TypeError):
+            except BROKEN:
                 path.unlink()
         return held
 
@@ -228,6 +236,8 @@ def wipe(folder: Path, identities: IntArray, *, wait_s: float) -> bool:
 def wipe_file(path: Path, identities: IntArray) -> None:
     """Zero the codes in one file. The identities go last, so that a crash is made up for."""
     file = CodeFile(path, writable=True)
+    require_shapes(file)
+    file.check(["identities"])
     arrays = file.arrays
     positions = positions_of(arrays["identities"], identities)
     if not len(positions):
@@ -236,11 +246,13 @@ def wipe_file(path: Path, identities: IntArray) -> None:
     encoded = Codes(arrays["head"], arrays["full"], np.zeros(0, np.uint32))
     wipe_codes(encoded, positions)
     arrays["numbers"][positions] = 0
+    arrays["escaped"][:] &= ~packed(positions, n)
     file.flush()
     blocks = positions // LANES
     file.rehash("head", blocks, len(encoded.head) // -(-n // LANES))
     file.rehash("full", positions, d)
     file.rehash("numbers", positions, 8)
+    file.rehash("escaped", positions // 8, 1)
     file.flush()
     arrays["identities"][positions] = 0
     file.rehash("identities", positions, 8)

@@ -25,7 +25,7 @@ Match = tuple[int, float, int]  # picture number, similarity, identity number
 
 
 class ChangedError(Exception):
-    """A row of the short list is no longer there: the gallery has changed meanwhile."""
+    """A row of the short list is not there as the codes say it: changed meanwhile, or damaged."""
 
 
 def best_matches(
@@ -168,11 +168,12 @@ def _compared(
 ) -> list[list[Match]]:
     """Compare queries with the truth of the rows at their positions (q, f)."""
     numbers = np.where(positions >= 0, base.numbers[positions], -1)
-    wanted = np.unique(numbers[numbers >= 0])
+    listed = positions[positions >= 0]
+    wanted, first = np.unique(base.numbers[listed], return_index=True)
     with database.reading() as connection:
         truth = rows.named(connection, wanted.tolist())
         vectors = truth.vectors(queries.shape[1])
-    if len(truth) != len(wanted):
+    if not np.array_equal(truth.identities, base.identities[listed[first]]):
         raise ChangedError
     found = []
     for query, mine in zip(queries, numbers, strict=True):

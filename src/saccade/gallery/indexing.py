@@ -136,9 +136,9 @@ class _Making:
             self.fitted = fit(nobody.truth, head_bytes=1)
             self.file, _ = _write_codes(nobody, self.path, self.fitted, None)
         else:
-            chosen = Layout(tuned.head_bytes, tuned.components, tuned.bits, tuned.cells)
-            if chosen != self.layout:
-                self(chosen)
+            made = self.layout and (self.layout.head_bytes, self.layout.cells)
+            if made != (tuned.head_bytes, tuned.cells):
+                self(Layout(tuned.head_bytes, tuned.components, tuned.bits, tuned.cells))
         return self.file
 
 

@@ -28,6 +28,7 @@ HEADER_BYTES = 1 << 16
 PAGE_BYTES = 4096
 BLOCK_BYTES = 1 << 20
 DTYPES = ("|u1", "<u4", "<i8", "<f4")
+MOST_AXES = 4
 FIELDS = struct.Struct("<8sII")
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -161,7 +162,8 @@ def _places(path: Path, directory: Mapping[str, Any]) -> dict[str, tuple[int, in
         try:
             dtype, shape, first = entry
             whole = [first, *shape]
-            fits = dtype in DTYPES and all(type(n) is int and 0 <= n < 1 << 48 for n in whole)
+            fits = dtype in DTYPES and len(shape) <= MOST_AXES
+            fits = fits and all(type(n) is int and 0 <= n < 1 << 48 for n in whole)
         except (TypeError, ValueError):
             fits = False
         if not fits or first < reached or first % PAGE_BYTES:
