@@ -5,24 +5,56 @@
     python gallery_victim.py read GALLERY              holds a snapshot until a line comes in
     python gallery_victim.py find GALLERY PICTURES N   searches N times
     python gallery_victim.py bulk GALLERY              enrols blocks of vectors
+    python gallery_victim.py die FOLDER                dies as told, a line a death: see ``die``
 
 Also holds what the tests share with it: a cheap embedder, and pictures to enrol.
 """
 
 import hashlib
+import os
+import signal
 import sqlite3
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from saccade.gallery import Gallery, enrol
+from saccade.gallery import Gallery, codes, enrol, forget, log, rows
+from saccade.gallery.database import Database
 from saccade.values import Sample
+from saccade.vectors.scan_file import CodeFile, CodeFileWriter
 
 DIMENSION = 32
 SMALL_BATCH = 4
 BULK_ROWS = 700
+
+# Where something is written: the owner and the name of what is called.
+POINTS = {
+    "copy of the truth": (rows, "after"),
+    "codes": (CodeFileWriter, "finish"),
+    "rename": (Path, "replace"),
+    "fsync": (os, "fsync"),
+    "log entry": (log, "append"),
+    "removal": (forget, "_remove"),
+    "wipe": (codes, "wipe_file"),
+    "zeros": (codes, "wipe_codes"),
+    "flush": (CodeFile, "flush"),
+    "checksum": (CodeFile, "rehash"),
+    "write-ahead log": (Database, "truncate_log"),
+    "receipt": (forget, "_write_receipt"),
+    "debt": (forget, "_strike"),
+}
+STEPS = [
+    ("forget", "person 0"),
+    ("index", ""),
+    ("forget", "person 1"),
+    ("enrol", "newcomer"),
+    ("index", ""),
+    ("forget", "newcomer"),
+    ("forget", "loose"),
+]
 
 
 class TinyEmbedder:
@@ -72,8 +104,75 @@ def bulk_blocks(count):
         yield draw.standard_normal((BULK_ROWS, DIMENSION), dtype=np.float32), names, None
 
 
+def people(name):
+    """The vectors of a name, (6, DIMENSION)."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    return np.random.default_rng(seed).standard_normal((6, DIMENSION)).astype(np.float32)
+
+
+def die(folder):
+    """Do STEPS in a gallery until killed; for each line "NAME NUMBER WHEN POINT" of the input.
+
+    A process of its own works on ``folder / NAME``, and kills itself before or after (WHEN) call
+    NUMBER of POINT; 0 for never. What it has done stands in NAME.told, the calls that it made, when
+    it lived to the end, in NAME.calls.
+    """
+    for line in sys.stdin:
+        name, number, when, point = line.rstrip("\n").split(" ", 3)
+        child = os.fork()
+        if not child:
+            calls = watched(point, int(number), when)
+            with (folder / f"{name}.told").open("w", buffering=1) as told:
+                take_steps(folder / name, told)
+            (folder / f"{name}.calls").write_text(repr(dict(calls)))
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def watched(deadly, number, when):
+    """Count the calls of all POINTS; call ``number`` of the deadly one ends the process."""
+    calls = Counter()
+
+    def watch(point, owner, attribute):
+        call = getattr(owner, attribute)
+
+        def watched_call(*arguments, **named):
+            calls[point] += 1
+            doomed = point == deadly and calls[point] == number
+            if doomed and when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            answer = call(*arguments, **named)
+            if doomed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return answer
+
+        setattr(owner, attribute, watched_call)
+
+    for point, (owner, attribute) in POINTS.items():
+        watch(point, owner, attribute)
+    return calls
+
+
+def take_steps(folder, told):
+    from tests.coded import scanning, tuner  # the other works need no path to the tests
+
+    with tuner(scanning(cells=2)), Gallery.open(folder) as gallery:
+        for action, name in STEPS:
+            gallery.find_vectors(people("anybody")[:1])
+            if action == "index":
+                gallery.index()
+            elif action == "enrol":
+                gallery.enrol_vectors(people(name), [name] * 6)
+            else:
+                assert gallery.forget(name).status == "forgotten"
+            told.write(f"{action} {name}\n")
+
+
 def main(work, folder, *arguments):
     """Do the work; one line on standard output for each acknowledgement."""
+    if work == "die":
+        die(Path(folder))
+        return
     if work == "read":
         hold_snapshot(Path(folder))
         return
