@@ -111,9 +111,9 @@ def nearest_old(rows: int, dimension: int) -> list[list[tuple[float, str]]]:
     ]
 
 
-def thorough(truth: NDArray[np.float16], wish: Wish, build: indexing._Making) -> Tuned:
+def thorough(truth: NDArray[np.float16], wish: Wish, build: indexing._Making, **how: Any) -> Tuned:
     """The tuner's layout, every row looked at again."""
-    tuned = TUNE(truth, wish, build)
+    tuned = TUNE(truth, wish, build, **how)
     if tuned.kind == "exact":
         return tuned
     return dataclasses.replace(tuned, probes=0, survivors=len(truth), finalists=512)

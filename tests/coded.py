@@ -25,7 +25,7 @@ def scanning(*, cells=0, head_bytes=8, probes=0, finalists=None):
     Fewer ``probes`` than cells, or fewer ``finalists``, leave rows out.
     """
 
-    def tune(truth, wish, build):
+    def tune(truth, wish, build, **_):
         n, d = truth.shape
         if not n:
             return exact(truth.shape, wish, "there is nobody")

@@ -24,7 +24,7 @@ ROWS, DIMENSION, PEOPLE = 200, 16, 20
 FINALISTS = 24  # so few that the codes are asked again for more identities
 
 LENGTHS = [
-    pytest.param(2.0, id="short"),
+    pytest.param(0.5, id="short"),
     pytest.param(SECONDS, id="long", marks=pytest.mark.slow),
 ]
 

@@ -188,7 +188,7 @@ def test_another_spectrum_is_noticed(tmp_path, cells):
 def measured(cells):
     """The stand-in, that also measures what the codes lose, as the tuner does."""
 
-    def tune(truth, wish, build):
+    def tune(truth, wish, build, **_):
         tuned = coded.scanning(cells=cells)(truth, wish, build)
         return coded.with_losses(tuned, build, truth)
 

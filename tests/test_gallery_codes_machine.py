@@ -136,7 +136,7 @@ class CodesMachine(RuleBasedStateMachine):
             return
         scan = coded.scanning(cells=cells)
 
-        def meanwhile(truth, wish, build):
+        def meanwhile(truth, wish, build, **_):
             rows = [row for owner, row in self.enrolled if owner == gone]
             for row in rows:
                 del self.enrolled[gone, row]
