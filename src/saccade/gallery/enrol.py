@@ -37,6 +37,7 @@ def enrol_pictures(
     database: Database, embedder: Embedder, samples: Iterable[Sample]
 ) -> Iterator[list[Enrolled]]:
     """Yield what became of each batch, after its transaction is on the disk."""
+    database.require_writable()
     for batch in _batches(database, samples):
         _embed(embedder, batch)
         try:
