@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.errors import GalleryError, InputError
-from saccade.gallery import Gallery, bulk, known, slots, store
+from saccade.gallery import Gallery, bulk, known, slots, source_keys
 from tests import gallery_victim
 
 VICTIM = Path(gallery_victim.__file__)
@@ -204,7 +204,7 @@ def test_keys_move_in_the_middle(tmp_path, monkeypatch):
             assert counts.unchanged == (0, 35)[start > 0]
             gallery.check()
         with gallery._database.reading() as connection:
-            recent = store.recent_sources(connection)
+            recent = source_keys.recent(connection)
             moved = connection.execute("SELECT count(*) FROM sources").fetchone()[0]
             assert recent < 15 and moved + recent == 60
         *_, counts = gallery.enrol_bulk([(vectors, names, None)])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from saccade.errors import GalleryError
-from saccade.gallery import Gallery, store
+from saccade.gallery import Gallery, source_keys
 from saccade.gallery.schema import FORMAT_VERSION
 
 DIMENSION = 8
@@ -173,9 +173,9 @@ def test_moved_keys_are_found_and_forgotten(tmp_path):
     with Gallery.create(tmp_path / "g", fingerprint="x", dimension=DIMENSION) as gallery:
         gallery.enrol_vectors(VECTORS[:20], NAMES[:20])
         with gallery._database.writing() as connection:
-            assert store.recent_sources(connection) == 20
-            store.move_sources(connection)
-            assert store.recent_sources(connection) == 0
+            assert source_keys.recent(connection) == 20
+            source_keys.move(connection)
+            assert source_keys.recent(connection) == 0
         gallery.check()
         again = gallery.enrol_vectors(VECTORS, NAMES)
         assert [one.status for one in again] == ["unchanged"] * 20 + ["enrolled"] * 20
@@ -183,7 +183,7 @@ def test_moved_keys_are_found_and_forgotten(tmp_path):
         gallery.check()
         with gallery._database.reading() as connection:
             counted = connection.execute("SELECT count(*) FROM sources").fetchone()[0]
-            assert (counted, store.recent_sources(connection)) == (18, 19)
+            assert (counted, source_keys.recent(connection)) == (18, 19)
 
 
 def test_forgetting_does_not_scan_the_keys(tmp_path):

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import log, store
+from saccade.gallery import log, source_keys, store
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
 from saccade.gallery.database import Database
 from saccade.gallery.known import KnownNames, KnownSources
@@ -106,7 +106,7 @@ def _enrol(
     known = store.find_identities(
         connection, asked if names is None else names.possible(connection, asked)
     )
-    pictures = store.find_sources(
+    pictures = source_keys.find(
         connection,
         block.sources if sources is None else sources.possible(connection, block.sources),
     )

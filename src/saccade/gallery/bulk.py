@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.gallery import blocks, inputs, store
+from saccade.gallery import blocks, inputs, source_keys
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, BulkEnrolled, Enrolled
 from saccade.gallery.database import Database
 from saccade.gallery.known import KnownNames, KnownSources
@@ -87,12 +87,12 @@ class _Shortcuts:
             self.sources = KnownSources()
         if self._recent is None:
             with self._database.reading() as connection:
-                self._recent = store.recent_sources(connection)
+                self._recent = source_keys.recent(connection)
         else:
             self._recent += len(written.fresh)
         if self._recent >= MOVED_ROWS:
             with self._database.writing() as connection:
-                store.move_sources(connection)
+                source_keys.move(connection)
             self._recent = 0
 
 

@@ -7,6 +7,7 @@ from saccade.gallery import log, store
 from saccade.gallery.database import DamageError
 from saccade.gallery.rows import CHUNK_ROWS, decode_vectors
 from saccade.gallery.schema import SHELVES
+from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.gallery.upgrade import SOURCES_SINCE
 
 USERS = {
@@ -82,7 +83,7 @@ def _picture_problems(connection: sqlite3.Connection) -> Iterator[str]:
             decode_vectors([row[0] for row in chunk], dimension)
             for _, label, key, thumbnail in chunk:
                 store.read_label(label, key)
-                sources.add(label[: store.SOURCE_BYTES])
+                sources.add(label[:SOURCE_BYTES])
                 if thumbnail is not None and not store.is_jpeg(thumbnail.rstrip(b"\0")):
                     yield "a thumbnail is no JPEG"
             pictures += len(chunk)

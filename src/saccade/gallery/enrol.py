@@ -10,7 +10,7 @@ import numpy as np
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.files import sha256_file
-from saccade.gallery import blocks, inputs, store
+from saccade.gallery import blocks, inputs, source_keys
 from saccade.gallery.answers import SKIPPED, Enrolled
 from saccade.gallery.database import Database
 from saccade.values import Embedder, Float32Array, Sample, UInt8Array
@@ -94,8 +94,8 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
         candidate.reason = f"{sample.path} cannot be read: {error.strerror}"
         return candidate
     with database.reading() as connection:
-        known = store.find_source(connection, candidate.source)
-    if known is None:
+        known = source_keys.find(connection, [candidate.source])
+    if not known:
         _decode(candidate)
     return candidate
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from saccade.gallery import store
+from saccade.gallery import source_keys
 from saccade.values import IntArray
 
 TABLE_BYTES = 1 << 24  # 2 million names set 1.5 % of its bits
@@ -72,12 +72,12 @@ class KnownSources(_Bits):
         while chunk := rows.fetchmany(CHUNK_ROWS):
             keys = np.array([key for _, key in chunk], dtype=np.int64)
             self._add(_key_places(keys), chunk[-1][0])
-        places = _key_places(store.source_keys(sources))
+        places = _key_places(source_keys.keys(sources))
         return [sources[row] for row in self._there(places)]
 
     def add(self, sources: Sequence[bytes], last: int) -> None:
         """Note contents that this transaction enrols; ``last`` is the highest picture number."""
-        self._add(_key_places(store.source_keys(sources)), last)
+        self._add(_key_places(source_keys.keys(sources)), last)
 
 
 def _name_places(names: Iterable[str]) -> IntArray:

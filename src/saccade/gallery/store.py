@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from saccade.errors import InputError
-from saccade.gallery import slots
+from saccade.gallery import slots, source_keys
 from saccade.gallery.database import DamageError
-from saccade.gallery.schema import SOURCE_TABLES
+from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.values import IntArray
 
-SOURCE_BYTES = 32
 MOST_PACKED = 1 << 31  # an identity number, beside a source's key of 32 bits, in 63 bits
 
 
@@ -112,33 +111,6 @@ def add_identities(
     return dict(zip(names, numbers, strict=True))
 
 
-def find_source(connection: sqlite3.Connection, source: bytes) -> tuple[int, int] | None:
-    """Return (picture number, identity number) of the content with this SHA-256."""
-    return find_sources(connection, [source]).get(source)
-
-
-def find_sources(
-    connection: sqlite3.Connection, sources: Sequence[bytes]
-) -> dict[bytes, tuple[int, int]]:
-    """Return (picture number, identity number) of those contents that are enrolled."""
-    if not sources:
-        return {}
-    wanted = set(sources)
-    # In order, so that neighbours in the index are read together.
-    keys = json.dumps(np.sort(source_keys(sources)).tolist())
-    found = {}
-    for table in SOURCE_TABLES:
-        rows = connection.execute(
-            "SELECT l.content, p.number, p.identity FROM json_each(?) j "
-            f"CROSS JOIN {table} s ON s.source_key = j.value "
-            "JOIN pictures p ON p.number = s.picture JOIN labels l ON l.slot = p.label",
-            (keys,),
-        )
-        for label, number, identity in rows:
-            found[label[:SOURCE_BYTES]] = (number, identity)
-    return {source: found[source] for source in found.keys() & wanted}
-
-
 def add_pictures(connection: sqlite3.Connection, first: int, contents: Contents) -> None:
     """Store pictures, numbered from ``first``; a number is never given again."""
     # A file name need not be text that UTF-8 can hold.
@@ -146,7 +118,7 @@ def add_pictures(connection: sqlite3.Connection, first: int, contents: Contents)
         source + name.encode("utf-8", "backslashreplace")
         for source, name in zip(contents.sources, contents.file_names, strict=True)
     ]
-    keys = source_keys(contents.sources)
+    keys = source_keys.keys(contents.sources)
     vectors = slots.put(connection, "vectors", contents.vectors)
     places = slots.put(connection, "labels", labels)
     thumbnails = _put_thumbnails(connection, contents)
@@ -160,20 +132,7 @@ def add_pictures(connection: sqlite3.Connection, first: int, contents: Contents)
             itertools.count(first), *columns, thumbnails or itertools.repeat(None), strict=False
         )
         slots.insert(connection, "pictures", rows)
-    order = np.argsort(keys)
-    recent = zip(keys[order].tolist(), (order + first).tolist(), strict=True)
-    slots.insert(connection, "recent_sources", recent)
-
-
-def recent_sources(connection: sqlite3.Connection) -> int:
-    """Return the number of keys that were not moved yet."""
-    return int(connection.execute("SELECT count(*) FROM recent_sources").fetchone()[0])
-
-
-def move_sources(connection: sqlite3.Connection) -> None:
-    """Move the recent keys, in their order, into the large table."""
-    connection.execute("INSERT INTO sources SELECT source_key, picture FROM recent_sources")
-    connection.execute("DELETE FROM recent_sources")
+    source_keys.add(connection, first, keys)
 
 
 def _add_rows(
@@ -204,12 +163,7 @@ def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
         (number,),
     ).fetchall()
     name = connection.execute("SELECT name FROM identities WHERE number = ?", (number,)).fetchone()
-    for table in SOURCE_TABLES:
-        connection.execute(
-            f"DELETE FROM {table} WHERE (source_key, picture) IN "
-            "(SELECT source_key, number FROM pictures WHERE identity = ?)",
-            (number,),
-        )
+    source_keys.remove(connection, number)
     connection.execute("DELETE FROM pictures WHERE identity = ?", (number,))
     connection.execute("DELETE FROM identities WHERE number = ?", (number,))
     for _, vector, label, thumbnail, _, _ in rows:
@@ -304,9 +258,3 @@ def name_key(name: str) -> int:
 def source_key(source: bytes) -> int:
     """The first 32 bits of a source hash."""
     return int.from_bytes(source[:4], "big")
-
-
-def source_keys(sources: Sequence[bytes]) -> IntArray:
-    """Return the ``source_key`` of each, (n,) int64."""
-    words = np.frombuffer(b"".join(sources), dtype=">u4")
-    return words[:: SOURCE_BYTES // 4].astype(np.int64)
