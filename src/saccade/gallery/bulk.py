@@ -3,7 +3,7 @@
 The source hash of a vector is SHA-256 over its little-endian float32 bytes, as they were given.
 Many vectors are written in blocks of ``BLOCK_ROWS``, a transaction each: the look-up keys of a
 block fall anywhere among the recent ones, so that every page of those is written once a block, and
-large blocks share that; see ``source_keys``. A crash leaves whole blocks; enrol the same again then.
+large blocks share that; see ``source_keys``. A crash leaves whole blocks; enrol again then.
 """
 
 import hashlib
