@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.errors import GalleryError, InputError
-from saccade.gallery import Gallery, bulk, known_names
+from saccade.gallery import Gallery, bulk, known, slots, source_keys
 from tests import gallery_victim
 
 VICTIM = Path(gallery_victim.__file__)
@@ -65,6 +65,7 @@ def test_bulk_leaves_what_row_by_row_leaves(tmp_path_factory, steps, cut, block_
     root = tmp_path_factory.mktemp("bulk")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bulk, "BLOCK_ROWS", block_rows)
+        patch.setattr(bulk, "MOVED_ROWS", 7)
         with new_gallery(root / "slow") as slow, new_gallery(root / "fast") as fast:
             enrolled = {}  # what a plain dict says: content → name
             for step in steps:
@@ -129,17 +130,85 @@ def test_what_others_do_between_blocks_is_seen(tmp_path, monkeypatch):
 
 
 def test_known_names_never_calls_an_enrolled_name_new(tmp_path, monkeypatch):
-    monkeypatch.setattr(known_names, "TABLE_BYTES", 64)  # full of collisions
+    monkeypatch.setattr(known, "TABLE_BYTES", 64)  # full of collisions
     names = [f"name {number}" for number in range(300)]
     vectors = np.random.default_rng(0).standard_normal((300, DIMENSION))
     with new_gallery(tmp_path / "g") as gallery:
         gallery.enrol_vectors(vectors[:200], names[:200])
-        known = known_names.KnownNames()
+        names_known = known.KnownNames()
         with gallery._database.reading() as connection:
-            assert set(names[:200]) <= set(known.possible(connection, names))
+            assert set(names[:200]) <= set(names_known.possible(connection, names))
         gallery.enrol_vectors(vectors[200:], names[200:])
         with gallery._database.reading() as connection:
-            assert known.possible(connection, names) == names
+            assert names_known.possible(connection, names) == names
+
+
+def test_known_sources_never_calls_an_enrolled_content_new(tmp_path, monkeypatch):
+    monkeypatch.setattr(known, "TABLE_BYTES", 64)  # full of collisions
+    vectors = np.random.default_rng(0).standard_normal((300, DIMENSION)).astype(np.float32)
+    names = ["Ann"] * 300
+    sources = [hashlib.sha256(row.tobytes()).digest() for row in vectors]
+    with new_gallery(tmp_path / "g") as gallery:
+        gallery.enrol_vectors(vectors[:100], names[:100])
+        contents = known.KnownSources()
+        with gallery._database.reading() as connection:
+            possible = contents.possible(connection, sources)
+            assert set(sources[:100]) <= set(possible) < set(sources)
+        gallery.enrol_vectors(vectors[100:200], names[:100])  # as another process would
+        with gallery._database.reading() as connection:
+            assert set(sources[:200]) <= set(contents.possible(connection, sources))
+            contents.add(sources[200:], 300)
+            assert contents.possible(connection, sources) == sources
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.lists(st.integers(1, 200), max_size=12), min_size=1, max_size=4),
+    shelf=st.sampled_from(["vectors", "labels"]),
+    piece_bytes=st.sampled_from([1, 300, 1 << 20]),
+    wiped=st.randoms(use_true_random=False),
+)
+def test_slots_hold_what_was_put_there(tmp_path_factory, lengths, shelf, piece_bytes, wiped):
+    """Contents of many lengths, some of them into slots that were wiped."""
+    held = {}
+    draw = np.random.default_rng(sum(map(sum, lengths)))
+    folder = tmp_path_factory.mktemp("slots")
+    with pytest.MonkeyPatch.context() as patch, new_gallery(folder / "g") as gallery:
+        patch.setattr(slots, "PIECE_BYTES", piece_bytes)
+        with gallery._database.writing() as connection:
+            for batch in lengths:
+                contents = [draw.bytes(length) for length in batch]
+                placed = slots.put(connection, shelf, contents)
+                assert len(set(placed)) == len(placed) and held.keys().isdisjoint(placed)
+                held |= dict(
+                    zip(placed, (slots.padded(shelf, one) for one in contents), strict=True)
+                )
+                for slot in wiped.sample(sorted(held), len(held) // 3):
+                    slots.wipe(connection, shelf, slot)
+                    del held[slot]
+            found = dict(connection.execute(f"SELECT slot, content FROM {shelf}"))
+            assert {slot: found[slot] for slot in held} == held
+            rest = found.keys() - held.keys()
+            free = connection.execute("SELECT slot, bytes FROM free_slots").fetchall()
+            assert {slot: bytes(length) for slot, length in free} == {s: found[s] for s in rest}
+
+
+def test_keys_move_in_the_middle(tmp_path, monkeypatch):
+    monkeypatch.setattr(bulk, "BLOCK_ROWS", 5)
+    monkeypatch.setattr(bulk, "MOVED_ROWS", 15)
+    vectors = np.random.default_rng(1).standard_normal((60, DIMENSION)).astype(np.float32)
+    names = [f"person {row // 4}" for row in range(60)]
+    with new_gallery(tmp_path / "g") as gallery:
+        for start in (0, 25):
+            *_, counts = gallery.enrol_bulk([(vectors[: start + 35], names[: start + 35], None)])
+            assert counts.unchanged == (0, 35)[start > 0]
+            gallery.check()
+        with gallery._database.reading() as connection:
+            recent = source_keys.recent(connection)
+            moved = connection.execute("SELECT count(*) FROM sources").fetchone()[0]
+            assert recent < 15 and moved + recent == 60
+        *_, counts = gallery.enrol_bulk([(vectors, names, None)])
+        assert counts.unchanged == 60
 
 
 def test_a_bad_row_is_named_and_what_came_before_stays(tmp_path, monkeypatch):
@@ -213,7 +282,7 @@ def test_a_read_only_gallery_is_refused(tmp_path, monkeypatch):
 
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(bulk, "BLOCK_ROWS", 512)
-    monkeypatch.setattr(known_names, "TABLE_BYTES", 1 << 10)
+    monkeypatch.setattr(known, "TABLE_BYTES", 1 << 10)
 
     def peak(folder, count):
         def blocks():

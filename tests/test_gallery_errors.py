@@ -285,7 +285,7 @@ def newer_format(folder):
         (truncated, "is damaged: database disk image is malformed"),
         (truncated_to_one_page, "is damaged"),
         (foreign_database, "is a SQLite file but not a gallery"),
-        (newer_format, "format version 99, this Saccade reads up to 1"),
+        (newer_format, "format version 99, this Saccade reads up to 2"),
     ],
 )
 def test_what_cannot_be_opened_is_not_touched(folder, damage, words):

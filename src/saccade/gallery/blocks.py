@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import log, store
+from saccade.gallery import log, source_keys, store
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
 from saccade.gallery.database import Database
-from saccade.gallery.known_names import KnownNames
+from saccade.gallery.known import KnownNames, KnownSources
 
 
 class VanishedError(Exception):
@@ -60,16 +60,17 @@ def write(
     block: Block,
     *,
     names: KnownNames | None = None,
+    sources: KnownSources | None = None,
     most_reasons: int | None = None,
 ) -> Written:
     """Enrol the block; when this returns it is on the disk.
 
-    ``names`` spares look-ups of new names; ``most_reasons`` bounds the reasons that are told, the
-    first ones, None tells all. Raises VanishedError, and writes nothing, when a row without a
-    vector needs one.
+    ``names`` and ``sources`` spare look-ups of what is new; ``most_reasons`` bounds the reasons
+    that are told, the first ones, None tells all. Raises VanishedError, and writes nothing, when a
+    row without a vector needs one.
     """
     with database.writing() as connection:
-        written = _enrol(connection, block, names)
+        written = _enrol(connection, block, names, sources)
         for row in list(written.owners)[:most_reasons]:
             owner = store.identity_name(connection, written.owners[row])
             written.reasons[row] = (
@@ -94,32 +95,45 @@ def told(block: Block, written: Written) -> list[Enrolled]:
     return answers
 
 
-def _enrol(connection: sqlite3.Connection, block: Block, names: KnownNames | None) -> Written:
+def _enrol(
+    connection: sqlite3.Connection,
+    block: Block,
+    names: KnownNames | None,
+    sources: KnownSources | None,
+) -> Written:
     at = store.now()
     asked = list(dict.fromkeys(block.identities))
     known = store.find_identities(
         connection, asked if names is None else names.possible(connection, asked)
     )
-    pictures = store.find_sources(connection, block.sources)
+    pictures = source_keys.find(
+        connection,
+        block.sources if sources is None else sources.possible(connection, block.sources),
+    )
     fresh = _fresh_rows(block, pictures)
     first = store.last_number(connection, "pictures") + 1
     if fresh:
         shown = dict.fromkeys(block.identities[row] for row in fresh)
-        known |= store.add_identities(connection, [n for n in shown if n not in known], at=at)
+        added = store.add_identities(connection, [n for n in shown if n not in known], at=at)
+        known |= added
         contents = _contents(block, fresh, known)
         store.add_pictures(connection, first, contents)
-        numbered = zip(itertools.count(first), contents.identities, strict=False)
-        pictures |= zip(contents.sources, numbered, strict=False)
         span = (first, first + len(fresh) - 1)
         log.append(connection, "enrol", at=at, picture_ids=span, pictures=len(fresh))
+        if names is not None and added:
+            names.add(list(added), max(added.values()))
+        if sources is not None:
+            sources.add(contents.sources, span[1])
+        if len(fresh) < len(block.sources):
+            numbered = zip(itertools.count(first), contents.identities, strict=False)
+            pictures |= zip(contents.sources, numbered, strict=False)
     unchanged, owners = {}, {}
-    if len(fresh) < len(block.sources):
-        for row in sorted(set(range(len(block.sources))).difference(fresh)):
-            number, identity = pictures[block.sources[row]]
-            if identity == known.get(block.identities[row]):
-                unchanged[row] = number
-            else:
-                owners[row] = identity
+    for row in sorted(set(range(len(block.sources))).difference(fresh)):
+        number, identity = pictures[block.sources[row]]
+        if identity == known.get(block.identities[row]):
+            unchanged[row] = number
+        else:
+            owners[row] = identity
     return Written(fresh, first, unchanged, owners)
 
 

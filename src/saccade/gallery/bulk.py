@@ -2,8 +2,8 @@
 
 The source hash of a vector is SHA-256 over its little-endian float32 bytes, as they were given.
 Many vectors are written in blocks of ``BLOCK_ROWS``, a transaction each: the look-up keys of a
-block fall anywhere in the gallery's indexes, so that every page of them is written once a block,
-and large blocks share that. A crash leaves whole blocks; enrol the same again then.
+block fall anywhere among the recent ones, so that every page of those is written once a block, and
+large blocks share that; see ``source_keys``. A crash leaves whole blocks; enrol again then.
 """
 
 import hashlib
@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.gallery import blocks, inputs
+from saccade.gallery import blocks, inputs, source_keys
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, BulkEnrolled, Enrolled
 from saccade.gallery.database import Database
-from saccade.gallery.known_names import KnownNames
+from saccade.gallery.known import KnownNames, KnownSources
 from saccade.values import Float32Array
 
 BLOCK_ROWS = 32_768
 PIECE_ROWS = 2_048  # converted together: they stay in the processor's cache
+READ_SHARE = 4  # to read the keys of four pictures takes the time of one look-up
+MOVED_ROWS = 1 << 20  # keys of sources: a page of the large table takes many at once
 TOLD_REASONS = 5
 
 # Vectors (b, d), an identity a row, and a name a row or None.
@@ -44,20 +46,54 @@ def enrol_blocks(
     counts = dict.fromkeys((ENROLLED, UNCHANGED, SKIPPED), 0)
     reasons: list[str] = []
     row = 0
-    names: KnownNames | None = None
+    shortcuts = _Shortcuts(database)
     with database.many_writes():
         for vectors, identities, shown in vector_blocks:
             for block in _blocks(vectors, identities, shown, row, dimension):
-                wanted = TOLD_REASONS - len(reasons)
-                written = blocks.write(database, block, names=names, most_reasons=wanted)
+                written = blocks.write(
+                    database,
+                    block,
+                    names=shortcuts.names,
+                    sources=shortcuts.sources,
+                    most_reasons=TOLD_REASONS - len(reasons),
+                )
                 counts[ENROLLED] += len(written.fresh)
                 counts[UNCHANGED] += len(written.unchanged)
                 counts[SKIPPED] += len(written.owners)
                 reasons += written.reasons.values()
                 yield BulkEnrolled(**counts, reasons=tuple(reasons))
+                shortcuts.after(written, len(block.sources))
             row += len(identities)
-            if names is None and row >= BLOCK_ROWS:  # a few rows are not worth reading all names
-                names = KnownNames()
+
+
+class _Shortcuts:
+    """What is worth its cost only after many rows, and begins by itself then."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = 0
+        self._recent: int | None = None
+        self.names: KnownNames | None = None
+        self.sources: KnownSources | None = None
+
+    def after(self, written: blocks.Written, rows: int) -> None:
+        """Count a block of so many rows; move the keys of sources when many are waiting."""
+        self._rows += rows
+        if self._rows < BLOCK_ROWS:
+            return
+        if self.names is None:
+            self.names = KnownNames()
+        if self.sources is None and self._rows >= written.first_picture // READ_SHARE:
+            self.sources = KnownSources()
+        if self._recent is None:
+            with self._database.reading() as connection:
+                self._recent = source_keys.recent(connection)
+        else:
+            self._recent += len(written.fresh)
+        if self._recent >= MOVED_ROWS:
+            with self._database.writing() as connection:
+                source_keys.move(connection)
+            self._recent = 0
 
 
 def _blocks(

@@ -7,6 +7,8 @@ from saccade.gallery import log, store
 from saccade.gallery.database import DamageError
 from saccade.gallery.rows import CHUNK_ROWS, decode_vectors
 from saccade.gallery.schema import SHELVES
+from saccade.gallery.source_keys import SOURCE_BYTES
+from saccade.gallery.upgrade import SOURCES_SINCE
 
 USERS = {
     "vectors": "SELECT vector FROM pictures",
@@ -27,6 +29,7 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
         yield from _slot_problems(connection, shelf)
     yield from _identity_problems(connection)
     yield from _picture_problems(connection)
+    yield from _source_problems(connection)
     yield from log.problems(connection)
     yield from _count_problems(connection)
 
@@ -80,7 +83,7 @@ def _picture_problems(connection: sqlite3.Connection) -> Iterator[str]:
             decode_vectors([row[0] for row in chunk], dimension)
             for _, label, key, thumbnail in chunk:
                 store.read_label(label, key)
-                sources.add(label[: store.SOURCE_BYTES])
+                sources.add(label[:SOURCE_BYTES])
                 if thumbnail is not None and not store.is_jpeg(thumbnail.rstrip(b"\0")):
                     yield "a thumbnail is no JPEG"
             pictures += len(chunk)
@@ -88,6 +91,20 @@ def _picture_problems(connection: sqlite3.Connection) -> Iterator[str]:
         yield str(damage)
     if len(sources) != pictures:
         yield "a source stands in the gallery twice"
+
+
+def _source_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Every picture is found by its source's key, and nothing else is."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] < SOURCES_SINCE:
+        return
+    held, matching = connection.execute(
+        "WITH keys AS (SELECT * FROM sources UNION ALL SELECT * FROM recent_sources) "
+        "SELECT (SELECT count(*) FROM keys), (SELECT count(*) FROM pictures p "
+        "JOIN keys k ON k.source_key = p.source_key AND k.picture = p.number)"
+    ).fetchone()
+    pictures = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]
+    if not held == matching == pictures:
+        yield f"{pictures} pictures, but {held} keys of sources, {matching} of which match"
 
 
 def _count_problems(connection: sqlite3.Connection) -> Iterator[str]:

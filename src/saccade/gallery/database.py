@@ -20,6 +20,7 @@ from saccade.gallery.schema import (
     FORMAT_VERSION,
     SETTINGS,
 )
+from saccade.gallery.upgrade import upgrade
 
 BUSY_S = 30.0
 
@@ -38,6 +39,7 @@ class Database:
         self.log_path = folder / f"{DATABASE_NAME}-wal"
         _require(folder, self.path)
         self.read_only = not (os.access(folder, os.W_OK) and os.access(self.path, os.W_OK))
+        self.version = 0
         self._turn = threading.RLock()
         try:
             self.raw = RawFile(self.path)
@@ -153,6 +155,9 @@ class Database:
                 connection.execute(setting).fetchall()
             if not self.read_only:
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
+                if self.version < FORMAT_VERSION:
+                    upgrade(connection)
+                    self.version = FORMAT_VERSION
         except BaseException:
             connection.close()
             raise

@@ -10,7 +10,7 @@ import numpy as np
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.files import sha256_file
-from saccade.gallery import blocks, inputs, store
+from saccade.gallery import blocks, inputs, source_keys
 from saccade.gallery.answers import SKIPPED, Enrolled
 from saccade.gallery.database import Database
 from saccade.values import Embedder, Float32Array, Sample, UInt8Array
@@ -37,6 +37,7 @@ def enrol_pictures(
     database: Database, embedder: Embedder, samples: Iterable[Sample]
 ) -> Iterator[list[Enrolled]]:
     """Yield what became of each batch, after its transaction is on the disk."""
+    database.require_writable()
     for batch in _batches(database, samples):
         _embed(embedder, batch)
         try:
@@ -93,8 +94,8 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
         candidate.reason = f"{sample.path} cannot be read: {error.strerror}"
         return candidate
     with database.reading() as connection:
-        known = store.find_source(connection, candidate.source)
-    if known is None:
+        known = source_keys.find(connection, [candidate.source])
+    if not known:
         _decode(candidate)
     return candidate
 

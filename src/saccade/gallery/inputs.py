@@ -109,6 +109,8 @@ def row_identities(n: int, identities: Sequence[str], *, first_row: int = 0) -> 
             checked[name] = identity_name(name)
         except InputError as error:
             raise InputError(f"identities row {row}: {error}") from error
+    if all(name is kept for name, kept in checked.items()):
+        return list(identities)
     return [checked[name] for name in identities]
 
 

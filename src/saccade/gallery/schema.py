@@ -18,10 +18,21 @@ from saccade.files import sync
 
 DATABASE_NAME = "gallery.db"
 RECEIPTS_FOLDER = "receipts"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 APPLICATION_ID = 0x53414343  # "SACC" in the header of the file
 
 SHELVES = ("vectors", "thumbnails", "labels", "names")
+
+# The keys of sources are random. New ones go into a small table first, and from there in order
+# into the large one: see docs/decisions/0009-sources-in-order.md.
+SOURCE_TABLES = ("sources", "recent_sources")
+CREATE_SOURCES = tuple(
+    f"""CREATE TABLE {table} (
+        source_key INTEGER NOT NULL,
+        picture INTEGER NOT NULL,
+        PRIMARY KEY (source_key, picture)) WITHOUT ROWID"""
+    for table in SOURCE_TABLES
+)
 
 TABLES = (
     """CREATE TABLE meta (
@@ -50,11 +61,11 @@ TABLES = (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         identity INTEGER NOT NULL REFERENCES identities (number),
         source_key INTEGER NOT NULL,
-        vector INTEGER NOT NULL UNIQUE REFERENCES vectors (slot),
+        vector INTEGER NOT NULL REFERENCES vectors (slot),
         label INTEGER NOT NULL REFERENCES labels (slot),
         thumbnail INTEGER REFERENCES thumbnails (slot))""",
     "CREATE INDEX pictures_by_identity ON pictures (identity)",
-    "CREATE INDEX pictures_by_source ON pictures (source_key)",
+    *CREATE_SOURCES,
     """CREATE TABLE log (
         number INTEGER PRIMARY KEY,
         at TEXT NOT NULL,

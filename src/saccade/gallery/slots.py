@@ -15,36 +15,50 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 GRAIN_BYTES = {"vectors": 1, "thumbnails": 512, "labels": 64, "names": 64}
+PIECE_BYTES = 8 << 20  # appended by one statement
 GROUP_ROWS = 64  # a statement: fewer cost more calls, more gain nothing (measured)
 
+# Row numbers as sums of two short lists: less work than a recursion over every row.
+APPEND = """
+    WITH RECURSIVE
+    low (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM low WHERE n < 255 AND n + 1 < :rows),
+    high (n) AS (VALUES (0) UNION ALL SELECT n + 256 FROM high WHERE n + 256 < :rows),
+    piece (row) AS (SELECT h.n + l.n FROM high h CROSS JOIN low l WHERE h.n + l.n < :rows)
+    INSERT INTO {} SELECT :first + row, substr(:contents, 1 + row * :bytes, :bytes) FROM piece"""
 
-def put(connection: sqlite3.Connection, shelf: str, contents: Sequence[bytes]) -> list[int]:
-    """Store each content in a free slot of its length or a new one; returns the slots."""
-    kept = [padded(shelf, content) for content in contents]
-    free = _take_free(connection, shelf, Counter(map(len, kept)))
+
+def put(connection: sqlite3.Connection, shelf: str, contents: Sequence[bytes]) -> Sequence[int]:
+    """Store each content in a free slot of its length or a new one; returns the slots.
+
+    They are a range where all are new and of one length.
+    """
+    kept = contents
+    if GRAIN_BYTES[shelf] > 1:
+        kept = [padded(shelf, content) for content in contents]
+    lengths = Counter(map(len, kept))
+    free = _take_free(connection, shelf, lengths)
     last = connection.execute(f"SELECT coalesce(max(slot), 0) FROM {shelf}").fetchone()[0]
-    new = iter(range(last + 1, last + 1 + len(kept)))
-    if not free:
-        slots = list(new)
-    else:
-        spare = {length: iter(found) for length, found in free.items()}
-        slots = [next(spare.get(len(content), new), 0) or next(new) for content in kept]
-    added = []
-    for slot, content in zip(slots, kept, strict=True):
-        if slot > last:
-            added.append((slot, content))
-        else:
+    slots: dict[int, Sequence[int]] = {}
+    for length, count in lengths.items():
+        alike = kept if count == len(kept) else [one for one in kept if len(one) == length]
+        taken = free.get(length, [])
+        for slot, content in zip(taken, alike, strict=False):
             _overwrite(connection, shelf, slot, content)
-    insert(connection, shelf, added)
-    return slots
+        new = range(last + 1, last + 1 + count - len(taken))
+        _append(connection, shelf, new, alike[len(taken) :])
+        slots[length] = [*taken, *new] if taken else new
+        last += len(new)
+    if len(slots) < 2:
+        return next(iter(slots.values()), range(0))
+    following = {length: iter(found) for length, found in slots.items()}
+    return [next(following[len(content)]) for content in kept]
 
 
 def padded(shelf: str, content: bytes) -> bytes:
     """Return the content as it stands in its slot."""
     grain = GRAIN_BYTES[shelf]
-    if len(content) % grain == 0:
-        return content
-    return content.ljust(-(-len(content) // grain) * grain, b"\0")
+    over = len(content) % grain
+    return content + bytes(grain - over) if over else content
 
 
 def wipe(connection: sqlite3.Connection, shelf: str, slot: int) -> None:
@@ -95,6 +109,28 @@ def _take_free(
         )
         free[length] = [slot for (slot,) in found]
     return free
+
+
+def _append(
+    connection: sqlite3.Connection, shelf: str, slots: range, contents: Sequence[bytes]
+) -> None:
+    """Store contents of one length in new slots.
+
+    They go in end to end, and one statement cuts them: a call and an object a row cost more.
+    """
+    if not slots:
+        return
+    length = len(contents[0])
+    rows = max(1, PIECE_BYTES // max(1, length))
+    for start in range(0, len(slots), rows):
+        piece = contents[start : start + rows]
+        values = {
+            "rows": len(piece),
+            "first": slots[start],
+            "contents": b"".join(piece),
+            "bytes": length,
+        }
+        connection.execute(APPEND.format(shelf), values)
 
 
 def _overwrite(connection: sqlite3.Connection, shelf: str, slot: int, content: bytes | None) -> int:

@@ -5,17 +5,18 @@ import hashlib
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from saccade.errors import InputError
-from saccade.gallery import slots
+from saccade.gallery import slots, source_keys
 from saccade.gallery.database import DamageError
-from saccade.values import UInt32Array
+from saccade.gallery.source_keys import SOURCE_BYTES
+from saccade.values import IntArray
 
-SOURCE_BYTES = 32
+MOST_PACKED = 1 << 31  # an identity number, beside a source's key of 32 bits, in 63 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,33 +103,12 @@ def add_identities(
     first = last_number(connection, "identities") + 1
     numbers = range(first, first + len(names))
     places = slots.put(connection, "names", [name.encode() for name in names])
-    rows = zip(numbers, map(name_key, names), places, itertools.repeat(at), strict=False)
-    slots.insert(connection, "identities", rows)
-    return dict(zip(names, numbers, strict=True))
-
-
-def find_source(connection: sqlite3.Connection, source: bytes) -> tuple[int, int] | None:
-    """Return (picture number, identity number) of the content with this SHA-256."""
-    return find_sources(connection, [source]).get(source)
-
-
-def find_sources(
-    connection: sqlite3.Connection, sources: Sequence[bytes]
-) -> dict[bytes, tuple[int, int]]:
-    """Return (picture number, identity number) of those contents that are enrolled."""
-    wanted = set(sources)
-    # In order, so that neighbours in the index are read together.
-    keys = json.dumps(np.sort(_source_keys(sources)).tolist())
-    rows = connection.execute(
-        "SELECT l.content, p.number, p.identity FROM json_each(?) j "
-        "CROSS JOIN pictures p ON p.source_key = j.value JOIN labels l ON l.slot = p.label",
-        (keys,),
+    packed = [place << 16 | name_key(name) for place, name in zip(places, names, strict=True)]
+    connection.execute(
+        "INSERT INTO identities SELECT ? + key, value & 0xffff, value >> 16, ? FROM json_each(?)",
+        (first, at, json.dumps(packed)),
     )
-    return {
-        label[:SOURCE_BYTES]: (number, identity)
-        for label, number, identity in rows
-        if label[:SOURCE_BYTES] in wanted
-    }
+    return dict(zip(names, numbers, strict=True))
 
 
 def add_pictures(connection: sqlite3.Connection, first: int, contents: Contents) -> None:
@@ -138,27 +118,37 @@ def add_pictures(connection: sqlite3.Connection, first: int, contents: Contents)
         source + name.encode("utf-8", "backslashreplace")
         for source, name in zip(contents.sources, contents.file_names, strict=True)
     ]
-    rows = zip(
-        itertools.count(first),
-        contents.identities,
-        _source_keys(contents.sources).tolist(),
-        slots.put(connection, "vectors", contents.vectors),
-        slots.put(connection, "labels", labels),
-        _put_thumbnails(connection, contents),
-        strict=False,
+    keys = source_keys.keys(contents.sources)
+    vectors = slots.put(connection, "vectors", contents.vectors)
+    places = slots.put(connection, "labels", labels)
+    thumbnails = _put_thumbnails(connection, contents)
+    whose = np.asarray(contents.identities, np.int64)
+    packable = thumbnails is None and whose.max(initial=0) < MOST_PACKED
+    if packable and isinstance(vectors, range) and isinstance(places, range):
+        _add_rows(connection, first, whose << 32 | keys, vectors[0], places[0])
+    else:
+        columns = (whose.tolist(), keys.tolist(), vectors, places)
+        rows = zip(
+            itertools.count(first), *columns, thumbnails or itertools.repeat(None), strict=False
+        )
+        slots.insert(connection, "pictures", rows)
+    source_keys.add(connection, first, keys)
+
+
+def _add_rows(
+    connection: sqlite3.Connection, first: int, packed: IntArray, vector: int, label: int
+) -> None:
+    """Insert pictures without thumbnails whose vectors and labels stand one behind another."""
+    connection.execute(
+        "INSERT INTO pictures SELECT :first + key, value >> 32, value & 0xffffffff, "
+        ":vector + key, :label + key, NULL FROM json_each(:packed)",
+        {"first": first, "vector": vector, "label": label, "packed": json.dumps(packed.tolist())},
     )
-    slots.insert(connection, "pictures", rows)
 
 
-def _source_keys(sources: Sequence[bytes]) -> UInt32Array:
-    """The ``source_key`` of each."""
-    words = np.frombuffer(b"".join(sources), dtype=">u4")
-    return words[:: SOURCE_BYTES // 4].astype(np.uint32)
-
-
-def _put_thumbnails(connection: sqlite3.Connection, contents: Contents) -> Iterable[int | None]:
+def _put_thumbnails(connection: sqlite3.Connection, contents: Contents) -> list[int | None] | None:
     if contents.thumbnails is None:
-        return itertools.repeat(None)
+        return None
     there = [thumbnail for thumbnail in contents.thumbnails if thumbnail is not None]
     places = iter(slots.put(connection, "thumbnails", there))
     return [None if thumbnail is None else next(places) for thumbnail in contents.thumbnails]
@@ -173,6 +163,7 @@ def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
         (number,),
     ).fetchall()
     name = connection.execute("SELECT name FROM identities WHERE number = ?", (number,)).fetchone()
+    source_keys.remove(connection, number)
     connection.execute("DELETE FROM pictures WHERE identity = ?", (number,))
     connection.execute("DELETE FROM identities WHERE number = ?", (number,))
     for _, vector, label, thumbnail, _, _ in rows:

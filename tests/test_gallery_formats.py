@@ -1,0 +1,201 @@
+"""Galleries of earlier formats: read as they are, brought up to date when they may be written."""
+
+import shutil
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+
+from saccade.errors import GalleryError
+from saccade.gallery import Gallery, source_keys
+from saccade.gallery.schema import FORMAT_VERSION
+
+DIMENSION = 8
+VECTORS = np.random.default_rng(5).standard_normal((40, DIMENSION)).astype(np.float32)
+NAMES = [f"person {row // 3}" for row in range(40)]
+
+# As version 1 made them; nothing here comes from the library.
+VERSION_1 = """
+CREATE TABLE meta (
+    one INTEGER PRIMARY KEY CHECK (one = 1), dimension INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+    embedder TEXT NOT NULL, threshold REAL, generation INTEGER NOT NULL);
+CREATE TABLE vectors (slot INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE thumbnails (slot INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE labels (slot INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE names (slot INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE free_slots (
+    shelf TEXT NOT NULL, bytes INTEGER NOT NULL, slot INTEGER NOT NULL,
+    PRIMARY KEY (shelf, bytes, slot)) WITHOUT ROWID;
+CREATE TABLE identities (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name_key INTEGER NOT NULL,
+    name INTEGER NOT NULL REFERENCES names (slot), enrolled_at TEXT NOT NULL);
+CREATE INDEX identities_by_name ON identities (name_key);
+CREATE TABLE pictures (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity INTEGER NOT NULL REFERENCES identities (number), source_key INTEGER NOT NULL,
+    vector INTEGER NOT NULL UNIQUE REFERENCES vectors (slot),
+    label INTEGER NOT NULL REFERENCES labels (slot),
+    thumbnail INTEGER REFERENCES thumbnails (slot));
+CREATE INDEX pictures_by_identity ON pictures (identity);
+CREATE INDEX pictures_by_source ON pictures (source_key);
+CREATE TABLE log (
+    number INTEGER PRIMARY KEY, at TEXT NOT NULL, action TEXT NOT NULL, identity INTEGER,
+    first_picture INTEGER, last_picture INTEGER, pictures INTEGER NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE pending_forgets (identity INTEGER PRIMARY KEY, content TEXT NOT NULL);
+"""
+TABLES = (
+    *("meta", "vectors", "thumbnails", "labels", "names", "free_slots", "identities", "pictures"),
+    *("log", "pending_forgets", "sqlite_sequence"),
+)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """The rows of a gallery in which somebody was forgotten, in the tables of version 1."""
+    root = tmp_path_factory.mktemp("formats")
+    with Gallery.create(root / "now", fingerprint="f" * 64, dimension=DIMENSION) as gallery:
+        gallery.enrol_vectors(VECTORS, NAMES)
+        gallery.forget("person 13")  # the last: its numbers must not be given again
+    (root / "first" / "receipts").mkdir(parents=True)
+    connection = sqlite3.connect(root / "first" / "gallery.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(VERSION_1)
+    connection.execute(f"PRAGMA application_id = {0x53414343}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("ATTACH ? AS now", (str(root / "now" / "gallery.db"),))
+    for table in TABLES:
+        connection.execute(f"DELETE FROM main.{table}")
+        connection.execute(f"INSERT INTO main.{table} SELECT * FROM now.{table}")
+    connection.close()
+    return root / "first"
+
+
+@pytest.fixture
+def folder(first, tmp_path):
+    shutil.copytree(first, tmp_path / "g")
+    return tmp_path / "g"
+
+
+def version(folder):
+    connection = sqlite3.connect(folder / "gallery.db")
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.close()
+    return found
+
+
+def names_found(gallery):
+    return [found.hits[0].identity for found in gallery.find_vectors(VECTORS[:39], k=1)]
+
+
+def test_version_1_is_brought_up_to_date(folder):
+    with Gallery.open(folder) as gallery:
+        gallery.check()
+        stats = gallery.stats()
+        assert (stats.format_version, stats.pictures) == (FORMAT_VERSION, 39)
+        assert names_found(gallery) == NAMES[:39]
+        again = gallery.enrol_vectors(VECTORS, NAMES)
+        assert [one.status for one in again] == ["unchanged"] * 39 + ["enrolled"]
+        assert again[-1].picture_id == 41, "the number of a forgotten picture was given again"
+        gallery.forget("person 0")
+        gallery.check()
+    assert version(folder) == FORMAT_VERSION
+    with Gallery.open(folder) as gallery:
+        gallery.check()
+
+
+def test_version_1_is_read_where_it_may_not_be_written(folder, monkeypatch):
+    before = (folder / "gallery.db").read_bytes()
+    monkeypatch.setattr("saccade.gallery.database.os.access", lambda *_: False)
+    with Gallery.open(folder) as gallery:
+        gallery.check()
+        assert gallery.stats().format_version == 1
+        assert names_found(gallery) == NAMES[:39]
+        with pytest.raises(GalleryError, match="read-only"):
+            gallery.enrol_vectors(VECTORS, NAMES)
+        with pytest.raises(GalleryError, match="read-only"):
+            list(gallery.enrol_bulk([(VECTORS, NAMES, None)]))
+    assert (folder / "gallery.db").read_bytes() == before
+    assert version(folder) == 1
+
+
+def test_an_upgrade_that_fails_changes_nothing(folder, monkeypatch):
+    def broken(connection):
+        connection.execute("DROP INDEX pictures_by_source")
+        raise sqlite3.OperationalError("no more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("saccade.gallery.upgrade.STEPS", (broken,))
+        with pytest.raises(GalleryError, match="no more"):
+            Gallery.open(folder)
+    assert version(folder) == 1
+    with Gallery.open(folder) as gallery:
+        gallery.check()
+
+
+def test_two_open_it_at_once(folder):
+    errors = []
+
+    def open_it():
+        try:
+            with Gallery.open(folder) as gallery:
+                gallery.check()
+        except GalleryError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM recent_sources WHERE picture = 7",
+        "UPDATE recent_sources SET source_key = source_key + 1 WHERE picture = 7",
+        "INSERT INTO sources SELECT * FROM recent_sources WHERE picture = 7",
+        "INSERT INTO sources VALUES (5, 1000)",
+    ],
+)
+def test_check_sees_a_wrong_key(tmp_path, damage):
+    with Gallery.create(tmp_path / "g", fingerprint="x", dimension=DIMENSION) as gallery:
+        gallery.enrol_vectors(VECTORS, NAMES)
+        with gallery._database.writing() as connection:
+            connection.execute(damage)
+        with pytest.raises(GalleryError, match="keys of sources"):
+            gallery.check()
+
+
+def test_moved_keys_are_found_and_forgotten(tmp_path):
+    with Gallery.create(tmp_path / "g", fingerprint="x", dimension=DIMENSION) as gallery:
+        gallery.enrol_vectors(VECTORS[:20], NAMES[:20])
+        with gallery._database.writing() as connection:
+            assert source_keys.recent(connection) == 20
+            source_keys.move(connection)
+            assert source_keys.recent(connection) == 0
+        gallery.check()
+        again = gallery.enrol_vectors(VECTORS, NAMES)
+        assert [one.status for one in again] == ["unchanged"] * 20 + ["enrolled"] * 20
+        gallery.forget("person 6")  # has pictures in both tables
+        gallery.check()
+        with gallery._database.reading() as connection:
+            counted = connection.execute("SELECT count(*) FROM sources").fetchone()[0]
+            assert (counted, source_keys.recent(connection)) == (18, 19)
+
+
+def test_forgetting_does_not_scan_the_keys(tmp_path):
+    with Gallery.create(tmp_path / "g", fingerprint="x", dimension=DIMENSION) as gallery:
+        statements = []
+        gallery.enrol_vectors(VECTORS, NAMES)
+        gallery._database._connection.set_trace_callback(statements.append)
+        gallery.forget("person 0")
+        gallery._database._connection.set_trace_callback(None)
+        deletes = [one for one in statements if one.startswith("DELETE FROM")]
+        assert any("sources" in one for one in deletes)
+        with gallery._database.reading() as connection:
+            for statement in deletes:
+                plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+                assert not any(line[3].startswith("SCAN") for line in plan), (statement, plan)
