@@ -24,7 +24,7 @@ APPLICATION_ID = 0x53414343  # "SACC" in the header of the file
 SHELVES = ("vectors", "thumbnails", "labels", "names")
 
 # The keys of sources are random. New ones go into a small table first, and from there in order
-# into the large one: see docs/decisions/0009-sources-in-order.md.
+# into the large one: see docs/decisions/0010-sources-in-order.md.
 SOURCE_TABLES = ("sources", "recent_sources")
 CREATE_SOURCES = tuple(
     f"""CREATE TABLE {table} (

@@ -2,7 +2,7 @@
 
 The keys of new pictures go into ``recent_sources``, a block of them in order; many of them are
 moved into ``sources``, in order again, so that its pages are written seldom. Why, stands in
-docs/decisions/0009-sources-in-order.md. Every function works inside a transaction.
+docs/decisions/0010-sources-in-order.md. Every function works inside a transaction.
 """
 
 import json

@@ -3,7 +3,7 @@
 Whoever may only read uses what the earlier format has: no search needs what a later one added.
 
 Version 2 writes the keys of sources into tables of their own, see
-docs/decisions/0009-sources-in-order.md. The shelves stay as they are.
+docs/decisions/0010-sources-in-order.md. The shelves stay as they are.
 """
 
 import sqlite3
