@@ -16,7 +16,7 @@ from saccade.vectors.scan_truth import CodedTruth
 SURVIVORS = (1, 3, 10, 30)  # in ten thousandths of the rows
 SURVIVORS_OF_CELLS = (0.5, 1, 2, 4)
 PROBED = (1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4)
-ROWS_A_CELL = 2_500
+ROWS_A_CELL = 5_000
 PEERS = ("PQ64x4fs", "IVF{lists},PQ64x4fsr")
 REFINED = ("SQ8", "SQfp16")
 PEER_EFFORTS = {"k_factor_rf": (30, 100, 300), "nprobe": (64, 128, 256, 512, 1024)}

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t SAMPLE_BLOCKS = 4096;  // at most
 constexpr int64_t SAMPLE_ROWS = 40;      // so many of the rows that are wanted shall be in the sample
+constexpr int64_t AHEAD_BYTES = 4096;    // of the next range are called into the cache
+constexpr int64_t PLACE = 7919;          // a prime: where in a range its sample begins
 constexpr int64_t AHEAD_BLOCKS = 8;      // of the sample are called into the cache
 constexpr int64_t STRETCH_BYTES = 128 << 10;  // of codes that stay in the cache while several queries meet them
 constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
@@ -32,10 +34,17 @@ int32_t estimate(const Codes& codes, const Kernel& kernel, Pass pass, const uint
   Best best(int64_t(share + 3 * std::sqrt(share)) + 4, NONE);
   Asking asking{pass.weights, &best, 0};
   const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
-  int64_t skip = 0;
+  int64_t skip = 0, owed = 0;
   for (const auto& range : pass.ranges) {
-    int64_t block = range.first + skip;
     asking.offset = range.offset;
+    if (pass.ranges.size() > 1) {  // Neighbouring blocks, from anywhere in the range, so that their bytes come together.
+      const int64_t length = range.last - range.first, count = (length + owed) / stride;
+      owed = (length + owed) % stride;
+      const int64_t first = range.first + (range.first * PLACE) % (length - std::min(count, length) + 1);
+      kernel.collect(codes.head, {first, first + std::min(count, length)}, &asking, 1, codes.rows, allowed);
+      continue;
+    }
+    int64_t block = range.first + skip;
     for (; block < range.last; block += stride) {
       prefetch(codes.head + (block + AHEAD_BLOCKS * stride) * bytes, bytes);
       kernel.collect(codes.head, {block, block + 1}, &asking, 1, codes.rows, allowed);
@@ -63,7 +72,10 @@ std::vector<Range> share_of(std::span<const Range> ranges, int part, int parts) 
 std::vector<uint64_t> collected(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
                                 int64_t wanted, int32_t threshold) {
   Best best(wanted, threshold);
-  for (const auto& range : pass.ranges) {
+  const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
+  for (size_t i = 0; i < pass.ranges.size(); ++i) {
+    const auto& range = pass.ranges[i];
+    if (i + 1 < pass.ranges.size()) prefetch(codes.head + pass.ranges[i + 1].first * bytes, AHEAD_BYTES);
     const Asking asking{pass.weights, &best, range.offset};
     kernel.collect(codes.head, range, &asking, 1, codes.rows, allowed);
   }

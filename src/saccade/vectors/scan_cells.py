@@ -5,7 +5,7 @@ head's codes hold a row's difference from its centre, which varies less than the
 and Schmid 2011, section IV), so that the same bits tell more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,6 +36,11 @@ class Cells:
     radii: Float32Array
     starts: IntArray
     order: IntArray
+    blocks: IntArray = field(init=False, repr=False)  # (c, 2), first and behind the last
+
+    def __post_init__(self) -> None:
+        blocks = np.stack([self.starts[:-1], self.starts[1:]], axis=1) // LANES
+        object.__setattr__(self, "blocks", blocks)
 
     def of(self, positions: IntArray) -> IntArray:
         """Return the cell of each position."""
@@ -59,12 +64,13 @@ class Cells:
         the query's products with the centres, which the codes leave out.
         """
         scores = components @ self.centres.T
-        chosen = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-        if probes < scores.shape[1]:
+        first = scores.shape[1] - probes
+        if first <= 0:
+            chosen = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+        else:
             reach = scores + RADII * self.radii
-            chosen = np.sort(np.argpartition(-reach, probes)[:, :probes])
-        blocks = np.stack([self.starts[chosen], self.starts[chosen + 1]], axis=2) // LANES
-        return blocks, np.take_along_axis(scores, chosen, axis=1)
+            chosen = np.sort(np.argpartition(reach, first)[:, first:])
+        return self.blocks[chosen], np.take_along_axis(scores, chosen, axis=1)
 
 
 def make_cells(

@@ -49,7 +49,7 @@ CHOOSING, HELD_OUT = 1_000, 1_500  # queries for a recall of 0.99
 FEWEST, MOST = 0.4, 4.0  # times as many, for another recall
 ESTIMATE_ROWS, ESTIMATE_BYTES = 50_000, 1 << 26
 SMALLEST = Layout(head_bytes=4, components=1, bits=1)
-CELLS_FROM, ROWS_A_CELL, LEAST_CELLS = 300_000, 2_500, 16
+CELLS_FROM, ROWS_A_CELL, LEAST_CELLS = 300_000, 5_000, 16
 
 Build = Callable[[Layout], Tunable]
 
