@@ -310,8 +310,12 @@ def stats(gallery: Path, /, *, json: Json = False) -> int:
     if json:
         say_json(found)
     else:
-        table((key.replace("_", " "), str(value)) for key, value in asdict(found).items())
+        table((key.replace("_", " "), _plain(value)) for key, value in asdict(found).items())
     return 0
+
+
+def _plain(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _samples(pictures: tuple[Path, ...], name: str | None) -> "list[Sample]":

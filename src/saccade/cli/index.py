@@ -12,7 +12,7 @@ from saccade.errors import GalleryError
 if TYPE_CHECKING:
     from saccade.gallery import Gallery
 
-GIB = 1 << 30
+GIB, MIB = 1 << 30, 1 << 20
 Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 
 
@@ -56,7 +56,7 @@ def index(
             f"by {made.queries:,} searches",
             f"{made.components} components in {made.bits} bits, {made.survivors:,} survivors"
             + (f", {made.probes:,} of {made.cells:,} cells" if made.cells else ""),
-            f"codes {made.code_bytes / GIB:.2f} GiB, {made.bytes_read / 2**20:.1f} MiB a search",
+            f"codes {made.code_bytes / MIB:,.1f} MiB, {made.bytes_read / MIB:,.1f} MiB a search",
         ]
     tell(made.to_dict(), lines, json=json)
     return 0 if made.kept else 1
