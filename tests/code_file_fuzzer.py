@@ -46,7 +46,10 @@ def write_header(content, header):
 
 
 def arrays_end(header):
-    sizes = [first + np.dtype(t).itemsize * math.prod(s) for t, s, first in header.values()]
+    try:
+        sizes = [first + np.dtype(t).itemsize * math.prod(s) for t, s, first in header.values()]
+    except SyntaxError as error:  # NumPy's, for a type with a comma
+        raise ValueError("the header was broken before") from error
     return max([HEADER_BYTES, *sizes])
 
 
