@@ -57,7 +57,11 @@ struct Avx512 {
   }
 
   static uint32_t above(Scores scores, int32_t threshold) {
-    return _mm512_cmpgt_epi32_mask(scores, _mm512_set1_epi32(threshold));
+    uint16_t lanes = _mm512_cmpgt_epi32_mask(scores, _mm512_set1_epi32(threshold));
+#if defined(__GNUC__)
+    asm("" : "+r"(lanes));  // Into a general register: GCC 12 was seen to spill 16 bits of a mask and to load 32.
+#endif
+    return lanes;
   }
 
   static void store(Scores scores, int32_t* out) { _mm512_storeu_si512(out, scores); }
