@@ -33,7 +33,6 @@ SPOOL, FRESH = "truth.part", "scan.part"
 def build(database: Database, wish: Wish) -> Tuned:
     """Make the codes that keep ``wish`` by the gallery as it is, and put them in place.
 
-    Takes the time of reading, measuring and encoding all rows: a minute or two for ten million.
     Raises GalleryError while another process does the same, or when the disk is full.
     """
     with database.translated(), _building(database.folder) as place:
@@ -45,7 +44,6 @@ def build(database: Database, wish: Wish) -> Tuned:
             {
                 "generation": copied.generation,
                 "log": copied.log,
-                "dimension": copied.truth.shape[1],
                 "last": len(file.arrays["numbers"]) and int(copied.numbers[-1]),
                 "bits": making.fitted.bits,
                 "effort": {

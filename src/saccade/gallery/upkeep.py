@@ -12,7 +12,7 @@ from saccade.gallery.memory import Memory, outline
 from saccade.vectors.drift import drifted
 from saccade.vectors.tuned import Wish
 
-INDEX_FROM = 50_000  # rows; fewer are searched exactly in a millisecond or two
+INDEX_FROM = 50_000  # rows; fewer are all compared
 LOOSE_SHARE = 50  # a fiftieth of the coded rows may be loose
 FORGOTTEN_SHARE = 5  # a fifth of them may be forgotten
 DRIFT_ROWS = 1024

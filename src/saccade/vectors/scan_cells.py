@@ -17,8 +17,7 @@ from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray, fitted_to, sp
 SAMPLE_ROWS, SAMPLE_A_CELL = 200_000, 64
 ROUNDS = 8
 LANES = 16
-# From a centre to its outer rows. On real-like vectors a tenth fewer cells are needed than with 0.
-RADII = 2
+RADII = 2  # from a centre to its outer rows
 LEAST_ROWS = 8  # of the sample, for a centre to be kept
 
 

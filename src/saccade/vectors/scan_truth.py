@@ -23,7 +23,7 @@ SURVIVORS_SHARE, SURVIVORS_LEAST = 1e-3, 2_000
 class CodedTruth:
     """Finds the nearest rows of ``vectors`` (n, d) float32 of Euclidean length 1.
 
-    ``survivors``: rows that pass the head, None for a share that grows with n; with n or more of
+    ``survivors``: rows that pass the head, at first a share of n; with n or more of
     them every row is looked at again, and only 8-bit rounding stands before the truth. ``cells``: 0
     for none; ``probes``: how many of them a query reads. Both may be changed between searches.
     Raises InputError when ``vectors`` is not two-dimensional or holds a value that is not finite.
