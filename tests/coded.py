@@ -8,7 +8,8 @@ import numpy as np
 from saccade.gallery import indexing
 from saccade.vectors.drift import losses
 from saccade.vectors.scan_codes import best_head, fit
-from saccade.vectors.scan_encode import GROUP_BYTES, LANES
+from saccade.vectors.scan_codes import LANES
+from saccade.vectors.scan_encode import GROUP_BYTES
 from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned
 from saccade.vectors.tuning_answer import exact

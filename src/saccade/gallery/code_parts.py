@@ -10,7 +10,7 @@ import numpy as np
 
 from saccade.errors import InputError
 from saccade.vectors.scan_coded import Effort
-from saccade.vectors.scan_encode import LANES
+from saccade.vectors.scan_codes import LANES
 from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Wish
 

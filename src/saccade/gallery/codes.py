@@ -30,8 +30,8 @@ from saccade.gallery.code_parts import (
 from saccade.values import IntArray, UInt8Array, UInt32Array
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_coded import Coded, Effort
-from saccade.vectors.scan_codes import Fit
-from saccade.vectors.scan_encode import LANES, Codes, head_size
+from saccade.vectors.scan_codes import LANES, Fit, lane_bits
+from saccade.vectors.scan_encode import Codes, head_size
 from saccade.vectors.scan_encode import wipe as wipe_codes
 from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned, Wish
@@ -79,9 +79,9 @@ class Base:
 
 def packed(positions: IntArray, n: int) -> UInt8Array:
     """Return a bit for each of n positions, set at ``positions``, in whole blocks of 16."""
-    bits = np.zeros(-(-n // LANES) * LANES, np.bool_)
-    bits[positions] = True
-    return np.packbits(bits, bitorder="little")
+    marked = np.zeros(n, np.bool_)
+    marked[positions] = True
+    return lane_bits(marked)
 
 
 def positions_of(all_identities: IntArray, identities: IntArray) -> IntArray:

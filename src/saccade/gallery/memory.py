@@ -85,9 +85,6 @@ class Memory:
     base: Base | None
     loose: Loose
 
-    def __len__(self) -> int:
-        return self.loose.count + (0 if self.base is None else self.base.alive_rows)
-
 
 def current(database: Database, known: Memory | None) -> Memory:
     """Return the gallery as it is now; ``known`` is what this process knew before."""

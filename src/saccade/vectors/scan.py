@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from saccade.values import Float32Array, IntArray, UInt8Array
 from saccade.vectors.scan_coded import Coded, Effort
-from saccade.vectors.scan_codes import Fit, fit
+from saccade.vectors.scan_codes import Fit, fit, lane_bits
 from saccade.vectors.scan_encode import Codes, encode, wipe
+from saccade.vectors.scan_truth import HEAD_BYTES
 from saccade.vectors.shortlist import ShortlistIndex
 
-HEAD_BYTES = 16
 LOOSE_LEAST, LOOSE_SHARE = 256, 50  # rows beside the codes: a fiftieth of the others
 
 
@@ -55,7 +55,7 @@ class ScanIndex(ShortlistIndex):
     def _ask(self, queries: Float32Array, k: int) -> IntArray:
         made: _Structure = self._structure
         effort = Effort(max(self.effort, k), finalists=max(Effort(1).finalists, k))
-        allowed = _bits(made.left)
+        allowed = lane_bits(made.left)
         places = made.coded.shortlist(queries, effort, allowed=allowed, threads=self.threads)
         found = np.where(places < 0, -1, made.rows[places] if len(made.rows) else -1)
         loose = np.broadcast_to(made.loose, (len(queries), len(made.loose)))
@@ -100,9 +100,3 @@ class ScanIndex(ShortlistIndex):
 FITTED = ("mean", "rotation", "deviation", "head_step", "full_step")
 CODED = ("head", "full", "escaped")
 PLACED = ("rows", "left", "loose")
-
-
-def _bits(left: NDArray[np.bool_]) -> UInt8Array:
-    padded = np.zeros(-(-len(left) // 16) * 16, np.bool_)
-    padded[: len(left)] = left
-    return np.packbits(padded, bitorder="little")

@@ -12,11 +12,10 @@ import numpy as np
 from saccade import scan
 from saccade.values import Float32Array, IntArray, UInt8Array
 from saccade.vectors.kmeans import kmeans_codes, nearest_codes
-from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray, fitted_to, spread
+from saccade.vectors.scan_codes import CHUNK_ROWS, LANES, Fit, HalfArray, fitted_to, spread
 
 SAMPLE_ROWS, SAMPLE_A_CELL = 200_000, 64
 ROUNDS = 8
-LANES = 16
 RADII = 2  # from a centre to its outer rows
 LEAST_ROWS = 8  # of the sample, for a centre to be kept
 
@@ -99,11 +98,6 @@ def make_cells(
     )
     radii = _radii(left, belongs, len(centres))
     return fit_of_cells, Cells(centres @ turned.rotation, radii, starts, order)
-
-
-def filled(order: IntArray) -> UInt8Array:
-    """A bit a position, in whole blocks of 16: 1 where it holds a row."""
-    return np.packbits(order >= 0, bitorder="little")
 
 
 def _coded(fitted: Fit, components: Float32Array) -> UInt8Array:

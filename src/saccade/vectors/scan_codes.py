@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.values import Float32Array
+from saccade.values import Float32Array, UInt8Array
 
 SAMPLE_ROWS = 100_000
+LANES = 16  # vectors of a block
 CHUNK_ROWS = 65_536  # a multiple of 16, the rows of a block
 # Bits to (step in standard deviations, share of the variance that is lost): Max 1960, table II.
 QUANTISERS = {1: (1.5958, 0.3634), 2: (0.9957, 0.1188), 4: (0.3352, 0.01154)}
@@ -77,6 +78,13 @@ def best_head(deviation: Float32Array, head_bytes: int) -> tuple[int, int]:
 def spread(rows: HalfArray, most: int) -> Float32Array:
     """Return at most ``most`` of the rows (n, d), evenly spread, as float32."""
     return rows[:: max(1, -(-len(rows) // most))].astype(np.float32)
+
+
+def lane_bits(marked: NDArray[np.bool_]) -> UInt8Array:
+    """Return a bit for each of n positions, in whole blocks of 16; those that fill up are 0."""
+    padded = np.zeros(-(-len(marked) // LANES) * LANES, np.bool_)
+    padded[: len(marked)] = marked
+    return np.packbits(padded, bitorder="little")
 
 
 def fit(truth: HalfArray, *, head_bytes: int) -> Fit:

@@ -7,9 +7,9 @@ import numpy as np
 from saccade import scan
 from saccade.values import Float32Array, IntArray, UInt8Array, UInt32Array
 from saccade.vectors.scan_cells import Cells
-from saccade.vectors.scan_codes import CHUNK_ROWS, Fit, HalfArray
+from saccade.vectors.scan_codes import CHUNK_ROWS, LANES, Fit, HalfArray
 
-LANES, GROUP_BYTES = 16, 64
+GROUP_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)

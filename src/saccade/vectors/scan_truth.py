@@ -11,9 +11,9 @@ import numpy as np
 
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.inputs import checked_queries, matrix
-from saccade.vectors.scan_cells import Cells, filled, make_cells
+from saccade.vectors.scan_cells import Cells, make_cells
 from saccade.vectors.scan_coded import FINALISTS, Coded, Effort
-from saccade.vectors.scan_codes import Fit, HalfArray, fit
+from saccade.vectors.scan_codes import Fit, HalfArray, fit, lane_bits
 from saccade.vectors.scan_encode import Codes, encode
 
 HEAD_BYTES = 16
@@ -57,7 +57,7 @@ class CodedTruth:
         self.truth, self.fitted, self.codes, self.cells = truth, fitted, codes, cells
         self.probes = 0 if cells is None else len(cells.centres)
         self._coded = Coded(fitted, codes, cells, truth)
-        self._filled = None if cells is None else filled(cells.order)
+        self._filled = None if cells is None else lane_bits(cells.order >= 0)
 
     def __len__(self) -> int:
         return len(self.truth)
