@@ -7,8 +7,7 @@ import numpy as np
 
 from saccade.gallery import indexing
 from saccade.vectors.drift import losses
-from saccade.vectors.scan_codes import best_head, fit
-from saccade.vectors.scan_codes import LANES
+from saccade.vectors.scan_codes import LANES, best_head, fit
 from saccade.vectors.scan_encode import GROUP_BYTES
 from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned

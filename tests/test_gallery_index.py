@@ -175,8 +175,10 @@ def test_a_new_kind_of_rows_is_seen(copied):
     with Gallery(copied) as gallery:
         gallery.enrol_vectors(people(1100, seed=12)[0], ["alike"] * 1100)
         assert upkeep.drift(gallery._current_memory()) == ""
+        assert gallery.index_due() == ""
         gallery.enrol_vectors(rows, ["other"] * 1100)
         assert "tune again" in upkeep.drift(gallery._current_memory())
+        assert "tune again" in gallery.index_due()
 
 
 def test_an_index_is_made_in_the_background_when_it_is_due(copied, monkeypatch):

@@ -292,7 +292,9 @@ class Gallery:
 
     def index_due(self) -> str:
         """Return why a new index is due, in words; empty when none is."""
-        return upkeep.due(*outline(self._database))
+        base, loose = outline(self._database)
+        with self._database.translated():
+            return upkeep.due(base, loose) or upkeep.newly_drifted(self._database, base)
 
     def _index_stats(self) -> dict[str, Any]:
         base, loose = outline(self._database)

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from saccade.errors import SaccadeError
-from saccade.gallery import codes, indexing
+from saccade.gallery import codes, indexing, rows
 from saccade.gallery.codes import Base
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Memory, outline
@@ -15,7 +15,7 @@ from saccade.vectors.tuned import Wish
 INDEX_FROM = 50_000  # rows; fewer are all compared
 LOOSE_SHARE = 50  # a fiftieth of the coded rows may be loose
 FORGOTTEN_SHARE = 5  # a fifth of them may be forgotten
-DRIFT_ROWS = 1024
+DRIFT_ROWS, DRIFT_READ = 1024, 4096
 VAST_BYTES = 1 << 30  # of float32 vectors: more are not held in memory if an index can spare it
 
 
@@ -42,8 +42,20 @@ def drift(memory: Memory) -> str:
     base, loose = memory.base, memory.loose
     if base is None or loose.count < DRIFT_ROWS:
         return ""
-    rows = loose.vectors[: 1 << (loose.count.bit_length() - 1)]
-    return drifted(base.coded.fitted, base.tuned, rows, base.coded.cells)
+    new = loose.vectors[: 1 << (loose.count.bit_length() - 1)]
+    return drifted(base.coded.fitted, base.tuned, new, base.coded.cells)
+
+
+def newly_drifted(database: Database, base: Base | None) -> str:
+    """Return what ``drift`` does, by the first of the rows that are not in the codes."""
+    if base is None:
+        return ""
+    with database.reading() as connection:
+        new = rows.after(connection, base.last, most=DRIFT_READ)
+    if len(new) < DRIFT_ROWS:
+        return ""
+    vectors = new.vectors(len(base.coded.fitted.mean))
+    return drifted(base.coded.fitted, base.tuned, vectors, base.coded.cells)
 
 
 def wish_of(base: Base | None) -> Wish:
