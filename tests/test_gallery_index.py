@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -145,6 +146,27 @@ def test_damaged_codes_are_dropped_and_answers_stay_right(copied, place):
         assert hits(gallery.find_vectors(queries)) == exact
         gallery.index(Wish(recall=0.95))
         assert gallery.stats().index == "scan"
+
+
+def test_codes_that_change_while_they_are_opened_are_read_when_that_is_over(copied):
+    """As in a forget: what it zeroes, and the checksum of that, are not written at once."""
+    file = CodeFile(copied / "codes" / "scan", writable=True)
+    with codes.locked(copied, wait_s=0) as held, Gallery(copied) as gallery:
+        assert held
+        file.arrays["escaped"][0] ^= 1
+        file.flush()
+
+        def finish():
+            file.arrays["escaped"][0] ^= 1
+            file.flush()
+            release.set()
+
+        release = threading.Event()
+        threading.Timer(0.1, finish).start()
+        assert outline(gallery._database)[0] is None  # the lock is held for longer than it waits
+        release.wait()
+    with Gallery(copied) as gallery:
+        assert outline(gallery._database)[0] is not None
 
 
 def test_codes_of_another_gallery_are_not_believed(copied, tmp_path):

@@ -38,7 +38,7 @@ from saccade.vectors.tuned import Tuned, Wish
 
 FOLDER, NAME, LOCK, PARTS = "codes", "scan", "lock", "*.part"
 LOCK_POLL_S = 0.02
-CHECK_WAIT_S = 10.0
+CHECK_WAIT_S, OPEN_WAIT_S = 10.0, 0.5
 
 Stamp = tuple[int, int, int] | None
 
@@ -101,16 +101,29 @@ def stamp(folder: Path) -> Stamp:
 
 def open_base(folder: Path, connection: sqlite3.Connection, *, dimension: int) -> Base | None:
     """Map the codes; None when there are none, or they are damaged or not this gallery's."""
+    path = folder / FOLDER / NAME
+    if not path.exists():
+        return None
+    found = _read(path)
+    if found is None:  # Perhaps someone is being forgotten in it: once more when that is over.
+        with contextlib.suppress(OSError), locked(folder, wait_s=OPEN_WAIT_S) as held:
+            found = _read(path) if held else None
+    if found is None:
+        return None
+    base, digest = found
+    known = log.digest(connection, base.generation)
+    fits = known and known == digest and len(base.coded.fitted.mean) == dimension
+    return base if fits else None
+
+
+def _read(path: Path) -> tuple[Base, object] | None:
+    """The codes, and the log's hash that they name; None when they cannot be used."""
     try:
-        file = CodeFile(folder / FOLDER / NAME)
+        file = CodeFile(path)
         file.check(name for name in file.arrays if name not in LARGE)
-        base = read_base(file)
+        return read_base(file), file.about.get("log")
     except BROKEN:
         return None
-    about = file.about
-    known = log.digest(connection, base.generation)
-    fits = known and known == about.get("log") and len(base.coded.fitted.mean) == dimension
-    return base if fits else None
 
 
 def read_base(file: CodeFile) -> Base:
