@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLAGS = (
     "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1"
 )
+CHECKED = ("test_scan_kernels.py", "test_scan_cells.py")
 # Loads the checked build in place of the installed one, then runs the tests.
 RUNNER = """
 import importlib.util, sys
@@ -58,7 +59,7 @@ def test_no_access_is_wrong_and_no_number_overflows(tmp_path):
         "ASAN_OPTIONS": "detect_leaks=0",  # The interpreter keeps what it never frees.
     }
     subprocess.run(
-        [sys.executable, "-c", RUNNER, module, ROOT / "tests" / "test_scan_kernels.py"],
+        [sys.executable, "-c", RUNNER, module, *(ROOT / "tests" / name for name in CHECKED)],
         check=True,
         cwd=ROOT,
         env=os.environ | settings,

@@ -7,6 +7,7 @@ namespace saccade {
 namespace {
 
 constexpr int64_t AHEAD_BYTES = 4096;  // how far ahead codes are called into the cache
+constexpr int MOST_IN_REGISTERS = 16;  // of 32: the others hold masks, sums and codes
 
 struct Avx512 {
   using Scores = __m512i;
@@ -35,9 +36,14 @@ struct Avx512 {
     for (int i = 0; i < QUERIES; ++i) scores[i] = _mm512_add_epi32(even[i], odd[i]);
   }
 
-  // Codes are masked where they stand, which spares shifts: a field's place is shifted out of its sum, without a rest.
   template <int BITS>
   static Scores one_query(const uint8_t* codes, const int32_t* weights, int groups) {
+    return products<BITS>(codes, groups, [&](int i) { return _mm512_set1_epi32(weights[i]); });
+  }
+
+  // Codes are masked where they stand, which spares shifts: a field's place is shifted out of its sum, without a rest.
+  template <int BITS>
+  static Scores products(const uint8_t* codes, int groups, auto weight) {
     constexpr int FIELDS = 8 / BITS, MASK = (1 << BITS) - 1;
     __m512i sums[FIELDS];
     for (auto& sum : sums) sum = _mm512_setzero_si512();
@@ -47,13 +53,27 @@ struct Avx512 {
       _mm_prefetch(reinterpret_cast<const char*>(at) + AHEAD_BYTES, _MM_HINT_T0);
       for (int field = 0; field < FIELDS; ++field) {
         const __m512i code = _mm512_and_si512(bytes, _mm512_set1_epi8(char(MASK << (BITS * field))));
-        sums[field] = _mm512_dpbusd_epi32(sums[field], code, _mm512_set1_epi32(weights[field * groups + group]));
+        sums[field] = _mm512_dpbusd_epi32(sums[field], code, weight(field * groups + group));
       }
     }
     __m512i total = sums[0];
     for (int field = 1; field < FIELDS; ++field)
       total = _mm512_add_epi32(total, _mm512_srai_epi32(sums[field], BITS * field));
     return total;
+  }
+
+  // One query's weights stay in registers, where there is room for them; says whether there was.
+  template <int BITS>
+  static bool hits(const uint8_t* codes, Range blocks, const int32_t* weights, int groups, int32_t limit, Hits& hits) {
+    constexpr int GROUPS = 4, COUNT = 8 / BITS * GROUPS;
+    if (COUNT > MOST_IN_REGISTERS || groups != GROUPS) return false;
+    __m512i kept[COUNT];
+    for (int i = 0; i < COUNT; ++i) kept[i] = _mm512_set1_epi32(weights[i]);
+    for (int64_t block = blocks.first; block < blocks.last; ++block) {
+      const uint8_t* at = codes + block * GROUPS * GROUP_BYTES;
+      hits.add<Avx512>(block, products<BITS>(at, GROUPS, [&](int i) { return kept[i]; }), limit);
+    }
+    return true;
   }
 
   static uint32_t above(Scores scores, int32_t threshold) {

@@ -13,6 +13,8 @@
 
 namespace saccade {
 
+constexpr int64_t CHUNK_BLOCKS = 32;  // are scored before the best of them are kept
+
 template <class A, int BITS>
 void head_of(const uint8_t* codes, int64_t blocks, const Weights& weights, int32_t* scores) {
   const int64_t bytes = int64_t(weights.groups) * GROUP_BYTES;
@@ -44,27 +46,47 @@ inline void push_lanes(uint32_t lanes, const int32_t* scores, int64_t block, int
   }
 }
 
+// The blocks of a chunk in which a query has a score above its limit.
+struct Hits {
+  int64_t count;
+  int64_t block[CHUNK_BLOCKS];
+  uint32_t lanes[CHUNK_BLOCKS];
+  alignas(64) int32_t scores[CHUNK_BLOCKS][LANES];
+
+  // Writes in any case and counts when there is a lane, for a branch would often be foretold wrongly.
+  template <class A>
+  void add(int64_t at, const typename A::Scores& found, int32_t limit) {
+    block[count] = at;
+    A::store(found, scores[count]);
+    lanes[count] = A::above(found, limit);
+    count += lanes[count] != 0;
+  }
+};
+
 template <class A, int BITS, int QUERIES>
-void collect_of(const uint8_t* codes, Range blocks, const Asking* asking, int64_t rows, const uint8_t* allowed) {
-  const int groups = asking[0].weights->groups;
-  const int64_t bytes = int64_t(groups) * GROUP_BYTES;
-  const int32_t* weights[QUERIES];
-  int32_t limits[QUERIES];
-  for (int i = 0; i < QUERIES; ++i) {
-    weights[i] = asking[i].weights->packed.data();
-    limits[i] = limit_of(asking[i]);
+void hits_of(const uint8_t* codes, Range blocks, const int32_t* const* weights, int groups, const int32_t* limits, Hits* hits) {
+  if constexpr (QUERIES == 1 && requires { A::template hits<BITS>; }) {
+    if (A::template hits<BITS>(codes, blocks, weights[0], groups, limits[0], hits[0])) return;
   }
   for (int64_t block = blocks.first; block < blocks.last; ++block) {
     typename A::Scores scores[QUERIES];
-    A::template block<BITS, QUERIES>(codes + block * bytes, weights, groups, scores);
-    for (int i = 0; i < QUERIES; ++i) {
-      const uint32_t lanes = A::above(scores[i], limits[i]);
-      if (lanes == 0) [[likely]] continue;
-      int32_t values[LANES];
-      A::store(scores[i], values);
-      push_lanes(lanes, values, block, rows, allowed, asking[i]);
-      limits[i] = limit_of(asking[i]);
-    }
+    A::template block<BITS, QUERIES>(codes + block * groups * GROUP_BYTES, weights, groups, scores);
+    for (int i = 0; i < QUERIES; ++i) hits[i].add<A>(block, scores[i], limits[i]);
+  }
+}
+
+template <class A, int BITS, int QUERIES>
+void collect_of(const uint8_t* codes, Range blocks, const Asking* asking, int64_t rows, const uint8_t* allowed) {
+  const int32_t* weights[QUERIES];
+  int32_t limits[QUERIES];
+  Hits hits[QUERIES];
+  for (int i = 0; i < QUERIES; ++i) weights[i] = asking[i].weights->packed.data();
+  for (int64_t first = blocks.first; first < blocks.last; first += CHUNK_BLOCKS) {
+    for (int i = 0; i < QUERIES; ++i) limits[i] = limit_of(asking[i]), hits[i].count = 0;
+    hits_of<A, BITS, QUERIES>(codes, {first, std::min(first + CHUNK_BLOCKS, blocks.last)}, weights, asking[0].weights->groups, limits, hits);
+    for (int i = 0; i < QUERIES; ++i)
+      for (int64_t hit = 0; hit < hits[i].count; ++hit)
+        push_lanes(hits[i].lanes[hit], hits[i].scores[hit], hits[i].block[hit], rows, allowed, asking[i]);
   }
 }
 

@@ -20,19 +20,6 @@ struct Prepared {
   std::vector<Range> ranges;
 };
 
-// What brings the largest product to 127 either way.
-float factor_of(const std::vector<float>& component, const float* step, int64_t count) {
-  float largest = 0;
-  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(component[i] * step[i]));
-  return largest > 0 ? 127 / largest : 0;
-}
-
-std::vector<int8_t> whole(const std::vector<float>& component, const float* step, int64_t count, float factor) {
-  std::vector<int8_t> weights(count);
-  for (int64_t i = 0; i < count; ++i) weights[i] = int8_t(std::lrint(component[i] * step[i] * factor));
-  return weights;
-}
-
 // The ranges, with their offsets in the unit of the head's scores.
 std::vector<Range> with_offsets(const Query& query, float factor) {
   std::vector<Range> ranges(query.ranges.begin(), query.ranges.end());
@@ -49,10 +36,10 @@ Prepared prepare(const Codes& codes, const Query& query) {
   std::vector<float> steps(codes.head_step, codes.head_step + codes.m);
   component.resize(std::max(codes.d, covered));
   steps.resize(covered);  // a head with more room than components is padded with zeros
-  const float factor = factor_of(component, steps.data(), covered);
-  const float full_factor = factor_of(component, codes.full_step, codes.d);
-  return {packed_weights(whole(component, steps.data(), covered, factor).data(), codes.bits, codes.groups),
-          whole(component, codes.full_step, codes.d, full_factor), with_offsets(query, factor)};
+  const float factor = weight_factor(component.data(), steps.data(), covered);
+  const float full_factor = weight_factor(component.data(), codes.full_step, codes.d);
+  return {packed_weights(whole_weights(component.data(), steps.data(), covered, factor).data(), codes.bits, codes.groups),
+          whole_weights(component.data(), codes.full_step, codes.d, full_factor), with_offsets(query, factor)};
 }
 
 // Positions of the best rows by their 8-bit codes, and all that escaped them.

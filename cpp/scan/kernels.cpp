@@ -55,6 +55,19 @@ std::vector<uint64_t> Best::take() {
   return {keys_.get(), keys_.get() + size_};
 }
 
+float weight_factor(const float* components, const float* steps, int64_t count) {
+  float largest = 0;
+  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(components[i] * steps[i]));
+  const float factor = 127 / largest;
+  return std::isfinite(factor) ? factor : 0;
+}
+
+std::vector<int8_t> whole_weights(const float* components, const float* steps, int64_t count, float factor) {
+  std::vector<int8_t> weights(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) weights[size_t(i)] = int8_t(std::lrint(components[i] * steps[i] * factor));
+  return weights;
+}
+
 Weights packed_weights(const int8_t* weights, int bits, int groups) {
   const int fields = 8 / bits;
   Weights found{bits, groups, std::vector<int32_t>(size_t(fields) * groups)};

@@ -30,6 +30,12 @@ struct Weights {
   std::vector<int32_t> packed;
 };
 
+// What brings the largest product of a component and its step to 127 either way; 0 when all are 0, or nearly.
+float weight_factor(const float* components, const float* steps, int64_t count);
+
+// The products times the factor, as whole numbers.
+std::vector<int8_t> whole_weights(const float* components, const float* steps, int64_t count, float factor);
+
 // The weights of the components in their order, 32 / bits * groups of them, as a kernel meets them.
 Weights packed_weights(const int8_t* weights, int bits, int groups);
 

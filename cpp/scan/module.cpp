@@ -11,6 +11,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "cells.hpp"
 #include "find.hpp"
 #include "nearest.hpp"
 
@@ -268,6 +269,50 @@ class Finder {
   Codes codes_{};
 };
 
+// The cells of a gallery, with the arrays that they point into.
+class Chooser {
+ public:
+  Chooser(const std::string& kernel, In<uint8_t, 2> codes, In<float, 1> steps, In<float, 2> centres, In<float, 1> outwards,
+          In<int64_t, 2> blocks)
+      : kernel_(kernel_named(kernel)), codes_(codes), steps_(steps), centres_(centres), outwards_(outwards), blocks_(blocks) {
+    const int64_t cells = int64_t(codes.shape(0)), d = int64_t(codes.shape(1));
+    require(cells >= 1 && cells < int64_t(0xffffffff), "there must be a cell, and fewer than 2^32 - 1");
+    require(d >= 1 && d <= 4096, "centres must have 1 to 4096 components");
+    require(int64_t(steps.shape(0)) == d, "one step a component is needed");
+    require(int64_t(centres.shape(0)) == cells && int64_t(centres.shape(1)) == d, "centres must be as their codes");
+    require(int64_t(outwards.shape(0)) == cells && int64_t(blocks.shape(0)) == cells && blocks.shape(1) == 2,
+            "outwards and blocks must have a row a cell");
+    for (int64_t i = 0; i < cells; ++i) require(std::isfinite(outwards.data()[i]), "outwards must be finite");
+    table_ = {cells, d, codes.data(), steps.data(), centres.data(), outwards.data(), blocks.data()};
+  }
+
+  nb::tuple choose(In<float, 2> components, int64_t probes) const {
+    require(int64_t(components.shape(1)) == table_.d, "queries must be as long as the centres");
+    for (size_t i = 0; i < components.size(); ++i) require(std::isfinite(components.data()[i]), "queries must be finite");
+    require(probes >= 1 && probes <= table_.cells, "probes must be 1 to the number of cells");
+    const size_t count = components.shape(0), width = size_t(probes);
+    std::vector<int64_t> blocks(count * width * 2);
+    std::vector<float> products(count * width);
+    {
+      nb::gil_scoped_release release;
+      for (size_t i = 0; i < count; ++i)
+        likely_cells(table_, kernel_, components.data() + int64_t(i) * table_.d, probes, blocks.data() + i * width * 2,
+                     products.data() + i * width);
+    }
+    const size_t three[] = {count, width, 2}, two[] = {count, width};
+    return nb::make_tuple(array<int64_t, 3>(std::move(blocks), three), array<float, 2>(std::move(products), two));
+  }
+
+ private:
+  const Kernel& kernel_;
+  In<uint8_t, 2> codes_;
+  In<float, 1> steps_;
+  In<float, 2> centres_;
+  In<float, 1> outwards_;
+  In<int64_t, 2> blocks_;
+  CellTable table_{};
+};
+
 Out<uint32_t, 1> nearest_centres(const std::string& kernel, In<uint8_t, 2> rows, In<int8_t, 2> centres,
                                  In<int32_t, 1> bias, int threads) {
   const Assignment wanted{int64_t(rows.shape(0)), int64_t(centres.shape(0)), int64_t(rows.shape(1)),
@@ -309,5 +354,9 @@ NB_MODULE(_kernel, m) {
            "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none())
       .def("shortlist", &Finder::shortlist, "queries"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
            "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none());
+  nb::class_<Chooser>(m, "Chooser")
+      .def(nb::init<const std::string&, In<uint8_t, 2>, In<float, 1>, In<float, 2>, In<float, 1>, In<int64_t, 2>>(),
+           "kernel"_a, "codes"_a, "steps"_a, "centres"_a, "outwards"_a, "blocks"_a)
+      .def("choose", &Chooser::choose, "components"_a, "probes"_a);
   m.def("nearest", &nearest_centres, "kernel"_a, "rows"_a, "centres"_a, "bias"_a, "threads"_a = 1);
 }

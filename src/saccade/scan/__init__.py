@@ -9,6 +9,7 @@ import os
 from saccade.errors import SettingError
 from saccade.names import suggest
 from saccade.scan._kernel import (
+    Chooser,
     Finder,
     dots,
     head_scores,
@@ -22,6 +23,7 @@ from saccade.scan._kernel import (
 KERNEL_VARIABLE = "SACCADE_KERNEL"
 
 __all__ = [
+    "Chooser",
     "Finder",
     "dots",
     "head_scores",

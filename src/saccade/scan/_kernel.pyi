@@ -102,3 +102,27 @@ def nearest(
     The product is the sum over d of row times centre; of equal centres the lowest number. c ≥ 1,
     1 ≤ d ≤ 4096, |bias| ≤ 2**30. ``threads`` share the rows.
     """
+
+class Chooser:
+    """The cells of one gallery, to choose those that a query looks at.
+
+    ``codes`` (c, d) 8-bit codes of the ``centres`` (c, d), and their ``steps`` (d,); ``outwards``
+    (c,) how much further than its centre a cell's outer rows may reach; ``blocks`` (c, 2) the first
+    block of a cell, and that behind its last.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        codes: UInt8Array,
+        steps: Float32Array,
+        centres: Float32Array,
+        outwards: Float32Array,
+        blocks: IntArray,
+    ) -> None: ...
+    def choose(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
+        """Return blocks (q, p, 2) and products with the centres (q, p), for queries (q, d).
+
+        The cells of the largest products with the centres' codes plus ``outwards``, in rising
+        order; of equal ones the lower.
+        """

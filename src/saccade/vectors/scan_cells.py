@@ -12,7 +12,15 @@ import numpy as np
 from saccade import scan
 from saccade.values import Float32Array, IntArray, UInt8Array
 from saccade.vectors.kmeans import kmeans_codes, nearest_codes
-from saccade.vectors.scan_codes import CHUNK_ROWS, LANES, Fit, HalfArray, fitted_to, spread
+from saccade.vectors.scan_codes import (
+    CHUNK_ROWS,
+    FULL_LEVELS,
+    LANES,
+    Fit,
+    HalfArray,
+    fitted_to,
+    spread,
+)
 
 SAMPLE_ROWS, SAMPLE_A_CELL = 200_000, 64
 ROUNDS = 8
@@ -34,11 +42,15 @@ class Cells:
     radii: Float32Array
     starts: IntArray
     order: IntArray
-    blocks: IntArray = field(init=False, repr=False)  # (c, 2), first and behind the last
+    _chooser: scan.Chooser = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        steps = np.abs(self.centres).max(axis=0) * np.float32(2 / FULL_LEVELS)
+        coded = scan.quantise(self.centres, steps, 8)[0]
         blocks = np.stack([self.starts[:-1], self.starts[1:]], axis=1) // LANES
-        object.__setattr__(self, "blocks", blocks)
+        outwards = RADII * self.radii
+        chooser = scan.Chooser(scan.kernel(), coded, steps, self.centres, outwards, blocks)
+        object.__setattr__(self, "_chooser", chooser)
 
     def of(self, positions: IntArray) -> IntArray:
         """Return the cell of each position."""
@@ -58,17 +70,11 @@ class Cells:
     def probed(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
         """Return the ``probes`` cells that suit queries (q, d) best: blocks and offsets.
 
-        Those suit best that reach nearest. The blocks are (q, p, 2), rising; the offsets (q, p) are
-        the query's products with the centres, which the codes leave out.
+        Those suit best that reach nearest, by 8-bit codes of their centres. The blocks are
+        (q, p, 2), rising; the offsets (q, p) are the query's products with the centres, which the
+        codes leave out.
         """
-        scores = components @ self.centres.T
-        first = scores.shape[1] - probes
-        if first <= 0:
-            chosen = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-        else:
-            reach = scores + RADII * self.radii
-            chosen = np.sort(np.argpartition(reach, first)[:, first:])
-        return self.blocks[chosen], np.take_along_axis(scores, chosen, axis=1)
+        return self._chooser.choose(components, min(probes, len(self.centres)))
 
 
 def make_cells(
