@@ -5,6 +5,7 @@ import pytest
 
 from saccade import scan
 from saccade.errors import SettingError
+from tests.reference.scan import finder_of, found_slowly, levels_of, listed_slowly, mask_of
 
 WIDTHS = (1, 3, 96, 100, 200, 512, 1536)
 COUNTS = (0, 1, 15, 16, 17, 1000)
@@ -116,79 +117,6 @@ def test_values_become_the_code_of_their_step(bits):
     assert outside[0]
 
 
-def factor_of(component, step):
-    largest = np.abs(component * step).max(initial=0)
-    return np.float32(127) / largest if largest > 0 else np.float32(0)
-
-
-def weights_of(component, step):
-    """The query's whole numbers, as find.cpp has them."""
-    return np.rint(component * step * factor_of(component, step)).astype(np.int64)
-
-
-def best_of(scores, rows, keep):
-    return rows[np.lexsort((rows, -scores[rows]))[:keep]]
-
-
-def listed_slowly(levels, query, survivors, finalists, allowed=None, inside=None, offset=0):
-    """The shortlist in NumPy, step by step; only the head's pass is bound to ``inside``.
-
-    ``offset`` (n,) is added to the scores of the head.
-    """
-    codes, m = levels["codes"], len(levels["head_step"])
-    component = np.zeros(len(query), np.float32)
-    for value, row in zip(query, levels["rotation"], strict=True):
-        component += value * row
-    allowed = np.ones(len(codes), bool) if allowed is None else allowed
-    rows = np.flatnonzero(allowed if inside is None else allowed & inside)
-    head = codes @ weights_of(component[:m], levels["head_step"])
-    factor = factor_of(component[:m], levels["head_step"])
-    head = head + np.rint(np.float64(offset) * factor).astype(np.int64)
-    rows = best_of(head, rows, survivors)
-    full = levels["full"].astype(np.int64) @ weights_of(component, levels["full_step"])
-    escaped = [e for e in levels["escaped"] if allowed[e]]
-    return np.union1d(best_of(full, rows, finalists), escaped).astype(np.int64)
-
-
-def found_slowly(levels, query, k, survivors, finalists, allowed=None, inside=None):
-    """The search in NumPy: (scores, rows)."""
-    effort = (max(survivors, k), max(finalists, k))
-    rows = listed_slowly(levels, query, *effort, allowed, inside)
-    scores = scan.dots("plain", levels["truth"], query)
-    rows = best_of(scores, rows, k)
-    return scores[rows], rows
-
-
-def levels_of(draw, n, d, m, bits, *, spread):
-    """A random gallery; with ``spread`` 0 all its rows are equal."""
-    vectors = (draw.standard_normal((n, d)) * spread + draw.standard_normal(d)).astype(np.float32)
-    rotation = np.linalg.qr(draw.standard_normal((d, d)))[0].astype(np.float32)
-    step = np.full(d, 4 / 2**bits, np.float32)
-    codes, _ = scan.quantise(np.ascontiguousarray((vectors @ rotation)[:, :m]), step[:m], bits)
-    full_step = np.full(d, 6 / 256, np.float32)
-    full, outside = scan.quantise(np.ascontiguousarray(vectors @ rotation), full_step, 8)
-    return {
-        "codes": codes.astype(np.int64),
-        "rotation": rotation,
-        "head_step": step[:m],
-        "full": full,
-        "full_step": full_step,
-        "truth": vectors.astype(np.float16).view(np.uint16),
-        "escaped": np.flatnonzero(outside).astype(np.uint32),
-        "bits": bits,
-    }
-
-
-def finder_of(name, levels, **changed):
-    levels = levels | changed
-    per_group = 32 // levels["bits"]
-    codes = levels["codes"].astype(np.uint8)
-    padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % per_group)))
-    keys = ("full", "truth", "rotation", "head_step", "full_step", "escaped")
-    head = scan.pack(padded, levels["bits"])
-    return scan.Finder(name, head, levels["bits"], *(levels[key] for key in keys))
-
-
 SEARCHES = [
     (n, d, m, bits, survivors, spread)
     for n, survivors in [(0, 5), (1, 1), (15, 4), (16, 40), (17, 3), (1000, 60), (20_000, 500)]
@@ -213,11 +141,6 @@ def test_a_search_is_the_slow_one(n, d, m, bits, survivors, spread):
             for scores, rows in (together, apart):
                 assert np.array_equal(scores, [one[0] for one in slow])
                 assert np.array_equal(rows, [one[1] for one in slow])
-
-
-def mask_of(allowed):
-    """A bit a position, in whole blocks."""
-    return np.packbits(np.pad(allowed, (0, -len(allowed) % 16)), bitorder="little")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
@@ -266,7 +189,7 @@ def test_a_shortlist_is_the_slow_one_and_needs_no_truth(n, d, m, bits, survivors
     for name in scan.names():
         finder = finder_of(name, levels, truth=None)
         for threads in (1, 3):
-            found = finder.shortlist(queries, survivors, 3, threads)
+            found = finder.shortlist(queries, 1, survivors, 3, threads)
             assert found.shape == (5, max(map(len, slow)))
             for list_, expected in zip(found, slow, strict=True):
                 assert np.array_equal(list_[: len(expected)], expected)
@@ -323,7 +246,7 @@ def test_a_batch_is_its_queries_one_by_one(count):
             for query, own, offset in zip(queries, ranges, offsets, strict=True)
         ]
         for name in scan.names():
-            found = finder_of(name, levels).shortlist(queries, *effort, bits_, ranges, offsets)
+            found = finder_of(name, levels).shortlist(queries, 1, *effort, bits_, ranges, offsets)
             assert [row[row >= 0].tolist() for row in found] == [row.tolist() for row in slow]
 
 
@@ -462,6 +385,8 @@ def test_arrays_that_do_not_fit_are_refused(wrong):
         {"offsets": np.zeros((1, 2), np.float32)},
         {"offsets": np.zeros((2, 1), np.float32)},
         {"offsets": np.array([[np.nan]], np.float32)},
+        {"reach": np.zeros((1, 2), np.float32)},
+        {"reach": np.array([[np.inf]], np.float32)},
         {"queries": np.full((1, 20), np.nan, np.float32)},
     ],
 )
@@ -471,10 +396,8 @@ def test_searches_that_do_not_fit_are_refused(wrong):
     finder_of("plain", levels).find(**asked)
     with pytest.raises(ValueError):
         finder_of("plain", levels).find(**(asked | wrong))
-    if "k" not in wrong:
-        del asked["k"]
-        with pytest.raises(ValueError):
-            finder_of("plain", levels, truth=None).shortlist(**(asked | wrong))
+    with pytest.raises(ValueError):
+        finder_of("plain", levels, truth=None).shortlist(**(asked | wrong))
 
 
 def test_the_environment_chooses_the_kernel(monkeypatch):

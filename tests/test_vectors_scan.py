@@ -174,7 +174,7 @@ def test_the_likeliest_cells_are_those_whose_outer_rows_may_be_most_similar():
     fitted, cells = make_cells(fit(truth, head_bytes=4), truth, cells=30, head_bytes=4)
     queries = fitted.components(truth[:3])
     for probes in (1, 5, len(cells.centres)):
-        blocks, offsets = cells.probed(queries, probes)
+        blocks, offsets, _ = cells.probed(queries, probes, 0)
         assert blocks.shape == (3, probes, 2) and offsets.shape == (3, probes)
         for query, ranges, offset in zip(queries, blocks, offsets, strict=True):
             outer = cells.centres @ query + 2 * cells.radii

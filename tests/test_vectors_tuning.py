@@ -308,7 +308,7 @@ def test_the_bytes_of_probed_cells_are_those_of_the_blocks_that_are_read():
     asked = truth[:100].astype(np.float32) @ fitted.rotation
     cost = Cost(layout, *truth.shape, 0.0, cells, asked)
     for probes in (1, 4, 10):
-        blocks = np.diff(cells.probed(asked, probes)[0], axis=2).sum(axis=1)
+        blocks = np.diff(cells.probed(asked, probes, 0)[0], axis=2).sum(axis=1)
         read = blocks.mean() * 16 * layout.packed_bytes
         assert cost.in_order(probes) - cells.centres.nbytes == pytest.approx(read, rel=0.05)
     assert cost.in_order(len(cells.centres)) == 20_000 * layout.packed_bytes

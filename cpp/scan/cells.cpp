@@ -7,7 +7,7 @@
 namespace saccade {
 namespace {
 
-constexpr double MOST_OUTWARDS = 1 << 29;
+constexpr double MOST = 1 << 29;  // that is added to a product of whole numbers
 constexpr int SUMS = 16;  // of a product, side by side
 
 float product(const float* a, const float* b, int64_t d) {
@@ -28,7 +28,7 @@ std::vector<uint32_t> likeliest(const CellTable& table, const Kernel& kernel, co
   std::vector<uint64_t> keys;
   keys.reserve(size_t(table.cells));
   for (int64_t cell = 0; cell < table.cells; ++cell) {
-    const double outwards = std::clamp(double(table.outwards[cell]) * factor, -MOST_OUTWARDS, MOST_OUTWARDS);
+    const double outwards = std::min(double(OUTER_RADII * table.radii[cell]) * factor, MOST);
     const int32_t reach = kernel.row(table.codes + cell * table.d, weights.data(), table.d) + int32_t(std::lrint(outwards));
     keys.push_back(Best::key(reach, uint32_t(cell)));
   }
@@ -41,12 +41,12 @@ std::vector<uint32_t> likeliest(const CellTable& table, const Kernel& kernel, co
 
 }  // namespace
 
-void likely_cells(const CellTable& table, const Kernel& kernel, const float* components, int64_t probes, int64_t* blocks,
-                  float* products) {
-  for (const uint32_t cell : likeliest(table, kernel, components, probes)) {
-    *blocks++ = table.blocks[2 * cell];
-    *blocks++ = table.blocks[2 * cell + 1];
-    *products++ = product(table.centres + cell * table.d, components, table.d);
+void likely_cells(const CellTable& table, const Kernel& kernel, const float* components, Likely found) {
+  for (const uint32_t cell : likeliest(table, kernel, components, found.probes)) {
+    *found.blocks++ = table.blocks[2 * cell];
+    *found.blocks++ = table.blocks[2 * cell + 1];
+    *found.products = product(table.centres + cell * table.d, components, table.d);
+    *found.reach++ = *found.products++ + found.margin * table.radii[cell];
   }
 }
 

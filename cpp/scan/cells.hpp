@@ -11,13 +11,22 @@ struct CellTable {
   const uint8_t* codes;   // c x d
   const float* steps;     // d
   const float* centres;   // c x d
-  const float* outwards;  // how much further than its centre the outer rows of a cell may reach
+  const float* radii;     // c: how far a cell's rows lie from its centre, in one direction
   const int64_t* blocks;  // c x 2: the first block, and that behind the last
 };
 
-// Writes the blocks (probes x 2) of the likeliest cells, in rising order, and the products of their centres with the
-// query's components. Cells are ranked by whole numbers, of equal ones the lower first. `probes`: 1 to c.
-void likely_cells(const CellTable& table, const Kernel& kernel, const float* components, int64_t probes, int64_t* blocks,
-                  float* products);
+constexpr float OUTER_RADII = 2;  // from a centre to its outer rows
+
+// Where the cells that a query looks at are written, `probes` of each (1 to c), in rising order.
+struct Likely {
+  int64_t probes;
+  int64_t* blocks;  // probes x 2
+  float* products;  // of the centres with the query's components
+  float* reach;     // those, `margin` radii further
+  float margin;
+};
+
+// The likeliest cells: ranked by whole numbers, of equal ones the lower first.
+void likely_cells(const CellTable& table, const Kernel& kernel, const float* components, Likely found);
 
 }  // namespace saccade

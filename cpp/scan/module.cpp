@@ -165,11 +165,11 @@ class Finder {
 
   nb::tuple find(In<float, 2> queries, int64_t k, int64_t survivors, int64_t finalists, int threads,
                  std::optional<In<uint8_t, 1>> allowed, std::optional<Ranges> ranges,
-                 std::optional<Offsets> offsets) const {
+                 std::optional<Offsets> offsets, std::optional<Offsets> reach) const {
     require(codes_.truth, "find needs the truth; this finder has none: use shortlist");
     require(k >= 1, "k must be 1 or more");
     const Effort effort = checked(queries, survivors, finalists, threads, allowed);
-    const auto asked = queries_of(queries, ranges, offsets);
+    const auto asked = queries_of(queries, ranges, offsets, reach);
     const size_t count = queries.shape(0);
     k = std::min(k, codes_.rows);
     std::vector<float> scores(count * size_t(k), -INFINITY);
@@ -187,17 +187,18 @@ class Finder {
     return nb::make_tuple(array<float, 2>(std::move(scores), shape), array<int64_t, 2>(std::move(rows), shape));
   }
 
-  Out<int64_t, 2> shortlist(In<float, 2> queries, int64_t survivors, int64_t finalists, int threads,
+  Out<int64_t, 2> shortlist(In<float, 2> queries, int64_t k, int64_t survivors, int64_t finalists, int threads,
                             std::optional<In<uint8_t, 1>> allowed, std::optional<Ranges> ranges,
-                 std::optional<Offsets> offsets) const {
+                            std::optional<Offsets> offsets, std::optional<Offsets> reach) const {
+    require(k >= 1, "k must be 1 or more");
     const Effort effort = checked(queries, survivors, finalists, threads, allowed);
-    const auto asked = queries_of(queries, ranges, offsets);
+    const auto asked = queries_of(queries, ranges, offsets, reach);
     const size_t count = queries.shape(0);
     size_t longest = 0;
     std::vector<int64_t> positions;
     if (codes_.rows > 0) {
       nb::gil_scoped_release release;
-      const auto found = shortlists(codes_, kernel_, asked.queries, effort, allowed ? allowed->data() : nullptr);
+      const auto found = shortlists(codes_, kernel_, asked.queries, k, effort, allowed ? allowed->data() : nullptr);
       for (const auto& list : found) longest = std::max(longest, list.size());
       positions.resize(count * longest, -1);
       for (size_t i = 0; i < count; ++i) std::copy(found[i].begin(), found[i].end(), positions.begin() + int64_t(i * longest));
@@ -225,7 +226,7 @@ class Finder {
 
   // Ranges (r, 2) are every query's, ranges (q, r, 2) each its own.
   Asked queries_of(const In<float, 2>& queries, const std::optional<Ranges>& ranges,
-                   const std::optional<Offsets>& offsets) const {
+                   const std::optional<Offsets>& offsets, const std::optional<Offsets>& reach) const {
     const size_t count = queries.shape(0);
     const bool own = ranges && ranges->ndim() == 3;
     Asked asked;
@@ -238,15 +239,20 @@ class Finder {
     }
     const size_t length = own ? ranges->shape(1) : asked.ranges.size();
     for (size_t i = 0; i < (own ? count : 1); ++i) check_rising({asked.ranges.data() + i * length, length});
-    require(!offsets || (offsets->shape(0) == count && offsets->shape(1) == length), "offsets must be (q, r), one a range");
-    for (size_t i = 0; i < count; ++i) {
-      const std::span<const float> own_offsets =
-          offsets ? std::span<const float>(offsets->data() + i * length, length) : std::span<const float>();
-      for (const float offset : own_offsets) require(std::isfinite(offset), "offsets must be finite");
+    for (size_t i = 0; i < count; ++i)
       asked.queries.push_back({queries.data() + int64_t(i) * codes_.d,
-                               {asked.ranges.data() + (own ? i * length : 0), length}, own_offsets});
-    }
+                               {asked.ranges.data() + (own ? i * length : 0), length},
+                               row_of(offsets, i, count, length), row_of(reach, i, count, length)});
     return asked;
+  }
+
+  // Numbers of query number i, one a range.
+  std::span<const float> row_of(const std::optional<Offsets>& numbers, size_t i, size_t count, size_t length) const {
+    if (!numbers) return {};
+    require(numbers->shape(0) == count && numbers->shape(1) == length, "offsets and reach must be (q, r), one a range");
+    const std::span<const float> mine(numbers->data() + i * length, length);
+    for (const float number : mine) require(std::isfinite(number), "offsets and reach must be finite");
+    return mine;
   }
 
   void check_rising(std::span<const Range> ranges) const {
@@ -272,35 +278,37 @@ class Finder {
 // The cells of a gallery, with the arrays that they point into.
 class Chooser {
  public:
-  Chooser(const std::string& kernel, In<uint8_t, 2> codes, In<float, 1> steps, In<float, 2> centres, In<float, 1> outwards,
+  Chooser(const std::string& kernel, In<uint8_t, 2> codes, In<float, 1> steps, In<float, 2> centres, In<float, 1> radii,
           In<int64_t, 2> blocks)
-      : kernel_(kernel_named(kernel)), codes_(codes), steps_(steps), centres_(centres), outwards_(outwards), blocks_(blocks) {
+      : kernel_(kernel_named(kernel)), codes_(codes), steps_(steps), centres_(centres), radii_(radii), blocks_(blocks) {
     const int64_t cells = int64_t(codes.shape(0)), d = int64_t(codes.shape(1));
     require(cells >= 1 && cells < int64_t(0xffffffff), "there must be a cell, and fewer than 2^32 - 1");
     require(d >= 1 && d <= 4096, "centres must have 1 to 4096 components");
     require(int64_t(steps.shape(0)) == d, "one step a component is needed");
     require(int64_t(centres.shape(0)) == cells && int64_t(centres.shape(1)) == d, "centres must be as their codes");
-    require(int64_t(outwards.shape(0)) == cells && int64_t(blocks.shape(0)) == cells && blocks.shape(1) == 2,
-            "outwards and blocks must have a row a cell");
-    for (int64_t i = 0; i < cells; ++i) require(std::isfinite(outwards.data()[i]), "outwards must be finite");
-    table_ = {cells, d, codes.data(), steps.data(), centres.data(), outwards.data(), blocks.data()};
+    require(int64_t(radii.shape(0)) == cells && int64_t(blocks.shape(0)) == cells && blocks.shape(1) == 2,
+            "radii and blocks must have a row a cell");
+    for (int64_t i = 0; i < cells; ++i) require(std::isfinite(radii.data()[i]) && radii.data()[i] >= 0, "radii must be finite and not negative");
+    table_ = {cells, d, codes.data(), steps.data(), centres.data(), radii.data(), blocks.data()};
   }
 
-  nb::tuple choose(In<float, 2> components, int64_t probes) const {
+  nb::tuple choose(In<float, 2> components, int64_t probes, float margin) const {
     require(int64_t(components.shape(1)) == table_.d, "queries must be as long as the centres");
     for (size_t i = 0; i < components.size(); ++i) require(std::isfinite(components.data()[i]), "queries must be finite");
     require(probes >= 1 && probes <= table_.cells, "probes must be 1 to the number of cells");
+    require(std::isfinite(margin), "the margin must be finite");
     const size_t count = components.shape(0), width = size_t(probes);
     std::vector<int64_t> blocks(count * width * 2);
-    std::vector<float> products(count * width);
+    std::vector<float> products(count * width), reach(count * width);
     {
       nb::gil_scoped_release release;
       for (size_t i = 0; i < count; ++i)
-        likely_cells(table_, kernel_, components.data() + int64_t(i) * table_.d, probes, blocks.data() + i * width * 2,
-                     products.data() + i * width);
+        likely_cells(table_, kernel_, components.data() + int64_t(i) * table_.d,
+                     {probes, blocks.data() + i * width * 2, products.data() + i * width, reach.data() + i * width, margin});
     }
     const size_t three[] = {count, width, 2}, two[] = {count, width};
-    return nb::make_tuple(array<int64_t, 3>(std::move(blocks), three), array<float, 2>(std::move(products), two));
+    return nb::make_tuple(array<int64_t, 3>(std::move(blocks), three), array<float, 2>(std::move(products), two),
+                          array<float, 2>(std::move(reach), two));
   }
 
  private:
@@ -308,7 +316,7 @@ class Chooser {
   In<uint8_t, 2> codes_;
   In<float, 1> steps_;
   In<float, 2> centres_;
-  In<float, 1> outwards_;
+  In<float, 1> radii_;
   In<int64_t, 2> blocks_;
   CellTable table_{};
 };
@@ -351,12 +359,12 @@ NB_MODULE(_kernel, m) {
            "kernel"_a, "head"_a.noconvert(), "bits"_a, "full"_a.noconvert(), "truth"_a.none().noconvert(), "rotation"_a,
            "head_step"_a, "full_step"_a, "escaped"_a, "order"_a.none().noconvert() = nb::none())
       .def("find", &Finder::find, "queries"_a, "k"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
-           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none())
-      .def("shortlist", &Finder::shortlist, "queries"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
-           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none());
+           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none(), "reach"_a.none() = nb::none())
+      .def("shortlist", &Finder::shortlist, "queries"_a, "k"_a, "survivors"_a, "finalists"_a, "threads"_a = 1,
+           "allowed"_a.none() = nb::none(), "ranges"_a.none() = nb::none(), "offsets"_a.none() = nb::none(), "reach"_a.none() = nb::none());
   nb::class_<Chooser>(m, "Chooser")
       .def(nb::init<const std::string&, In<uint8_t, 2>, In<float, 1>, In<float, 2>, In<float, 1>, In<int64_t, 2>>(),
-           "kernel"_a, "codes"_a, "steps"_a, "centres"_a, "outwards"_a, "blocks"_a)
-      .def("choose", &Chooser::choose, "components"_a, "probes"_a);
+           "kernel"_a, "codes"_a, "steps"_a, "centres"_a, "radii"_a, "blocks"_a)
+      .def("choose", &Chooser::choose, "components"_a, "probes"_a, "margin"_a);
   m.def("nearest", &nearest_centres, "kernel"_a, "rows"_a, "centres"_a, "bias"_a, "threads"_a = 1);
 }

@@ -16,21 +16,15 @@ constexpr int64_t AHEAD_BLOCKS = 8;      // of the sample are called into the ca
 constexpr int64_t STRETCH_BYTES = 128 << 10;  // of codes that stay in the cache while several queries meet them
 constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
 
-int64_t blocks_of(std::span<const Range> ranges) {
-  int64_t blocks = 0;
-  for (const auto& range : ranges) blocks += range.last - range.first;
-  return blocks;
-}
-
 int64_t sample_stride(int64_t blocks, int64_t wanted) {
   const int64_t enough = std::min(SAMPLE_BLOCKS, SAMPLE_ROWS * blocks / wanted + 1);
   return std::max<int64_t>(1, blocks / enough);
 }
 
 // A score that, by a sample of the blocks, somewhat more than `wanted` rows are above; NONE when the sample is small.
-int32_t estimate(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed, int64_t wanted) {
-  const int64_t blocks = blocks_of(pass.ranges), stride = sample_stride(blocks, wanted);
-  const double share = double(wanted) / double(std::max<int64_t>(1, blocks)) * double(blocks / stride);
+int32_t estimate(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed) {
+  const int64_t blocks = blocks_of(pass.ranges), stride = sample_stride(blocks, pass.wanted);
+  const double share = double(pass.wanted) / double(std::max<int64_t>(1, blocks)) * double(blocks / stride);
   Best best(int64_t(share + 3 * std::sqrt(share)) + 4, NONE);
   Asking asking{pass.weights, &best, 0};
   const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
@@ -70,8 +64,8 @@ std::vector<Range> share_of(std::span<const Range> ranges, int part, int parts) 
 }
 
 std::vector<uint64_t> collected(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
-                                int64_t wanted, int32_t threshold) {
-  Best best(wanted, threshold);
+                                int32_t threshold) {
+  Best best(pass.wanted, threshold);
   const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
   for (size_t i = 0; i < pass.ranges.size(); ++i) {
     const auto& range = pass.ranges[i];
@@ -84,14 +78,14 @@ std::vector<uint64_t> collected(const Codes& codes, const Kernel& kernel, Pass p
 
 // As `collected`, of all ranges, in threads.
 std::vector<uint64_t> collected_in_threads(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
-                                           int64_t wanted, int32_t threshold, int threads) {
+                                           int32_t threshold, int threads) {
   std::vector<std::vector<uint64_t>> parts(static_cast<size_t>(threads));
   in_threads(threads, [&](int part) {
     const auto mine = share_of(pass.ranges, part, threads);
-    parts[size_t(part)] = collected(codes, kernel, {pass.weights, mine}, allowed, wanted, threshold);
+    parts[size_t(part)] = collected(codes, kernel, {pass.weights, mine, pass.wanted}, allowed, threshold);
   });
   if (threads == 1) return parts[0];
-  Best best(wanted, NONE);
+  Best best(pass.wanted, NONE);
   for (const auto& part : parts)
     for (const uint64_t key : part) best.push(Best::score(key), Best::row(key));
   return best.take();
@@ -137,6 +131,12 @@ void collect_together(const Codes& codes, const Kernel& kernel, std::span<const 
 
 }  // namespace
 
+int64_t blocks_of(std::span<const Range> ranges) {
+  int64_t blocks = 0;
+  for (const auto& range : ranges) blocks += range.last - range.first;
+  return blocks;
+}
+
 void in_threads(int parts, const std::function<void(int)>& work) {
   std::vector<std::thread> threads;
   for (int part = 0; part + 1 < parts; ++part) threads.emplace_back(work, part);
@@ -144,27 +144,25 @@ void in_threads(int parts, const std::function<void(int)>& work) {
   for (auto& thread : threads) thread.join();
 }
 
-std::vector<uint32_t> survivors(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
-                                int64_t wanted, int threads) {
-  const int32_t threshold = estimate(codes, kernel, pass, allowed, wanted);
-  auto keys = collected_in_threads(codes, kernel, pass, allowed, wanted, threshold, threads);
-  if (int64_t(keys.size()) < wanted && threshold != NONE)  // The sample misled: once more, without it.
-    keys = collected_in_threads(codes, kernel, pass, allowed, wanted, NONE, threads);
+std::vector<uint32_t> survivors(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed, int threads) {
+  const int32_t threshold = estimate(codes, kernel, pass, allowed);
+  auto keys = collected_in_threads(codes, kernel, pass, allowed, threshold, threads);
+  if (int64_t(keys.size()) < pass.wanted && threshold != NONE)  // The sample misled: once more, without it.
+    keys = collected_in_threads(codes, kernel, pass, allowed, NONE, threads);
   return rows_of(keys);
 }
 
 std::vector<std::vector<uint32_t>> survivors_of_batch(const Codes& codes, const Kernel& kernel,
-                                                      std::span<const Pass> passes, const uint8_t* allowed,
-                                                      int64_t wanted) {
+                                                      std::span<const Pass> passes, const uint8_t* allowed) {
   std::vector<Best> best;
   best.reserve(passes.size());
-  for (const auto& pass : passes) best.emplace_back(wanted, estimate(codes, kernel, pass, allowed, wanted));
+  for (const auto& pass : passes) best.emplace_back(pass.wanted, estimate(codes, kernel, pass, allowed));
   collect_together(codes, kernel, passes, allowed, best);
   std::vector<std::vector<uint32_t>> found;
   for (size_t i = 0; i < passes.size(); ++i) {
     auto keys = best[i].take();
-    if (int64_t(keys.size()) < wanted)  // The sample misled, or there are no more.
-      keys = collected(codes, kernel, passes[i], allowed, wanted, NONE);
+    if (int64_t(keys.size()) < passes[i].wanted)  // The sample misled, or there are no more.
+      keys = collected(codes, kernel, passes[i], allowed, NONE);
     found.push_back(rows_of(keys));
   }
   return found;

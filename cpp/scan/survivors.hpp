@@ -28,6 +28,7 @@ struct Query {
   const float* vector;            // d
   std::span<const Range> ranges;  // the blocks to look at, rising
   std::span<const float> offsets;  // one a range: the query's product with what its rows' codes leave out; or none
+  std::span<const float> reach;    // one a range: how large the query's product with its rows may be; or none
 };
 
 struct Effort {
@@ -36,21 +37,22 @@ struct Effort {
   int threads;
 };
 
-// The blocks to look at, by a query's packed weights.
+// The blocks to look at, by a query's packed weights, and how many rows to keep of them, at least 1.
 struct Pass {
   const Weights* weights;
   std::span<const Range> ranges;
+  int64_t wanted;
 };
 
-// Positions of the best rows by the head, at most `wanted`, of equal scores the lower; rising within each thread's part.
-// `allowed`: one bit a position, in whole blocks, or null for all.
-std::vector<uint32_t> survivors(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed,
-                                int64_t wanted, int threads);
+int64_t blocks_of(std::span<const Range> ranges);
+
+// Positions of the best rows by the head, at most those wanted, of equal scores the lower; rising within each thread's
+// part. `allowed`: one bit a position, in whole blocks, or null for all.
+std::vector<uint32_t> survivors(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed, int threads);
 
 // The same for each of a batch, in one thread; a stretch of codes is read once for all that look at it.
 std::vector<std::vector<uint32_t>> survivors_of_batch(const Codes& codes, const Kernel& kernel,
-                                                      std::span<const Pass> passes, const uint8_t* allowed,
-                                                      int64_t wanted);
+                                                      std::span<const Pass> passes, const uint8_t* allowed);
 
 #if defined(__GNUC__)
 inline void prefetch(const void* at) { __builtin_prefetch(at); }

@@ -67,6 +67,7 @@ class Finder:
         allowed: UInt8Array | None = None,
         ranges: IntArray | None = None,
         offsets: Float32Array | None = None,
+        reach: Float32Array | None = None,
     ) -> tuple[Float32Array, IntArray]:
         """(q, d) → scores (q, k) and rows of the truth (q, k), best first, of equal ones the lower.
 
@@ -74,19 +75,23 @@ class Finder:
         position, in whole blocks of 16; ``ranges`` are the blocks to look at, rising: (r, 2) those
         of every query, or (q, r, 2) of each, where a range may be empty; ``offsets`` (q, r) are
         added to the scores of a range's rows, as products of the query and what the head leaves
-        out. Where fewer than k rows are found, -inf and -1 fill up; k above n is n. ValueError when
-        there is no truth.
+        out; ``reach`` (q, r) is how large the product of the query and a range's rows may be. With
+        it an eighth of the ranges is read first, those that reach furthest, then those of the
+        others that reach the k-th best found there. Where fewer than k rows are found, -inf and -1
+        fill up; k above n is n. ValueError when there is no truth.
         """
 
     def shortlist(
         self,
         queries: Float32Array,
+        k: int,
         survivors: int,
         finalists: int,
         threads: int = 1,
         allowed: UInt8Array | None = None,
         ranges: IntArray | None = None,
         offsets: Float32Array | None = None,
+        reach: Float32Array | None = None,
     ) -> IntArray:
         """(q, d) → positions in the codes (q, f) that ``find`` would compare with the truth.
 
@@ -106,9 +111,9 @@ def nearest(
 class Chooser:
     """The cells of one gallery, to choose those that a query looks at.
 
-    ``codes`` (c, d) 8-bit codes of the ``centres`` (c, d), and their ``steps`` (d,); ``outwards``
-    (c,) how much further than its centre a cell's outer rows may reach; ``blocks`` (c, 2) the first
-    block of a cell, and that behind its last.
+    ``codes`` (c, d) 8-bit codes of the ``centres`` (c, d), and their ``steps`` (d,); ``radii`` (c,)
+    how far a cell's rows lie from its centre in one direction; ``blocks`` (c, 2) the first block of
+    a cell, and that behind its last.
     """
 
     def __init__(
@@ -117,12 +122,14 @@ class Chooser:
         codes: UInt8Array,
         steps: Float32Array,
         centres: Float32Array,
-        outwards: Float32Array,
+        radii: Float32Array,
         blocks: IntArray,
     ) -> None: ...
-    def choose(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
-        """Return blocks (q, p, 2) and products with the centres (q, p), for queries (q, d).
+    def choose(
+        self, components: Float32Array, probes: int, margin: float
+    ) -> tuple[IntArray, Float32Array, Float32Array]:
+        """Blocks (q, p, 2), products with the centres and reach, both (q, p), for queries (q, d).
 
-        The cells of the largest products with the centres' codes plus ``outwards``, in rising
-        order; of equal ones the lower.
+        The cells of the largest products with the centres' codes plus 2 radii, in rising order; of
+        equal ones the lower. They reach ``margin`` radii further than their centres.
         """

@@ -48,8 +48,7 @@ class Cells:
         steps = np.abs(self.centres).max(axis=0) * np.float32(2 / FULL_LEVELS)
         coded = scan.quantise(self.centres, steps, 8)[0]
         blocks = np.stack([self.starts[:-1], self.starts[1:]], axis=1) // LANES
-        outwards = RADII * self.radii
-        chooser = scan.Chooser(scan.kernel(), coded, steps, self.centres, outwards, blocks)
+        chooser = scan.Chooser(scan.kernel(), coded, steps, self.centres, self.radii, blocks)
         object.__setattr__(self, "_chooser", chooser)
 
     def of(self, positions: IntArray) -> IntArray:
@@ -67,14 +66,16 @@ class Cells:
         found: Float32Array = components @ self.centres.T + RADII * self.radii
         return found
 
-    def probed(self, components: Float32Array, probes: int) -> tuple[IntArray, Float32Array]:
-        """Return the ``probes`` cells that suit queries (q, d) best: blocks and offsets.
+    def probed(
+        self, components: Float32Array, probes: int, margin: float
+    ) -> tuple[IntArray, Float32Array, Float32Array]:
+        """Return the ``probes`` cells that suit queries (q, d) best: blocks, offsets and reach.
 
         Those suit best that reach nearest, by 8-bit codes of their centres. The blocks are
         (q, p, 2), rising; the offsets (q, p) are the query's products with the centres, which the
-        codes leave out.
+        codes leave out; the reach (q, p) is ``margin`` radii more.
         """
-        return self._chooser.choose(components, min(probes, len(self.centres)))
+        return self._chooser.choose(components, min(probes, len(self.centres)), margin)
 
 
 def make_cells(

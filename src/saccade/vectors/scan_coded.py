@@ -18,12 +18,15 @@ class Effort:
     """How much of the codes a query reads.
 
     ``survivors`` rows pass the head, ``finalists`` of them the 8-bit level; ``probes`` cells are
-    looked at, where there are cells: 0 for all.
+    looked at, where there are cells: 0 for all. With a ``margin``, the nearest of these come first,
+    and of the others those alone whose rows, that many radii from their centre, may be as similar
+    as what was found: 0 for all.
     """
 
     survivors: int
     probes: int = 0
     finalists: int = FINALISTS
+    margin: float = 0
 
 
 class Coded:
@@ -68,7 +71,6 @@ class Coded:
         ``allowed`` has a bit a position, in whole blocks of 16; with cells it leaves out those that
         fill up. Where fewer than k rows are found, -inf and -1 fill up.
         """
-        blocks, offsets = self._probed(queries, effort.probes)
         return self._finder.find(
             queries,
             k,
@@ -76,27 +78,38 @@ class Coded:
             max(effort.finalists, k),
             threads,
             allowed,
-            blocks,
-            offsets,
+            *self._probed(queries, effort),
         )
 
     def shortlist(
         self,
         queries: Float32Array,
+        k: int,
         effort: Effort,
         *,
         allowed: UInt8Array | None = None,
         threads: int = 1,
     ) -> IntArray:
-        """Return the positions of the likeliest rows for queries (q, d): (q, f), filled with -1."""
-        blocks, offsets = self._probed(queries, effort.probes)
+        """Return the positions of the likeliest rows for queries (q, d): (q, f), filled with -1.
+
+        With a margin, the k best of them are as good as without; others may be missing.
+        """
         return self._finder.shortlist(
-            queries, effort.survivors, effort.finalists, threads, allowed, blocks, offsets
+            queries,
+            k,
+            effort.survivors,
+            effort.finalists,
+            threads,
+            allowed,
+            *self._probed(queries, effort),
         )
 
     def _probed(
-        self, queries: Float32Array, probes: int
-    ) -> tuple[IntArray | None, Float32Array | None]:
+        self, queries: Float32Array, effort: Effort
+    ) -> tuple[IntArray | None, Float32Array | None, Float32Array | None]:
         if self.cells is None:
-            return None, None
-        return self.cells.probed(queries @ self.fitted.rotation, probes or len(self.cells.centres))
+            return None, None, None
+        probes = effort.probes or len(self.cells.centres)
+        components = queries @ self.fitted.rotation
+        blocks, offsets, reach = self.cells.probed(components, probes, effort.margin)
+        return blocks, offsets, reach if effort.margin else None

@@ -25,7 +25,8 @@ class CodedTruth:
 
     ``survivors``: rows that pass the head, at first a share of n; with n or more of
     them every row is looked at again, and only 8-bit rounding stands before the truth. ``cells``: 0
-    for none; ``probes``: how many of them a query reads. Both may be changed between searches.
+    for none; ``probes``: how many of them a query reads; ``margin``: which of these it may leave
+    out, see ``Effort``. All three may be changed between searches.
     Raises InputError when ``vectors`` is not two-dimensional or holds a value that is not finite.
     """
 
@@ -56,6 +57,7 @@ class CodedTruth:
         self.survivors = max(SURVIVORS_LEAST, int(SURVIVORS_SHARE * len(truth)))
         self.truth, self.fitted, self.codes, self.cells = truth, fitted, codes, cells
         self.probes = 0 if cells is None else len(cells.centres)
+        self.margin = 0.0
         self._coded = Coded(fitted, codes, cells, truth)
         self._filled = None if cells is None else lane_bits(cells.order >= 0)
 
@@ -83,14 +85,16 @@ class CodedTruth:
         k = min(k, len(self))
         if not k or not len(wanted):
             return np.empty((len(wanted), k), np.float32), np.empty((len(wanted), k), np.int64)
-        scores, rows = self._find(wanted, k, self.probes)
+        scores, rows = self._find(wanted, k, self.probes, self.margin)
         short = np.flatnonzero((rows < 0).any(axis=1))
         if len(short):  # The likely cells hold fewer than k rows.
-            scores[short], rows[short] = self._find(wanted[short], k, 0)
+            scores[short], rows[short] = self._find(wanted[short], k, 0, 0)
         return scores, rows
 
-    def _find(self, queries: Float32Array, k: int, probes: int) -> tuple[Float32Array, IntArray]:
-        effort = Effort(self.survivors, probes, FINALISTS)
+    def _find(
+        self, queries: Float32Array, k: int, probes: int, margin: float
+    ) -> tuple[Float32Array, IntArray]:
+        effort = Effort(self.survivors, probes, FINALISTS, margin)
         return self._coded.find(queries, k, effort, allowed=self._filled, threads=self.threads)
 
 
