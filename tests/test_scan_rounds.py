@@ -13,8 +13,6 @@ from tests.reference.scan import (
     weights_of,
 )
 
-NEAR, DENSER = 8, 4
-
 
 def scores_of(levels, query):
     """Head and 8-bit scores of all rows, the factors of their whole numbers, and the weights."""
@@ -55,10 +53,10 @@ def listed_in_rounds(levels, query, k, effort, allowed, cells):
         return sum(last - first for first, last, _, _ in chosen)
 
     order = sorted(range(len(cells)), key=lambda i: (-cells[i][3], i))
-    near = set(order[: -(-len(cells) // NEAR)])
+    near = set(order[: -(-len(cells) // scan.NEAR)])
     first = [cell for i, cell in enumerate(cells) if i in near]
     rest = [cell for i, cell in enumerate(cells) if i not in near]
-    count = part(survivors, blocks(first), blocks(cells), DENSER)
+    count = part(survivors, blocks(first), blocks(cells), scan.DENSER)
     found = best(first, count)
     bar = np.float32(-np.inf)
     if len(found) >= k and factor > 0:

@@ -14,6 +14,7 @@
 #include "cells.hpp"
 #include "find.hpp"
 #include "nearest.hpp"
+#include "rounds.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -347,6 +348,9 @@ Out<uint32_t, 1> nearest_centres(const std::string& kernel, In<uint8_t, 2> rows,
 
 NB_MODULE(_kernel, m) {
   using namespace saccade;
+  m.attr("NEAR") = NEAR;
+  m.attr("DENSER") = DENSER;
+  m.attr("OUTER_RADII") = OUTER_RADII;
   m.def("names", &names, "Names of the kernels that this processor can run, the fastest first.");
   m.def("pack", &pack, "codes"_a, "bits"_a);
   m.def("quantise", &quantise, "values"_a, "steps"_a, "bits"_a);

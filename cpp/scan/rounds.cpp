@@ -7,18 +7,15 @@
 namespace saccade {
 namespace {
 
-constexpr size_t NEAR = 8;    // One range in so many is near.
-constexpr double DENSER = 4;  // So many times as many rows of a near block survive.
-
 // One mark a range: whether it is one of those that reach furthest, of equal ones the first.
 std::vector<bool> near_ranges(std::span<const float> reach) {
   std::vector<uint32_t> numbers(reach.size());
   std::iota(numbers.begin(), numbers.end(), 0);
-  const size_t count = (reach.size() + NEAR - 1) / NEAR;
+  const auto count = (int64_t(reach.size()) + NEAR - 1) / NEAR;
   const auto further = [&](uint32_t a, uint32_t b) { return reach[a] != reach[b] ? reach[a] > reach[b] : a < b; };
-  std::nth_element(numbers.begin(), numbers.begin() + int64_t(count) - 1, numbers.end(), further);
+  std::nth_element(numbers.begin(), numbers.begin() + count - 1, numbers.end(), further);
   std::vector<bool> near(reach.size());
-  for (size_t i = 0; i < count; ++i) near[numbers[i]] = true;
+  for (int64_t i = 0; i < count; ++i) near[numbers[size_t(i)]] = true;
   return near;
 }
 

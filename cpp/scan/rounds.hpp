@@ -5,6 +5,9 @@
 
 namespace saccade {
 
+constexpr int64_t NEAR = 8;    // One range in so many is near: read first.
+constexpr double DENSER = 2;   // So many times as many rows of a near block survive.
+
 // Some ranges, and how many of their rows pass the head.
 struct Round {
   std::vector<Range> ranges;

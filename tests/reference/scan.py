@@ -81,3 +81,12 @@ def finder_of(name, levels, **changed):
 def mask_of(allowed):
     """A bit a position, in whole blocks."""
     return np.packbits(np.pad(allowed, (0, -len(allowed) % 16)), bitorder="little")
+
+
+def people_of(draw, n, d, *, people, pictures=1):
+    """(n, d) pictures of people who resemble one another in groups; ``draw`` begins with those."""
+    groups = draw.standard_normal((30, d)) * np.linspace(2, 0.2, d)
+    faces = groups[draw.integers(0, 30, people)] + draw.standard_normal((people, d)) * 0.6
+    later = np.random.default_rng(pictures)
+    rows = faces[later.integers(0, people, n)] + later.standard_normal((n, d)) * 0.45
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

@@ -26,6 +26,7 @@ SMALL = {
 }
 LARGE = {"head": "|u1", "full": "|u1", "numbers": "<i8", "identities": "<i8"}
 DTYPES = {**SMALL, "escaped": "|u1", **LARGE}
+MOST_MARGIN = 1e6  # radii
 LARGEST = 8.0  # no value of a fit to vectors of length 1 reaches this
 MOST_ROWS, MOST_FINALISTS, MOST_THREADS, MOST_NUMBER = 1 << 32, 1 << 16, 1 << 10, 1 << 62
 
@@ -50,12 +51,15 @@ def require_shapes(file: CodeFile) -> None:
             raise ValueError(f"{name} holds what no fit does")
 
 
-def effort(survivors: int, probes: int, finalists: int) -> Effort:
+def effort(survivors: int, probes: int, finalists: int, margin: float) -> Effort:
     """Return the effort; raises ValueError for what no search can do."""
+    if type(margin) is not float or not 0 <= margin <= MOST_MARGIN:
+        raise ValueError(f"{margin!r:.20} is no margin")
     return Effort(
         whole(survivors, 1, MOST_ROWS),
         whole(probes, 0, MOST_ROWS),
         whole(finalists, 1, MOST_FINALISTS),
+        margin,
     )
 
 

@@ -133,7 +133,7 @@ def _coded_matches(
     database: Database, base: Base, queries: Float32Array, k: int
 ) -> list[list[Match]]:
     positions = base.coded.shortlist(
-        queries, base.effort, allowed=base.allowed, threads=base.wish.threads
+        queries, k, base.effort, allowed=base.allowed, threads=base.wish.threads
     )
     found = _compared(database, base, queries, positions)
     return [
@@ -154,11 +154,11 @@ def _all_identities(
         allowed = base.allowed & ~packed(mine, len(base))
         if not allowed.any():
             break
-        positions = base.coded.shortlist(query[None], effort, allowed=allowed)
+        positions = base.coded.shortlist(query[None], k, effort, allowed=allowed)
         more = _compared(database, base, query[None], positions)[0]
         if not more and not effort.probes:
             break
-        effort = effort if more else dataclasses.replace(effort, probes=0)
+        effort = effort if more else dataclasses.replace(effort, probes=0, margin=0)
         found = [*found, *more]
     return best_of(found, k)
 

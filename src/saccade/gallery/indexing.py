@@ -50,6 +50,7 @@ def build(database: Database, wish: Wish) -> Tuned:
                     "survivors": max(1, tuned.survivors),
                     "probes": tuned.probes,
                     "finalists": max(1, tuned.finalists),
+                    "margin": tuned.margin,
                 },
                 "wish": dataclasses.asdict(wish),
                 "tuned": tuned.to_dict(),

@@ -9,6 +9,9 @@ import os
 from saccade.errors import SettingError
 from saccade.names import suggest
 from saccade.scan._kernel import (
+    DENSER,
+    NEAR,
+    OUTER_RADII,
     Chooser,
     Finder,
     dots,
@@ -23,6 +26,9 @@ from saccade.scan._kernel import (
 KERNEL_VARIABLE = "SACCADE_KERNEL"
 
 __all__ = [
+    "DENSER",
+    "NEAR",
+    "OUTER_RADII",
     "Chooser",
     "Finder",
     "dots",

@@ -10,6 +10,13 @@ from saccade.values import (
     UInt32Array,
 )
 
+NEAR: int
+"""One of so many ranges is near, and read first."""
+DENSER: float
+"""So many times as many rows of a near block survive."""
+OUTER_RADII: float
+"""How many radii from the centre of a cell its outer rows are taken to lie."""
+
 def names() -> list[str]:
     """Names of the kernels that this processor can run, the fastest first."""
 

@@ -56,7 +56,7 @@ class ScanIndex(ShortlistIndex):
         made: _Structure = self._structure
         effort = Effort(max(self.effort, k), finalists=max(Effort(1).finalists, k))
         allowed = lane_bits(made.left)
-        places = made.coded.shortlist(queries, effort, allowed=allowed, threads=self.threads)
+        places = made.coded.shortlist(queries, k, effort, allowed=allowed, threads=self.threads)
         found = np.where(places < 0, -1, made.rows[places] if len(made.rows) else -1)
         loose = np.broadcast_to(made.loose, (len(queries), len(made.loose)))
         return np.hstack([found, loose])

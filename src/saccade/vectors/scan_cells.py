@@ -24,7 +24,6 @@ from saccade.vectors.scan_codes import (
 
 SAMPLE_ROWS, SAMPLE_A_CELL = 200_000, 64
 ROUNDS = 8
-RADII = 2  # from a centre to its outer rows
 LEAST_ROWS = 8  # of the sample, for a centre to be kept
 
 
@@ -63,7 +62,9 @@ class Cells:
 
     def reach(self, components: Float32Array) -> Float32Array:
         """Return how similar the outer rows of each cell may be to queries (q, d): (q, c)."""
-        found: Float32Array = components @ self.centres.T + RADII * self.radii
+        found: Float32Array = (
+            components @ self.centres.T + np.float32(scan.OUTER_RADII) * self.radii
+        )
         return found
 
     def probed(

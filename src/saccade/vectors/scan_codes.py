@@ -19,7 +19,7 @@ CHUNK_ROWS = 65_536  # a multiple of 16, the rows of a block
 # Bits to (step in standard deviations, share of the variance that is lost): Max 1960, table II.
 QUANTISERS = {1: (1.5958, 0.3634), 2: (0.9957, 0.1188), 4: (0.3352, 0.01154)}
 FULL_LEVELS = 256
-FULL_MARGIN = 1.05  # the 8-bit range, as a factor on the largest value of the sample
+FULL_MARGIN = 1.3  # the 8-bit range, as a factor on the largest value of the sample
 
 HalfArray = NDArray[np.float16]
 

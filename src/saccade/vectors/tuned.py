@@ -78,6 +78,7 @@ class Tried(Record):
     cells: int
     probes: int
     survivors: int
+    margin: float
     bytes_read: int
     recall: float
     recall_low: float
@@ -93,9 +94,10 @@ class Tuned(Record):
     ``bytes_read`` by a query, random reads at their weight; ``code_bytes`` kept in memory beside
     the truth. ``kept``: all wishes are; ``reason`` says it in words.
     Of the scan: ``head_bytes`` a vector hold ``components`` of ``bits`` bits; ``cells`` to be made
-    (0: none), ``probes`` of them read; ``survivors`` of the head and ``finalists`` of the 8-bit
-    rows. ``recall`` on ``queries`` held-out rows, ``strangers`` of them asked as if their identity
-    were not in the gallery, ``recall_low`` the lower end of its 95 % interval.
+    (0: none), ``probes`` of them read, but for those left out by ``margin`` (``Effort``);
+    ``survivors`` of the head and ``finalists`` of the 8-bit rows. ``recall`` on ``queries``
+    held-out rows, ``strangers`` of them asked as if their identity were not in the gallery,
+    ``recall_low`` the lower end of its 95 % interval.
     ``unexplained`` and ``outside``: shares, 0 to 1, of the variance that the head loses and of rows
     outside the 8-bit range. ``tried``: every effort measured, in order.
     """
@@ -114,6 +116,7 @@ class Tuned(Record):
     cells: int = 0
     probes: int = 0
     survivors: int = 0
+    margin: float = 0.0
     finalists: int = 0
     recall: float = 1.0
     recall_low: float = 1.0
@@ -128,7 +131,8 @@ def _checked(key: str, value: Any, kind: Any) -> Any:
     """Return a value that is what its field's type says; counts from 0, shares from 0 to 1."""
     if kind is int and type(value) is int and value >= 0:
         return value
-    if kind is float and type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1:
+    most = math.inf if key == "margin" else 1
+    if kind is float and type(value) in (int, float) and 0 <= value <= most and value < math.inf:
         return float(value)
     if kind in (bool, str) and type(value) is kind:
         return value
@@ -137,6 +141,6 @@ def _checked(key: str, value: Any, kind: Any) -> Any:
     if key == "tried" and isinstance(value, list | tuple):
         return tuple(Tried.from_dict(each) for each in value)
     allowed = {int: "a whole number, 0 or more", float: "a number from 0 to 1", str: "text"}
-    allowed |= {bool: "true or false"}
+    allowed |= {bool: "true or false"} | ({float: "a number, 0 or more"} if key == "margin" else {})
     wanted = allowed.get(kind, " or ".join(KINDS) if key == "kind" else "a list of tables")
     raise InputError(f"a tuning's '{key}' must be {wanted}, got {value!r:.40}; tune again")

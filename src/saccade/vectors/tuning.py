@@ -2,8 +2,9 @@
 
 One set of the gallery's own rows chooses the effort, another one, held out, has the last word: the
 lower end of its exact binomial interval (Clopper and Pearson 1934) must reach the recall, else the
-effort rises a step. Each step reads all that the one before it read, so recall only rises along
-them and to look several times does not weaken the promise: an effort that is too low can be
+effort rises a step. Each step reads all that the one before it read (with cells nearly so: what it
+finds may show that more of them can be left out), so recall only rises along them and to look
+several times does not weaken the promise: an effort that is too low can be
 accepted only if the highest one that is too low would be, which is one test (a fixed sequence, as
 in Angelopoulos et al., "Learn then test", 2021, arXiv:2110.01052). Nor does it that a fixed share
 asks as strangers (Hoeffding, "On the distribution of the number of successes in independent
@@ -28,7 +29,6 @@ from saccade.vectors.scan_codes import SAMPLE_ROWS, HalfArray, fit, spread
 from saccade.vectors.tuned import Tried, Tuned, Wish
 from saccade.vectors.tuning_answer import exact, fits, scanned
 from saccade.vectors.tuning_cost import (
-    COST_QUERIES,
     HEAD_BYTES,
     Cost,
     Layout,
@@ -43,6 +43,7 @@ from saccade.vectors.tuning_queries import (
     draw,
     own_rows,
 )
+from saccade.vectors.tuning_reading import Known, Reading
 from saccade.vectors.tuning_recall import Tunable, count_right
 
 CHOOSING, HELD_OUT = 1_000, 1_500  # queries for a recall of 0.99
@@ -50,6 +51,7 @@ FEWEST, MOST = 0.4, 4.0  # times as many, for another recall
 ESTIMATE_ROWS, ESTIMATE_BYTES = 50_000, 1 << 26
 SMALLEST = Layout(head_bytes=4, components=1, bits=1)
 CELLS_FROM, ROWS_A_CELL, LEAST_CELLS = 300_000, 5_000, 16
+USUAL_BYTES, BETTER = 16, 0.8  # of a head with cells; what another has to promise to be made
 
 Build = Callable[[Layout], Tunable]
 
@@ -134,20 +136,37 @@ class _Tuner:
         self.tried: list[Tried] = []
 
     def tuned(self, cells_from: int) -> Tuned:
-        """Go through the heads, the most promising first, until one keeps the recall."""
-        failed = 0
+        """Go through the heads, the most promising first, until one keeps the recall.
+
+        With cells, where there are rows enough, unless a head without them promises less.
+        """
+        found, failed = self.divided() if self.n >= cells_from else None, 0
         for layout, cost in self.promising():
             if layout.packed_bytes <= failed:
                 continue
-            found, divided = None, replace(layout, cells=max(LEAST_CELLS, self.n // ROWS_A_CELL))
-            if self.n >= cells_from and self.over(divided) <= self.over(layout):
-                found = self.cheapest(divided, self.limit)
-            if not found or cost < found[0]:
-                found = self.cheapest(layout, found[0] if found else self.limit) or found
+            if found and (found[0] <= cost or self.over(found[1]) < self.over(layout)):
+                break
+            found = self.cheapest(layout, found[0] if found else self.limit) or found
             if found:
-                return self.confirmed(*found[1:])
+                break
             failed = layout.packed_bytes
-        return self.exactly()
+        return self.confirmed(*found[1:]) if found else self.exactly()
+
+    def divided(self) -> tuple[int, Layout, int, int] | None:
+        """The least costly effort with cells, with the head that promises least there.
+
+        Which one that is, is told from the cells of a head of the usual size.
+        """
+        cells = max(LEAST_CELLS, self.n // ROWS_A_CELL)
+        heads = [replace(layout, cells=cells) for layout, _ in self.promising()]
+        heads = [each for each in heads if self.over(each) == self.over(heads[0])]
+        usual = min(heads, key=lambda each: abs(each.packed_bytes - USUAL_BYTES))
+        side = self.built(usual)
+        promised = {each: self.estimate.least(side, each) for each in heads}
+        best = min(heads, key=promised.__getitem__)
+        return self.cheapest(
+            best if promised[best] < BETTER * promised[usual] else usual, self.limit
+        )
 
     def promising(self) -> list[tuple[Layout, int]]:
         """The heads, those that fit the memory wished for first, by their cost as estimated."""
@@ -193,11 +212,12 @@ class _Tuner:
         """Measure the recall of an effort, and note it."""
         queries = self.held_out if held_out else self.choosing
         side.index.probes, side.index.survivors = probes, survivors
+        side.index.margin = margin = side.margin(probes)
         recall = binomial_interval(count_right(side.index, self.truth, queries), len(queries))
         layout, size = side.layout, side.cost(probes, survivors)
         effort = layout.packed_bytes, layout.components, layout.bits, layout.cells
         measured = recall.value, recall.low, recall.n, held_out
-        self.tried.append(Tried(*effort, probes, survivors, size, *measured))
+        self.tried.append(Tried(*effort, probes, survivors, margin, size, *measured))
         return recall
 
     def built(self, layout: Layout) -> Side:
@@ -205,11 +225,20 @@ class _Tuner:
         if self.side is None or self.side.layout != layout:
             self.side = None
             index = self.build(layout)
-            asked = self.choosing.vectors[:COST_QUERIES] @ index.fitted.rotation
-            self.side = Side(
-                layout, index, Cost(layout, self.n, self.d, self.outside, index.cells, asked)
-            )
+            cost = Cost(layout, self.n, self.d, self.outside, self.reading(index))
+            self.side = Side(layout, index, cost)
         return self.side
+
+    def reading(self, index: Tunable) -> Reading | None:
+        """What the queries that choose read of the cells; None where there are none."""
+        if index.cells is None:
+            return None
+        vectors, best = self.choosing.vectors, self.truth[self.choosing.best]
+        components = index.fitted.components(best)
+        asked = vectors @ index.fitted.rotation
+        product = np.einsum("qd,qd->q", asked, components)
+        known = Known(asked, index.cells.nearest(components), product)
+        return Reading(index.cells, known, self.wish.recall)
 
     def exactly(self) -> Tuned:
         """Exact search, because nothing cheaper kept the recall."""

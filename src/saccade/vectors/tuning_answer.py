@@ -24,7 +24,7 @@ def scanned(
     """
     layout, cost, fitted = side.layout, side.cost, side.index.fitted
     probes, survivors = effort
-    parts = cost.in_order(probes), cost.at_random(survivors)
+    parts = cost.in_order(probes), cost.at_random(probes, survivors)
     broken = _broken(wish, side.memory, milliseconds(*parts, wish.threads))
     why = f"recall {recall.value:.4f}, at least {recall.low:.4f}, on {recall.n:,} held-out rows"
     if strangers:
@@ -39,6 +39,7 @@ def scanned(
         cells=layout.cells,
         probes=probes,
         survivors=survivors,
+        margin=side.margin(probes),
         finalists=FINALISTS,
         recall=recall.value,
         recall_low=recall.low,

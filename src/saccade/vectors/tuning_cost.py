@@ -8,13 +8,14 @@ d = 128 (1.5 million rows) and 0.15 at d = 512 (400,000), hence RANDOM_BYTES and
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from saccade.values import Float32Array
-from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_coded import FINALISTS
 from saccade.vectors.scan_codes import QUANTISERS, Fit, best_head
+from saccade.vectors.tuning_reading import Reading
 from saccade.vectors.tuning_recall import Tunable
 
 HEAD_BYTES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -23,7 +24,6 @@ RANDOM_BYTES, RANDOM_FACTOR = 2_000, 2.5  # for a read at random, and on each of
 PROBED = tuple(share / step for step in (64, 32, 16, 8, 4, 2) for share in (1, 1.25, 1.5))
 STEP = math.sqrt(2)  # from one number of survivors to the next
 BYTES_A_SECOND = 20e9  # of one thread, to say a time
-COST_QUERIES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +52,33 @@ class Layout:
 class Cost:
     """Bytes that a query reads from codes of this layout, for n vectors of length d.
 
-    ``outside``: share of the rows that are always compared exactly. ``cells``, and ``components``
-    (q, d) of some queries, not centred, show how many rows the likely cells hold.
+    ``outside``: share of the rows that are always compared exactly. ``reading`` tells what queries
+    read of the cells, where there are any.
     """
 
     def __init__(
-        self,
-        layout: Layout,
-        n: int,
-        d: int,
-        outside: float,
-        cells: Cells | None = None,
-        components: Float32Array | None = None,
+        self, layout: Layout, n: int, d: int, outside: float, reading: Reading | None = None
     ) -> None:
         self.head, self.n, self.d, self.outside = layout.packed_bytes, n, d, outside
-        self.rows_in, self.centre_bytes = np.empty(0), 0
-        if cells is not None and components is not None:
-            reach = cells.reach(components[:COST_QUERIES])
-            likely = np.argsort(-reach, axis=1, kind="stable")
-            self.rows_in = np.cumsum(np.diff(cells.starts)[likely], axis=1).mean(axis=0)
-            self.centre_bytes = cells.centres.nbytes
+        self.reading = reading
+        self._shares = cache(reading.shares) if reading else None
 
     def in_order(self, probes: int) -> int:
         """Bytes read one after the other: the head, of ``probes`` cells where there are any."""
-        if not 0 < probes < len(self.rows_in):
+        if not self._shares or not self.reading:
             return self.n * self.head
-        return self.centre_bytes + int(self.rows_in[probes - 1] * self.head)
+        cells = len(self.reading.cells.centres)
+        return cells * self.d + int(self._shares(probes or cells)[0] * self.head)
 
-    def at_random(self, survivors: int) -> int:
+    def at_random(self, probes: int, survivors: int) -> int:
         """Weighted bytes of the rows that are looked at one by one."""
+        if self._shares and self.reading:
+            survivors = int(survivors * self._shares(probes or len(self.reading.cells.centres))[1])
         exact = FINALISTS + self.outside * self.n
         return int(survivors * _row_bytes(self.d) + exact * _row_bytes(2 * self.d))
 
     def __call__(self, probes: int, survivors: int) -> int:
-        return self.in_order(probes) + self.at_random(min(survivors, self.n))
+        return self.in_order(probes) + self.at_random(probes, min(survivors, self.n))
 
 
 class Side:
@@ -97,6 +90,11 @@ class Side:
         self.probes = sorted({max(1, round(count * share)) for share in PROBED if count} | {count})
         steps = math.ceil(math.log(max(1.0, cost.n / FINALISTS), STEP))
         self.survivors = [round(FINALISTS * STEP**step) for step in range(steps)] + [cost.n]
+
+    def margin(self, probes: int) -> float:
+        """Return the margin of cells that may be left out; 0 where there are no cells."""
+        reading = self.cost.reading
+        return reading.margin(probes) if reading else 0.0
 
     @property
     def memory(self) -> int:

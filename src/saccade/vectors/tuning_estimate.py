@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from saccade.values import Float32Array, IntArray
 from saccade.vectors.drift import decoded
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_coded import FINALISTS
-from saccade.vectors.scan_codes import Fit, HalfArray
+from saccade.vectors.scan_codes import Fit, HalfArray, best_head
 from saccade.vectors.tuning_cost import Cost, Layout, Side, headed, layouts
 from saccade.vectors.tuning_queries import Queries
 from saccade.vectors.tuning_recall import ROUNDING
@@ -47,14 +48,26 @@ class Estimate:
 
     def efforts(self, side: Side) -> list[tuple[int, int]]:
         """(probes, survivors) for each number of probes that may do, the least costly first."""
-        needed = self.survivors(side.index.fitted, side.index.cells, tuple(side.probes))
+        found = self._ladder(side, side.index.fitted, every=1)
+        return sorted(found, key=lambda effort: side.cost(*effort))
+
+    def least(self, side: Side, layout: Layout) -> float:
+        """The least cost of an effort with the head of ``layout``, with the cells of ``side``."""
+        fitted, (n, d) = side.index.fitted, self.shape
+        components, bits = best_head(fitted.deviation, layout.head_bytes)
+        layout = replace(layout, components=components, bits=bits)
+        cost = Cost(layout, n, d, side.cost.outside, side.cost.reading)
+        found = self._ladder(side, headed(fitted, layout), every=HEADS_EVERY)
+        return min((float(cost(*effort)) for effort in found), default=math.inf)
+
+    def _ladder(self, side: Side, fitted: Fit, *, every: int) -> list[tuple[int, int]]:
+        needed = self.survivors(fitted, side.index.cells, tuple(side.probes), every=every)
         ladder = side.survivors
-        found = [
+        return [
             (probes, ladder[min(len(ladder) - 1, bisect_left(ladder, survivors))])
             for probes, survivors in zip(side.probes, needed, strict=True)
             if survivors < math.inf
         ]
-        return sorted(found, key=lambda effort: side.cost(*effort))
 
     def survivors(
         self,

@@ -38,9 +38,14 @@ class Queries:
 
     def part(self, start: int, stop: int) -> "Queries":
         """Return the queries from ``start`` to ``stop`` - 1."""
-        cut = slice(start, stop)
-        own, best = self.own[cut], self.best[cut]
-        return Queries(self.rows[cut], self.vectors[cut], own, best, self.similarity[cut])
+        return self.chosen(np.arange(start, min(stop, len(self))))
+
+    def chosen(self, numbers: IntArray) -> "Queries":
+        """Return the queries of these numbers."""
+        own, best = self.own[numbers], self.best[numbers]
+        return Queries(
+            self.rows[numbers], self.vectors[numbers], own, best, self.similarity[numbers]
+        )
 
 
 def draw(truth: HalfArray, count: int, seed: int) -> IntArray:
