@@ -303,7 +303,7 @@ def test_many_survivors_are_searched_for_few_queries_at_once(monkeypatch):
 
 def test_the_bytes_of_probed_cells_are_those_of_the_blocks_that_are_read():
     truth = faces(20_000, 24).astype(np.float16)
-    fitted, cells = make_cells(fit(truth, head_bytes=8), truth, cells=200, head_bytes=8)
+    fitted, cells = make_cells(truth, cells=200, head_bytes=8)
     layout = Layout(8, len(fitted.head_step), fitted.bits, 200)
     asked = truth[:100].astype(np.float32) @ fitted.rotation
     cost = Cost(layout, *truth.shape, 0.0, cells, asked)

@@ -11,7 +11,9 @@ from saccade.names import suggest
 from saccade.scan._kernel import (
     Chooser,
     Finder,
+    centred,
     dots,
+    encode,
     head_scores,
     names,
     nearest,
@@ -25,7 +27,9 @@ KERNEL_VARIABLE = "SACCADE_KERNEL"
 __all__ = [
     "Chooser",
     "Finder",
+    "centred",
     "dots",
+    "encode",
     "head_scores",
     "kernel",
     "names",
