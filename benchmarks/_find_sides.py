@@ -9,13 +9,16 @@ from typing import Any
 
 from _vectors import BLOCK
 
-from saccade.values import Float32Array
+from saccade.values import Float32Array, IntArray
 from saccade.vectors.scan_codes import HalfArray
 from saccade.vectors.scan_truth import CodedTruth
+from saccade.vectors.tuning_queries import answered_exactly, draw, own_rows
+from saccade.vectors.tuning_reading import Reading
 
 SURVIVORS = (1, 3, 10, 30)  # in ten thousandths of the rows
-SURVIVORS_OF_CELLS = (0.5, 1, 2, 4)
+SURVIVORS_OF_CELLS = (4, 8)
 PROBED = (1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4)
+KNOWN_ROWS, TARGET = 1_000, 0.99  # by which the margin is chosen
 ROWS_A_CELL = 5_000
 PEERS = ("PQ64x4fs", "IVF{lists},PQ64x4fsr")
 REFINED = ("SQ8", "SQfp16")
@@ -28,12 +31,14 @@ SCANN_LEAVES_SHARE, SCANN_REORDERED = (0.02, 0.05, 0.1), (100, 300)
 
 Search = Callable[[Float32Array], int]
 Sides = dict[str, dict[str, Any]]
+Indexes = dict[str, tuple[CodedTruth, float]]  # and the seconds to build it
 
 
-def scan_indexes(truth: HalfArray) -> dict[str, tuple[CodedTruth, float]]:
+def scan_indexes(truth: HalfArray, *, flat: bool) -> Indexes:
     """The scan without cells and with them, and the seconds to build each."""
     found = {}
-    for cells in (0, max(16, len(truth) // ROWS_A_CELL)):
+    some = max(16, len(truth) // ROWS_A_CELL)
+    for cells in (0, some) if flat else (some,):
         begun = time.perf_counter()
         index = CodedTruth.of_truth(truth, cells=cells)
         seconds = time.perf_counter() - begun
@@ -43,29 +48,42 @@ def scan_indexes(truth: HalfArray) -> dict[str, tuple[CodedTruth, float]]:
     return found
 
 
-def scan_sides(indexes: dict[str, tuple[CodedTruth, float]]) -> Sides:
-    """The scan at several efforts."""
+def scan_sides(indexes: Indexes, truth: HalfArray, groups: IntArray) -> Sides:
+    """The scan at several efforts; with cells, with those left out that the tuner leaves out."""
     sides: Sides = {}
     for index, seconds in indexes.values():
-        cells = index.probes
-        efforts = (SURVIVORS_OF_CELLS, PROBED) if cells else (SURVIVORS, (1,))
-        for share, probe in itertools.product(*efforts):
-            survivors = max(200, round(len(index) * share / 10_000))
-            probes = round(cells * probe)
-            name = f"scan, {survivors:,} survivors" + (f", {probes} cells" if cells else "")
-            sides[name] = {
-                "search": scan_search(index, survivors, probes),
-                "build_s": seconds,
-                "bytes": index.code_bytes,
-            }
+        cells, (shares, probed) = index.probes, (SURVIVORS, (1,))
+        reading = None
+        if index.cells is not None:
+            (shares, probed), reading = (
+                (SURVIVORS_OF_CELLS, PROBED),
+                reading_of(index, truth, groups),
+            )
+        for share, probe in itertools.product(shares, probed):
+            survivors, probes = max(200, round(len(index) * share / 10_000)), round(cells * probe)
+            for margin in (0.0, reading.margin(probes)) if reading else (0.0,):
+                name = f"scan, {survivors:,} survivors" + (f", {probes} cells" if cells else "")
+                name += f", margin {margin:.1f}" if margin else ""
+                sides[name] = {
+                    "search": scan_search(index, survivors, probes, margin),
+                    "build_s": seconds,
+                    "bytes": index.code_bytes,
+                }
     return sides
 
 
-def scan_search(index: CodedTruth, survivors: int, probes: int) -> Search:
+def reading_of(index: CodedTruth, truth: HalfArray, groups: IntArray) -> Reading:
+    """What rows of the gallery, 30 % of them as strangers, read of the cells."""
+    rows = draw(truth, KNOWN_ROWS, seed=1)
+    asked = answered_exactly(truth, rows, own_rows(rows, groups)[0])
+    return Reading.of_rows(index.cells, index.fitted, asked.vectors, truth[asked.best], TARGET)
+
+
+def scan_search(index: CodedTruth, survivors: int, probes: int, margin: float) -> Search:
     """A search with this effort; other settings may use the same index in between."""
 
     def search(query: Float32Array) -> int:
-        index.survivors, index.probes = survivors, probes
+        index.survivors, index.probes, index.margin = survivors, probes, margin
         return int(index.search(query, 1)[1][0, 0])
 
     return search

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from saccade.vectors.scan_cells import make_cells
-from saccade.vectors.scan_codes import fit
 from saccade.vectors.scan_truth import CodedTruth
 from saccade.vectors.tuning_cost import Cost, Layout
 from saccade.vectors.tuning_reading import Known, Reading, near
@@ -15,7 +14,7 @@ from tests.reference.scan import people_of
 def gallery():
     """Vectors of people, cells, and queries whose best row is known."""
     truth = people_of(np.random.default_rng(1), 20_000, 24, people=3000).astype(np.float16)
-    fitted, cells = make_cells(fit(truth, head_bytes=8), truth, cells=200, head_bytes=8)
+    fitted, cells = make_cells(truth, cells=200, head_bytes=8)
     asked = people_of(np.random.default_rng(1), 400, 24, people=3000, pictures=9)
     scores = asked @ truth.T.astype(np.float32)
     best = scores.argmax(axis=1)
@@ -81,7 +80,7 @@ def test_equal_rows_leave_a_margin_that_can_be_used():
     """Cells without a radius, whose rows are their centres."""
     truth = np.zeros((5000, 4), np.float16)
     truth[:, 0] = 1
-    fitted, cells = make_cells(fit(truth, head_bytes=4), truth, cells=20, head_bytes=4)
+    fitted, cells = make_cells(truth, cells=20, head_bytes=4)
     components = fitted.components(truth[:50])
     queries = truth[:50].astype(np.float32) @ fitted.rotation
     known = Known(queries, cells.nearest(components), (queries * components).sum(axis=1))

@@ -156,7 +156,7 @@ def test_every_kernel_and_any_number_of_threads_give_the_same_answers(kernel, ce
 
 def test_every_row_stands_in_the_nearest_cell_and_cells_fill_whole_blocks():
     truth = faces(5000, 20).astype(np.float16)
-    fitted, cells = make_cells(fit(truth, head_bytes=4), truth, cells=30, head_bytes=4)
+    fitted, cells = make_cells(truth, cells=30, head_bytes=4)
     held = cells.order >= 0
     assert sorted(cells.order[held].tolist()) == list(range(5000))
     assert cells.starts[0] == 0 and cells.starts[-1] == len(cells.order)
@@ -170,7 +170,7 @@ def test_every_row_stands_in_the_nearest_cell_and_cells_fill_whole_blocks():
 
 def test_the_likeliest_cells_are_those_whose_outer_rows_may_be_most_similar():
     truth = faces(5000, 20).astype(np.float16)
-    fitted, cells = make_cells(fit(truth, head_bytes=4), truth, cells=30, head_bytes=4)
+    fitted, cells = make_cells(truth, cells=30, head_bytes=4)
     queries = fitted.components(truth[:3])
     for probes in (1, 5, len(cells.centres)):
         blocks, offsets, _ = cells.probed(queries, probes, 0)
@@ -187,7 +187,7 @@ def test_the_head_holds_what_the_centres_leave():
     """Centre and codes together come nearer to a vector than codes of all of it."""
     truth = faces(20_000, 32, people=200).astype(np.float16)
     alone = fit(truth, head_bytes=4)
-    fitted, cells = make_cells(alone, truth, cells=50, head_bytes=4)
+    fitted, cells = make_cells(truth, cells=50, head_bytes=4)
     total = (alone.deviation**2).sum()
     assert fitted.unexplained * (fitted.deviation**2).sum() < 0.8 * alone.unexplained * total
     np.testing.assert_allclose(fitted.rotation @ fitted.rotation.T, np.eye(32), atol=1e-4)
@@ -197,8 +197,7 @@ def test_the_head_holds_what_the_centres_leave():
 def test_a_centre_is_kept_only_where_it_stands_for_several_rows():
     rows = faces(3000, 8, people=3)
     rows[0] = np.eye(8, dtype=np.float32)[0] * 5
-    fitted = fit(rows.astype(np.float16), head_bytes=4)
-    _, cells = make_cells(fitted, rows.astype(np.float16), cells=2000, head_bytes=4)
+    fitted, cells = make_cells(rows.astype(np.float16), cells=2000, head_bytes=4)
     assert 1 <= len(cells.centres) < 500
     apart = np.abs(cells.centres[:, None] - fitted.components(rows[:1])).max(axis=2)
     assert apart.min() > 0.5

@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <optional>
 #include <stdexcept>
 
+#include "arrays.hpp"
 #include "cells.hpp"
 #include "find.hpp"
 #include "nearest.hpp"
@@ -22,23 +22,8 @@ using namespace nb::literals;
 namespace saccade {
 namespace {
 
-template <class T, int N>
-using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
 using Offsets = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Ranges = nb::ndarray<const int64_t, nb::c_contig, nb::device::cpu>;
-template <class T, int N>
-using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
-
-void require(bool holds, const char* what) {
-  if (!holds) throw std::invalid_argument(what);
-}
-
-template <class T, int N>
-Out<T, N> array(std::vector<T>&& values, const size_t (&shape)[N]) {
-  auto* kept = new std::vector<T>(std::move(values));
-  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-  return Out<T, N>(kept->data(), N, shape, owner);
-}
 
 const Kernel& kernel_named(const std::string& name) {
   for (const Kernel* kernel : kernels())
@@ -51,56 +36,6 @@ std::vector<std::string> names() {
   for (const Kernel* kernel : kernels())
     if (kernel->usable()) found.emplace_back(kernel->name);
   return found;
-}
-
-bool is_bits(int bits) { return bits == 1 || bits == 2 || bits == 4; }
-
-int64_t blocks_for(int64_t rows) { return (rows + LANES - 1) / LANES; }
-
-Out<uint8_t, 1> pack(In<uint8_t, 2> codes, int bits) {
-  require(is_bits(bits), "bits must be 1, 2 or 4");
-  const int64_t rows = int64_t(codes.shape(0)), m = int64_t(codes.shape(1)), fields = 8 / bits;
-  require(m > 0 && m % (4 * fields) == 0, "the head's components must be a multiple of 32 / bits");
-  const int64_t groups = m / (4 * fields);
-  std::vector<uint8_t> packed(size_t(blocks_for(rows) * groups * GROUP_BYTES));
-  const uint8_t* from = codes.data();
-  {
-    nb::gil_scoped_release release;
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t i = 0; i < m; ++i) {
-        const int64_t group = i / (4 * fields), field = i % (4 * fields) / 4, byte = i % 4;
-        const int64_t at = (row / LANES * groups + group) * GROUP_BYTES + row % LANES * 4 + byte;
-        packed[size_t(at)] |= uint8_t((from[row * m + i] & ((1 << bits) - 1)) << (bits * field));
-      }
-  }
-  const size_t shape[] = {packed.size()};
-  return array<uint8_t, 1>(std::move(packed), shape);
-}
-
-// Codes floor(value / step + 2^bits / 2), cut to their range; and which rows had a value outside of it.
-nb::tuple quantise(In<float, 2> values, In<float, 1> steps, int bits) {
-  require(is_bits(bits) || bits == 8, "bits must be 1, 2, 4 or 8");
-  require(steps.shape(0) == values.shape(1), "one step a component is needed");
-  const size_t rows = values.shape(0), d = values.shape(1);
-  std::vector<uint8_t> codes(rows * d), outside(rows);
-  const float* from = values.data();
-  const float middle = float(1 << bits) / 2, top = float(1 << bits) - 1;
-  {
-    nb::gil_scoped_release release;
-    std::vector<float> factor(d);
-    for (size_t i = 0; i < d; ++i) factor[i] = steps.data()[i] > 0 ? 1 / steps.data()[i] : 0;
-    for (size_t row = 0; row < rows; ++row) {
-      bool out = false;
-      for (size_t i = 0; i < d; ++i) {
-        const float place = from[row * d + i] * factor[i] + middle;
-        out |= !(place >= 0 && place < top + 1);
-        codes[row * d + i] = uint8_t(place >= 0 ? (place < top ? place : top) : 0);
-      }
-      outside[row] = out;
-    }
-  }
-  const size_t both[] = {rows, d}, one[] = {rows};
-  return nb::make_tuple(array<uint8_t, 2>(std::move(codes), both), array<uint8_t, 1>(std::move(outside), one));
 }
 
 Out<int32_t, 1> head_scores(const std::string& kernel, In<uint8_t, 1> packed, int64_t rows, int bits,
@@ -352,8 +287,7 @@ NB_MODULE(_kernel, m) {
   m.attr("DENSER") = DENSER;
   m.attr("OUTER_RADII") = OUTER_RADII;
   m.def("names", &names, "Names of the kernels that this processor can run, the fastest first.");
-  m.def("pack", &pack, "codes"_a, "bits"_a);
-  m.def("quantise", &quantise, "values"_a, "steps"_a, "bits"_a);
+  bind_encode(m);
   m.def("head_scores", &head_scores, "kernel"_a, "packed"_a, "rows"_a, "bits"_a, "weights"_a);
   m.def("row_scores", &row_scores, "kernel"_a, "codes"_a, "weights"_a);
   m.def("dots", &dots, "kernel"_a, "half"_a, "query"_a);

@@ -116,11 +116,11 @@ class _Making:
 
     def __call__(self, layout: Layout) -> CodedTruth:
         truth = self.copied.truth
-        self.fitted, cells = fit(truth, head_bytes=layout.head_bytes), None
+        size, cells = layout.head_bytes, None
         if layout.cells:
-            self.fitted, cells = make_cells(
-                self.fitted, truth, cells=layout.cells, head_bytes=layout.head_bytes
-            )
+            self.fitted, cells = make_cells(truth, cells=layout.cells, head_bytes=size)
+        else:
+            self.fitted = fit(truth, head_bytes=size)
         self.file, made = _write_codes(self.copied, self.path, self.fitted, cells)
         self.layout = layout
         return CodedTruth.of_codes(truth, self.fitted, made, cells, threads=self.threads)

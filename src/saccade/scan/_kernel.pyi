@@ -1,4 +1,7 @@
-"""What cpp/scan/module.cpp gives. Arrays are C-contiguous; ValueError when shapes do not fit."""
+"""What cpp/scan/module*.cpp give. Arrays are C-contiguous; ValueError when shapes do not fit."""
+
+import numpy as np
+from numpy.typing import NDArray
 
 from saccade.values import (
     Float32Array,
@@ -28,6 +31,31 @@ def quantise(values: Float32Array, steps: Float32Array, bits: int) -> tuple[UInt
 
     The code is floor(value / step + 2**bits / 2), cut to 0 … 2**bits - 1; with a step of 0 it is
     the middle one.
+    """
+
+def centred(half: UInt16Array, mean: Float32Array, order: IntArray) -> Float32Array:
+    """(n, d) half floats seen as uint16, (d,), (r,) → rows ``order`` less the mean, (r, d).
+
+    Zeros where ``order`` is negative. ``half`` is never copied and may be a read-only map.
+    """
+
+def encode(
+    components: Float32Array,
+    filled: NDArray[np.bool_],
+    centres: Float32Array,
+    cell: IntArray,
+    head_step: Float32Array,
+    bits: int,
+    full_step: Float32Array,
+    head: UInt8Array,
+    full: UInt8Array,
+) -> UInt8Array:
+    """(n, d) components → codes, into ``head`` and ``full`` (n, d); 1 where out of range, (n,).
+
+    ``full`` gets the 8-bit codes with ``full_step`` (d,). ``head`` gets, as ``pack`` has them, the
+    codes of ``bits`` bits with ``head_step`` (m,) of the first m components less a centre: that of
+    ``centres`` (c, m) which ``cell`` (ceil(n / 16),) names for the row's block. Rows that are not
+    ``filled`` (n,) get zeros. TypeError when ``head`` or ``full`` cannot be filled in place.
     """
 
 def head_scores(

@@ -15,7 +15,7 @@ from saccade.values import Float32Array, UInt8Array
 
 SAMPLE_ROWS = 100_000
 LANES = 16  # vectors of a block
-CHUNK_ROWS = 65_536  # a multiple of 16, the rows of a block
+CHUNK_ROWS = 4096  # a multiple of 16; so few that a chunk's components stay near the processor
 # Bits to (step in standard deviations, share of the variance that is lost): Max 1960, table II.
 QUANTISERS = {1: (1.5958, 0.3634), 2: (0.9957, 0.1188), 4: (0.3352, 0.01154)}
 FULL_LEVELS = 256
@@ -89,10 +89,23 @@ def lane_bits(marked: NDArray[np.bool_]) -> UInt8Array:
 
 def fit(truth: HalfArray, *, head_bytes: int) -> Fit:
     """Fit the codes to vectors (n, d), by at most SAMPLE_ROWS of them."""
-    sample = spread(truth, SAMPLE_ROWS)
+    mean, centred = centred_sample(truth, SAMPLE_ROWS)
+    return fitted_to(mean, centred, centred, head_bytes=head_bytes)
+
+
+def centred_sample(truth: HalfArray, most: int) -> tuple[Float32Array, Float32Array]:
+    """Return the mean (d,) of at most ``most`` of the vectors (n, d), and those without it."""
+    sample = spread(truth, most)
     mean = sample.mean(axis=0, dtype=np.float64) if len(sample) else np.zeros(truth.shape[1])
-    centred = sample - mean.astype(np.float32)
-    return fitted_to(mean.astype(np.float32), centred, centred, head_bytes=head_bytes)
+    sample -= mean.astype(np.float32)
+    return mean.astype(np.float32), sample
+
+
+def full_steps(values: Float32Array) -> Float32Array:
+    """Return the steps (d,) of 8-bit codes that hold values such as these (n, d)."""
+    largest = np.maximum(values.max(axis=0, initial=0), -values.min(axis=0, initial=0))
+    steps: Float32Array = (largest * FULL_MARGIN * 2 / FULL_LEVELS).astype(np.float32)
+    return steps
 
 
 def fitted_to(
@@ -103,17 +116,24 @@ def fitted_to(
     ``left`` (n, d) is what the head has to hold of each: all of it, or what is left without the
     centre of its cell.
     """
-    covariance = left.T.astype(np.float64) @ left / max(1, len(left))
-    variance, columns = np.linalg.eigh(covariance)
+    variance, columns = np.linalg.eigh(_products(left) / max(1, len(left)))
     rotation = np.ascontiguousarray(columns[:, ::-1], dtype=np.float32)
     deviation = np.sqrt(np.clip(variance[::-1], 0, None)).astype(np.float32)
     m, bits = best_head(deviation, head_bytes)
-    largest = np.abs(centred @ rotation).max(axis=0, initial=0) * FULL_MARGIN
     return Fit(
         mean=mean,
         rotation=rotation,
         deviation=deviation,
         bits=bits,
         head_step=deviation[:m] * np.float32(QUANTISERS[bits][0]),
-        full_step=(largest * 2 / FULL_LEVELS).astype(np.float32),
+        full_step=full_steps(centred @ rotation),
     )
+
+
+def _products(rows: Float32Array) -> NDArray[np.float64]:
+    """Sums of the products of all pairs of components, (d, d)."""
+    sums = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), CHUNK_ROWS):
+        some = rows[start : start + CHUNK_ROWS].astype(np.float64)
+        sums += some.T @ some
+    return sums

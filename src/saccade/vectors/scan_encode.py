@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saccade import scan
-from saccade.values import Float32Array, IntArray, UInt8Array, UInt32Array
+from saccade.values import IntArray, UInt8Array, UInt32Array
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_codes import CHUNK_ROWS, LANES, Fit, HalfArray
 
@@ -48,40 +48,24 @@ def encode(
     filled where they are given, such as maps of a file.
     """
     n, d = len(truth) if cells is None else len(cells.order), truth.shape[1]
-    head = np.zeros(head_size(fitted, n), np.uint8) if head is None else head
+    head = np.empty(head_size(fitted, n), np.uint8) if head is None else head
     full = np.empty((n, d), np.uint8) if full is None else full
     outside = np.zeros(n, np.uint8)
+    m, block_bytes = len(fitted.head_step), GROUP_BYTES * fitted.groups
+    centres = np.zeros((1, m), np.float32) if cells is None else cells.centres[:, :m].copy()
     for start in range(0, n, CHUNK_ROWS):
         part = slice(start, min(start + CHUNK_ROWS, n))
-        rows, centres, filled = _part(truth, cells, part)
-        components = fitted.components(rows)
-        packed = _head(fitted, components if centres is None else components - centres, filled)
-        first = start // LANES * GROUP_BYTES * fitted.groups
-        head[first : first + len(packed)] = packed
-        full[part], outside[part] = scan.quantise(components, fitted.full_step, 8)
-        full[part][~filled], outside[part][~filled] = 0, 0
+        firsts = np.arange(part.start, part.stop, LANES)  # of the blocks
+        order = np.arange(part.start, part.stop) if cells is None else cells.order[part]
+        outside[part] = scan.encode(
+            scan.centred(truth.view(np.uint16), fitted.mean, order) @ fitted.rotation,
+            order >= 0,
+            centres,
+            np.zeros_like(firsts) if cells is None else cells.of(firsts),
+            fitted.head_step,
+            fitted.bits,
+            fitted.full_step,
+            head[start // LANES * block_bytes : -(-part.stop // LANES) * block_bytes],
+            full[part],
+        )
     return Codes(head, full, np.flatnonzero(outside).astype(np.uint32))
-
-
-def _part(
-    truth: HalfArray, cells: Cells | None, part: slice
-) -> tuple[HalfArray, Float32Array | None, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """The rows at some positions, their centres, and which positions are filled."""
-    if cells is None:
-        return truth[part], None, np.ones(part.stop - part.start, np.bool_)
-    order = cells.order[part]
-    centres = cells.centres[cells.of(np.arange(part.start, part.stop))]
-    return truth[np.maximum(order, 0)], centres, order >= 0
-
-
-def _head(
-    fitted: Fit,
-    components: Float32Array,
-    filled: np.ndarray[tuple[int], np.dtype[np.bool_]],
-) -> UInt8Array:
-    m, per_group = len(fitted.head_step), 32 // fitted.bits
-    codes = np.zeros((len(components), fitted.groups * per_group), np.uint8)
-    leading = np.ascontiguousarray(components[:, :m])
-    codes[:, :m] = scan.quantise(leading, fitted.head_step, fitted.bits)[0]
-    codes[~filled] = 0
-    return scan.pack(codes, fitted.bits)

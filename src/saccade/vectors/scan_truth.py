@@ -99,7 +99,8 @@ class CodedTruth:
 
 
 def _coded(truth: HalfArray, cells: int, head_bytes: int) -> tuple[Fit, Codes, Cells | None]:
-    fitted, made = fit(truth, head_bytes=head_bytes), None
     if cells and len(truth):
-        fitted, made = make_cells(fitted, truth, cells=cells, head_bytes=head_bytes)
-    return fitted, encode(fitted, truth, made), made
+        fitted, made = make_cells(truth, cells=cells, head_bytes=head_bytes)
+        return fitted, encode(fitted, truth, made), made
+    fitted = fit(truth, head_bytes=head_bytes)
+    return fitted, encode(fitted, truth), None

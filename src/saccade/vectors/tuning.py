@@ -43,7 +43,7 @@ from saccade.vectors.tuning_queries import (
     draw,
     own_rows,
 )
-from saccade.vectors.tuning_reading import Known, Reading
+from saccade.vectors.tuning_reading import Reading
 from saccade.vectors.tuning_recall import Tunable, count_right
 
 CHOOSING, HELD_OUT = 1_000, 1_500  # queries for a recall of 0.99
@@ -233,12 +233,10 @@ class _Tuner:
         """What the queries that choose read of the cells; None where there are none."""
         if index.cells is None:
             return None
-        vectors, best = self.choosing.vectors, self.truth[self.choosing.best]
-        components = index.fitted.components(best)
-        asked = vectors @ index.fitted.rotation
-        product = np.einsum("qd,qd->q", asked, components)
-        known = Known(asked, index.cells.nearest(components), product)
-        return Reading(index.cells, known, self.wish.recall)
+        best = self.truth[self.choosing.best]
+        return Reading.of_rows(
+            index.cells, index.fitted, self.choosing.vectors, best, self.wish.recall
+        )
 
     def exactly(self) -> Tuned:
         """Exact search, because nothing cheaper kept the recall."""

@@ -5,6 +5,7 @@ its centre's product with the query and ``margin`` radii more; the margin is cho
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from saccade import scan
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.scan_cells import Cells
+from saccade.vectors.scan_codes import Fit, HalfArray
 
 LEFT_OUT = 0.1  # of the misses that a recall allows: best rows in cells that are left out
 LEAST_MARGIN, MOST_MARGIN = 1.0, 1e6
@@ -50,6 +52,15 @@ class Reading:
         ]
         self.rank, self.need = (np.concatenate(each) for each in zip(*parts, strict=True))
         self.sizes = np.diff(cells.starts)
+
+    @classmethod
+    def of_rows(
+        cls, cells: Cells, fitted: Fit, queries: Float32Array, best: HalfArray, target: float
+    ) -> Self:
+        """Make it of queries (q, d) and the best row of each, both as vectors."""
+        components, asked = fitted.components(best), queries @ fitted.rotation
+        product = np.einsum("qd,qd->q", asked, components)
+        return cls(cells, Known(asked, cells.nearest(components), product), target)
 
     def margin(self, probes: int) -> float:
         """Return the least margin that loses few, when so many cells are probed."""
