@@ -21,7 +21,15 @@ from saccade.data.readers import READERS
 from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.losses import LOSSES
 from saccade.metrics import METRICS, SIMILARITIES
-from saccade.nn import BACKBONES, FAMILIES
+from saccade.nn import (
+    ACTIVATIONS,
+    BACKBONES,
+    FAMILIES,
+    INITIALISATIONS,
+    LAYER_NORMALISATIONS,
+    LAYERS,
+    NORMALISATIONS,
+)
 from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 from saccade.vectors import INDEXES
@@ -41,6 +49,10 @@ CATALOGUE = DOCS / "catalogue.md"
 TABLES = {
     "Tasks": TASKS,
     "Backbones": BACKBONES | dict.fromkeys(f"{family}/NAME" for family in FAMILIES),
+    "Activations": ACTIVATIONS,
+    "Normalisations": NORMALISATIONS,
+    "Initialisations": INITIALISATIONS,
+    "Layers": LAYERS,
     "Losses": LOSSES,
     "Optimisers": OPTIMISERS,
     "Readers": READERS,
@@ -58,6 +70,9 @@ NAMED = {
         *BACKBONES,
         *(f"{family}/{name}" for family, found in FAMILIES.items() for name in found.names()),
     },
+    "model.activation": {"", *ACTIVATIONS},
+    "model.normalisation": {"", "none", *LAYER_NORMALISATIONS},
+    "model.initialisation": {"", *INITIALISATIONS},
     "loss.name": {AUTO, *LOSSES},
     "optim.name": OPTIMISERS,
     "optim.schedule": SCHEDULES,

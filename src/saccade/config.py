@@ -81,6 +81,15 @@ class ModelSettings:
     width: int = setting(
         32, "channels of its first stage; not for backbones of other libraries", low=4, high=512
     )
+    activation: str = setting(
+        "", "name of the activation; empty is the backbone's own. Not for other libraries'"
+    )
+    normalisation: str = setting(
+        "", "name of the normalisation between layers, or none; empty and others as above"
+    )
+    initialisation: str = setting(
+        "", "name of how first weights are drawn; empty and others as above. Not with model.weights"
+    )
     dimension: int = setting(128, "embed: length of the vector", low=2, high=4096)
     projection: str = setting(
         "whitened",

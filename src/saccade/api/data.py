@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from saccade.api.procedures import Procedure
-from saccade.api.weights import OF_PICTURES, Weights, library_of
+from saccade.api.weights import OF_PICTURES, Weights, chosen_parts, library_of
 from saccade.config import Recipe, parse_size
 from saccade.data.broken import part_broken, require_few
 from saccade.data.cache_file import DECODING
@@ -170,6 +170,7 @@ def _card(
         "provenance": f"{learned} from scratch {source}",
     }
     card |= {"library": library} if library else {}
+    card |= {key: value for key, value in chosen_parts(recipe.model).items() if value}
     if weights is None:
         return card
     provenance = f"{weights.provenance()}; then {learned} {source}"

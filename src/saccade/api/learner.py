@@ -12,10 +12,14 @@ from saccade.api.weights import Weights
 from saccade.config import AUTO, Recipe
 from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
 from saccade.data.symmetries import EXTRA_CLASSES
+from saccade.errors import SettingError
 from saccade.names import look_up
 from saccade.optim import make_optimiser
 from saccade.tasks.model import Network, build_network
 from saccade.training.average import WeightAverage
+
+# What first weights are fitted to: enough places to see, and little memory.
+MOST_PICTURES, FEWEST_PICTURES, ABOUT_PIXELS = 256, 16, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,34 @@ class Learner:
 
 
 def make_learner(
-    recipe: Recipe, data: TrainingData, procedure: Procedure, weights: Weights | None
+    recipe: Recipe,
+    data: TrainingData,
+    procedure: Procedure,
+    weights: Weights | None,
+    batch: Tensor | None = None,
 ) -> Learner:
     """Return a learner with fresh weights drawn from the seed, or with ``weights`` to start from.
 
+    ``batch``, (n, c, H, W) float in [0, 1], is for an initialisation that looks at pictures.
     Raises SettingError for a name in the recipe that does not exist, InputError for weights that do
     not fit.
     """
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
+    first = recipe.model.initialisation
+    if weights is not None and first:
+        raise SettingError(
+            "model.weights brings first weights, so model.initialisation cannot draw them. Got "
+            f"'{first}'; leave one of them out"
+        )
     images = look_up(EXTRA_CLASSES, recipe.data.extra_classes, "way to add classes")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.train.seed)
-        network = build_network(data.card)
+        network = build_network(data.card, initialisation=first)
         if weights is not None:
             weights.load(network)
+        if batch is not None:
+            network.initialise(first, batch)
         task = procedure.task(network, classes=len(data.classes) * len(images))
         task = task.to(memory_format=torch.channels_last)
     optimiser = make_optimiser(
@@ -63,6 +80,14 @@ def make_learner(
     )
     decay = recipe.optim.ema
     return Learner(network, task, optimiser, WeightAverage(task, decay=decay) if decay else None)
+
+
+def first_batch(data: TrainingData) -> Tensor:
+    """Pictures (n, c, H, W) float in [0, 1], spread over all that are learned from."""
+    count, _, height, width = data.pictures.shape
+    wanted = min(MOST_PICTURES, max(FEWEST_PICTURES, ABOUT_PIXELS // (height * width)))
+    rows = torch.arange(0, count, -(-count // wanted))
+    return data.pictures[rows].float() / 255
 
 
 def make_batches(recipe: Recipe, data: TrainingData, procedure: Procedure) -> Batches:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from saccade.api.best import Best, better, restored
 from saccade.api.data import TrainingData
 from saccade.api.evaluate import Scores
-from saccade.api.learner import Learner, make_batches, make_learner
+from saccade.api.learner import Learner, first_batch, make_batches, make_learner
 from saccade.api.procedures import PROCEDURES
 from saccade.api.recipe import recipe_values, whole_recipe
 from saccade.api.resume import (
@@ -21,12 +22,13 @@ from saccade.api.resume import (
     resumed_data,
     resumed_recipe,
 )
-from saccade.api.weights import Weights, find_weights
+from saccade.api.weights import Weights, chosen_parts, find_weights
 from saccade.augment import Augment
 from saccade.config import AUTO, Recipe, to_toml
 from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
 from saccade.names import look_up
+from saccade.nn.initialisation import needs_pictures
 from saccade.optim import SCHEDULES
 from saccade.tasks.model import Model
 from saccade.training.checkpoint import (
@@ -123,8 +125,10 @@ class Training:
         self.schedule = look_up(SCHEDULES, self.recipe.optim.schedule, "schedule")
         # Made before the pictures are decoded: every name in the recipe is checked by it.
         self.learner = self._made()
-        if self.data.decode():
-            self.learner = self._made()
+        changed = self.data.decode()
+        looks = needs_pictures(self.recipe.model.initialisation) and not self.resumed
+        if changed or looks:
+            self.learner = self._made(first_batch(self.data) if looks else None)
         self.batches = make_batches(self.recipe, self.data, self.procedure)
         self.patience = Patience(self.recipe.train.patience)
         self.first_epoch, self._steps_done = 0, 0
@@ -139,14 +143,15 @@ class Training:
     def _first_weights(self, resume: Path | str | None) -> Weights | None:
         """What the network starts from; a resumed run noted it, and has the weights."""
         if resume is None:
-            return find_weights(self.recipe.model.backbone, self.recipe.model.weights)
+            model = self.recipe.model
+            return find_weights(model.backbone, model.weights, parts=chosen_parts(model))
         noted = read_notes(Path(resume)).get("weights")
         return None if noted is None else Weights.from_notes(noted)
 
-    def _made(self) -> Learner:
+    def _made(self, batch: Tensor | None = None) -> Learner:
         # A resumed run has its weights in the checkpoint.
         weights = None if self.resumed else self.weights
-        return make_learner(self.recipe, self.data, self.procedure, weights)
+        return make_learner(self.recipe, self.data, self.procedure, weights, batch)
 
     @property
     def steps(self) -> int:

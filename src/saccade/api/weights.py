@@ -8,6 +8,7 @@ from typing import Any, Self, cast
 
 from torch import Tensor, nn
 
+from saccade.config import ModelSettings
 from saccade.errors import InputError
 from saccade.files import sha256_file
 from saccade.nn import FAMILIES
@@ -15,7 +16,7 @@ from saccade.nn.foreign import ForeignBackbone
 from saccade.nn.hub import fetch, published_card
 from saccade.nn.weights import load_foreign, load_own, read_weights
 from saccade.nn.weights_card import UNKNOWN, WeightsCard, read_weights_card
-from saccade.tasks.model import WEIGHTS_FILE, Model
+from saccade.tasks.model import PART_KEYS, WEIGHTS_FILE, Model
 
 HUB = "hub"
 TIMM = "timm/"
@@ -102,10 +103,18 @@ def library_of(backbone: str) -> str:
     return f"{family} {version(family)}" if slash and family in FAMILIES else ""
 
 
-def find_weights(backbone: str, weights: str) -> Weights | None:
+def chosen_parts(model: ModelSettings) -> dict[str, str]:
+    """What weights were learned with, beside the backbone: by PART_KEYS, "" for its own."""
+    return {key: getattr(model, key) for key in PART_KEYS}
+
+
+def find_weights(
+    backbone: str, weights: str, *, parts: Mapping[str, str] | None = None
+) -> Weights | None:
     """Return what ``weights`` names: a safetensors file, a finished run, "hub"; None for "".
 
-    Raises InputError when there is none, or the backbone cannot take such.
+    ``parts``, as of ``chosen_parts``, must be those of a run. Raises InputError when there is none,
+    or the backbone cannot take such.
     """
     if not weights:
         return None
@@ -119,7 +128,7 @@ def find_weights(backbone: str, weights: str) -> Weights | None:
         name = backbone.removeprefix(TIMM)
         place, card = fetch(name), published_card(name)
     elif place.is_dir():
-        return _run_weights(backbone, place, library)
+        return _run_weights(backbone, place, library, parts or {})
     elif not library:
         raise InputError(
             f"backbone {backbone} starts from scratch or from a finished run; for the weights "
@@ -139,13 +148,19 @@ def _assumed(backbone: str) -> WeightsCard:
     return WeightsCard(known.mean, known.std, known.size_hw)
 
 
-def _run_weights(backbone: str, folder: Path, library: str) -> Weights:
+def _run_weights(backbone: str, folder: Path, library: str, parts: Mapping[str, str]) -> Weights:
     model = Model.load(folder)
     if model.network is None or model.card["backbone"] != backbone:
         raise InputError(
             f"run {folder} has the backbone {model.card.get('backbone', 'pixels')}, not "
             f"{backbone}; name the same with --model.backbone"
         )
+    for key, value in parts.items():
+        if model.card.get(key, "") != value:
+            raise InputError(
+                f"run {folder} has the {key} '{model.card.get(key, '')}', not '{value}'; name the "
+                f"same with --model.{key}"
+            )
     card = WeightsCard(
         mean=model.card.get("mean") and tuple(model.card["mean"]),
         std=model.card.get("std") and tuple(model.card["std"]),

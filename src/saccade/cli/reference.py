@@ -1,4 +1,4 @@
-"""``docs/reference``, made from the code: commands, settings, the Python API.
+"""``docs/reference``, made from the code: commands, settings, parts, the Python API.
 
 ``python -m saccade.cli.reference`` writes it; a test compares, so that nothing stays undocumented.
 """
@@ -15,10 +15,17 @@ from cyclopts import App
 
 import saccade
 from saccade.cli.app import build_app
+from saccade.cli.parts import parts_page
 from saccade.config import AUTO, settings
 from saccade.files import write_atomic
 from saccade.losses import LOSSES
-from saccade.nn import BACKBONES, FAMILIES
+from saccade.nn import (
+    ACTIVATIONS,
+    BACKBONES,
+    FAMILIES,
+    INITIALISATIONS,
+    LAYER_NORMALISATIONS,
+)
 from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
 
@@ -79,7 +86,7 @@ def python_page() -> str:
 
 
 def write(folder: Path) -> None:
-    """Write the three pages into ``folder``."""
+    """Write the pages into ``folder``."""
     for name, make in PAGES.items():
         write_atomic(folder / name, make())
 
@@ -117,6 +124,9 @@ def _signature(value: Any) -> str:
 TABLES: dict[str, Iterable[str]] = {
     "task": TASKS,
     "model.backbone": (*BACKBONES, *(f"{family}/NAME" for family in FAMILIES)),
+    "model.activation": ACTIVATIONS,
+    "model.normalisation": ("none", *LAYER_NORMALISATIONS),
+    "model.initialisation": INITIALISATIONS,
     "loss.name": (AUTO, *LOSSES),
     "optim.name": OPTIMISERS,
     "optim.schedule": SCHEDULES,
@@ -124,6 +134,7 @@ TABLES: dict[str, Iterable[str]] = {
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "settings.md": settings_page,
+    "parts.md": lambda: f"{MADE}\n{parts_page()}",
     "python.md": python_page,
 }
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
-from saccade.nn.small_resnet import ResidualBlock
+from saccade.nn.blocks import ResidualBlock
+from saccade.nn.initialisation import initialise
 
 DIRECTIONS = 8
 CELL = 8
@@ -56,17 +57,28 @@ class GradientResNet(nn.Module):
     ``features`` is the length of the flattened vector.
     """
 
-    def __init__(self, *, channels: int, width: int, size_hw: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        *,
+        channels: int,
+        width: int,
+        size_hw: tuple[int, int],
+        activation: str = "relu",
+        normalisation: str = "batch",
+        initialisation: str = "",
+    ) -> None:
         super().__init__()
+        named = {"activation": activation, "normalisation": normalisation}
         self.gradients = OrientedGradients()
         self.layers = nn.Sequential(
-            ResidualBlock(DIRECTIONS, width, stride=1),
-            ResidualBlock(width, 2 * width, stride=2),
-            ResidualBlock(2 * width, 4 * width, stride=2),
+            ResidualBlock(DIRECTIONS, width, stride=1, **named),
+            ResidualBlock(width, 2 * width, stride=2, **named),
+            ResidualBlock(2 * width, 4 * width, stride=2, **named),
         )
         cells = [(side - CELL) // (CELL // 2) + 1 for side in size_hw]
         last = [math.ceil(math.ceil(side / 2) / 2) for side in cells]
         self.features = 4 * width * last[0] * last[1]
+        initialise(self, initialisation)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, channels, H, W) float, standardised → (n, features) float."""

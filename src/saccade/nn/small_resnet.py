@@ -3,35 +3,14 @@
 He et al., "Deep Residual Learning for Image Recognition", 2015, arXiv:1512.03385, eq. 1 and 2; the
 shortcut of a narrowing block averages before its 1x1 convolution (He T. et al., "Bag of Tricks",
 2018, arXiv:1812.01187, ResNet-D), so that no pixel is dropped. We differ: one block a stage, a 3x3
-stem without max pooling, and no head; the output is the pooled feature vector.
+stem without max pooling, and no head; the output is the pooled feature vector; first weights are as
+torch draws them.
 """
 
-import torch
 from torch import Tensor, nn
 
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; halves the sides when ``stride`` is 2."""
-
-    def __init__(self, channels_in: int, channels_out: int, *, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels_out, channels_out, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(channels_out),
-        )
-        shrink = [nn.AvgPool2d(2, ceil_mode=True)] if stride == 2 else []
-        self.shortcut = nn.Sequential(
-            *shrink,
-            nn.Conv2d(channels_in, channels_out, 1, bias=False),
-            nn.BatchNorm2d(channels_out),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(n, channels_in, H, W) float → (n, channels_out, ceil(H / stride), ceil(W / stride))."""
-        return torch.relu(self.body(features) + self.shortcut(features))
+from saccade.nn.blocks import ResidualBlock, convolution
+from saccade.nn.initialisation import initialise
 
 
 class SmallResNet(nn.Module):
@@ -44,20 +23,27 @@ class SmallResNet(nn.Module):
     STAGES = 4
     MIN_SIDE = 4
 
-    def __init__(self, *, channels: int, width: int, size_hw: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        *,
+        channels: int,
+        width: int,
+        size_hw: tuple[int, int],
+        activation: str = "relu",
+        normalisation: str = "batch",
+        initialisation: str = "",
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        ]
+        named = {"activation": activation, "normalisation": normalisation}
+        layers = convolution(channels, width, activation=activation, normalisation=normalisation)
         side, last = min(size_hw), width
         for stage in range(self.STAGES):
             stride = 2 if side > self.MIN_SIDE else 1
-            layers.append(ResidualBlock(last, width << stage, stride=stride))
+            layers.append(ResidualBlock(last, width << stage, stride=stride, **named))
             side, last = -(-side // stride), width << stage
         self.layers = nn.Sequential(*layers)
         self.features = last
+        initialise(self, initialisation)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, channels, H, W) float, standardised → (n, features) float."""

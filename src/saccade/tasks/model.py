@@ -38,6 +38,8 @@ NEEDED_KEYS = {
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
 # Those that decide it only where they are; without, each picture is brought to its own mean.
 COLOUR_KEYS = ("mean", "std")
+# And these; without, the backbone has its own.
+PART_KEYS = ("activation", "normalisation")
 
 
 class Model:
@@ -66,7 +68,7 @@ class Model:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the answers, in hexadecimal."""
-        keys = [*ANSWER_KEYS, *(key for key in COLOUR_KEYS if key in self.card)]
+        keys = [*ANSWER_KEYS, *(key for key in COLOUR_KEYS + PART_KEYS if key in self.card)]
         if self.classes:
             keys.append("classes")
         answers = {key: self.card.get(key) for key in keys}
@@ -189,11 +191,13 @@ class Model:
         return cls(card, network.eval())
 
 
-def build_network(card: dict[str, Any]) -> Network:
-    """Return the network that a card describes, with fresh weights."""
+def build_network(card: dict[str, Any], *, initialisation: str = "") -> Network:
+    """Return the network that a card describes, with fresh weights, as ``make_backbone``."""
     size_hw = (card["size_hw"][0], card["size_hw"][1])
     shape = {key: card[key] for key in ("backbone", "width", "channels")}
     shape |= {key: card.get(key) for key in COLOUR_KEYS}
+    shape |= {key: card.get(key, "") for key in PART_KEYS}
+    shape["initialisation"] = initialisation
     if card["kind"] == "classifier":
         return ClassifyNetwork(classes=len(card["classes"]), size_hw=size_hw, **shape)
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
@@ -272,7 +276,8 @@ def _complete(card: dict[str, Any]) -> bool:
         return False
     sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
     whole = all(type(size) is int and size > 0 for size in sizes)
-    return whole and len(card["size_hw"]) == 2 and isinstance(card.get("backbone", ""), str)
+    names = all(isinstance(card.get(key, ""), str) for key in ("backbone", *PART_KEYS))
+    return whole and len(card["size_hw"]) == 2 and names
 
 
 def _is_threshold(entry: Any) -> bool:

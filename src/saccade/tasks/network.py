@@ -6,12 +6,14 @@ from typing import cast
 from torch import Tensor, nn
 
 from saccade.nn import make_backbone
+from saccade.nn.initialisation import initialise
 from saccade.nn.standardise import normalise
 
 
 class BackboneNetwork(nn.Module):
     """A backbone by its name; ``mean`` and ``std`` as ``normalise`` takes them.
 
+    ``activation``, ``normalisation`` and ``initialisation`` as ``make_backbone`` takes them.
     ``length`` is that of the features, which the task's own last map takes.
     """
 
@@ -22,13 +24,29 @@ class BackboneNetwork(nn.Module):
         width: int,
         channels: int,
         size_hw: tuple[int, int],
+        activation: str = "",
+        normalisation: str = "",
+        initialisation: str = "",
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.mean, self.std = mean, std
-        self.backbone = make_backbone(backbone, channels=channels, width=width, size_hw=size_hw)
+        self.backbone = make_backbone(
+            backbone,
+            channels=channels,
+            width=width,
+            size_hw=size_hw,
+            activation=activation,
+            normalisation=normalisation,
+            initialisation=initialisation,
+        )
         self.length = cast(int, self.backbone.features)
+
+    def initialise(self, name: str, pictures: Tensor) -> None:
+        """Set the backbone's first weights by what it sees of ``pictures``, as ``features``."""
+        seen = normalise(pictures, mean=self.mean, std=self.std)
+        initialise(self.backbone, name, batch=seen)
 
     def features(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, ``length``) float."""
