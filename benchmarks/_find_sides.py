@@ -1,12 +1,14 @@
 """What ``find_ten_million.py`` compares: each side as name → search, seconds to build, bytes."""
 
 import itertools
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import faiss
 from _vectors import BLOCK
 
 from saccade.values import Float32Array, IntArray
@@ -20,7 +22,7 @@ SURVIVORS_OF_CELLS = (4, 8)
 PROBED = (1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4)
 KNOWN_ROWS, TARGET = 1_000, 0.99  # by which the margin is chosen
 ROWS_A_CELL = 5_000
-PEERS = ("PQ64x4fs", "IVF{lists},PQ64x4fsr")
+QUANTISED = ("PQ64x4fs", "IVF{lists},PQ64x4fsr")
 REFINED = ("SQ8", "SQfp16")
 PEER_EFFORTS = {"k_factor_rf": (30, 100, 300), "nprobe": (64, 128, 256, 512, 1024)}
 PEER_TRAINING_ROWS = 200_000
@@ -89,30 +91,17 @@ def scan_search(index: CodedTruth, survivors: int, probes: int, margin: float) -
     return search
 
 
-def peer_sides(truth: HalfArray, *, graphs: bool) -> Sides:
-    """The settings of every peer that is installed."""
-    sides: Sides = {}
-    try:
-        import faiss
-    except ImportError:
-        print("faiss is not installed: pip install -r benchmarks/requirements.txt", flush=True)
-    else:
-        faiss.omp_set_num_threads(1)
-        sides |= quantised_sides(faiss, truth)
-        sides |= graph_sides(faiss, truth) if graphs else {}
-    return sides | (scann_sides(truth) if graphs else {})
-
-
 def in_float32(truth: HalfArray) -> Iterator[Float32Array]:
     """The rows, a block at a time."""
     for start in range(0, len(truth), BLOCK):
         yield truth[start : start + BLOCK].astype("float32")
 
 
-def quantised_sides(faiss: Any, truth: HalfArray) -> Sides:
+def quantised_sides(truth: HalfArray) -> Sides:
     """faiss: 4-bit product quantisers in registers, with and without lists."""
     sides: Sides = {}
-    for kind, refined in itertools.product(PEERS, REFINED):
+    faiss.omp_set_num_threads(1)
+    for kind, refined in itertools.product(QUANTISED, REFINED):
         lists = min(4096, max(16, len(truth) // 1_000))
         recipe = f"{kind.format(lists=lists)},Refine({refined})"
         begun = time.perf_counter()
@@ -127,14 +116,15 @@ def quantised_sides(faiss: Any, truth: HalfArray) -> Sides:
         for factor, probe in itertools.product(PEER_EFFORTS["k_factor_rf"], probes):
             effort = {"k_factor_rf": factor} | ({"nprobe": probe} if probe else {})
             name = f"faiss {recipe}, k_factor {factor}" + (f", nprobe {probe}" if probe else "")
-            search = faiss_search(faiss, index, effort)
+            search = faiss_search(index, effort)
             sides[name] = {"search": search, "build_s": seconds, "bytes": size}
     return sides
 
 
-def graph_sides(faiss: Any, truth: HalfArray) -> Sides:
+def graph_sides(truth: HalfArray) -> Sides:
     """faiss: a hierarchical graph (HNSW), with 24 and 32 links; bytes with its float32 rows."""
     sides: Sides = {}
+    faiss.omp_set_num_threads(1)
     n, d = truth.shape
     for links in LINKS:
         begun = time.perf_counter()
@@ -146,14 +136,14 @@ def graph_sides(faiss: Any, truth: HalfArray) -> Sides:
         size = 4 * n * d + 4 * index.hnsw.neighbors.size()
         for effort in GRAPH_EFFORTS:
             sides[f"faiss HNSW{links}, efSearch {effort}"] = {
-                "search": faiss_search(faiss, index, {"efSearch": effort}),
+                "search": faiss_search(index, {"efSearch": effort}),
                 "build_s": seconds,
                 "bytes": size,
             }
     return sides
 
 
-def faiss_search(faiss: Any, index: Any, effort: dict[str, int]) -> Search:
+def faiss_search(index: Any, effort: dict[str, int]) -> Search:
     """A search of faiss with this effort."""
     parameters = faiss.ParameterSpace()
 
@@ -166,12 +156,12 @@ def faiss_search(faiss: Any, index: Any, effort: dict[str, int]) -> Search:
 
 
 def scann_sides(truth: HalfArray) -> Sides:
-    """ScaNN with its recommended settings; none when it is not installed."""
+    """ScaNN with its recommended settings; leaves with code 2 where it is not installed."""
     try:
         from scann import scann_ops_pybind
     except ImportError:
-        print("ScaNN is not installed: pip install -r benchmarks/requirements.txt", flush=True)
-        return {}
+        print("install ScaNN: pip install -r benchmarks/requirements.txt", file=sys.stderr)
+        raise SystemExit(2) from None
     leaves = max(16, round(len(truth) ** 0.5))
     begun = time.perf_counter()
     builder = scann_ops_pybind.builder(truth.astype("float32"), 1, "dot_product")
@@ -209,3 +199,6 @@ def scann_bytes(searcher: Any) -> int:
     with tempfile.TemporaryDirectory() as folder:
         searcher.serialize(folder)
         return sum(file.stat().st_size for file in Path(folder).iterdir())
+
+
+PEERS = {"faiss": quantised_sides, "hnsw": graph_sides, "scann": scann_sides}

@@ -8,9 +8,9 @@ that noise meets all of them alike.
 - scan: without cells (not with --cells-only) and with them, at several efforts; cells are left out
   by the margin that the tuner chooses with 1,000 rows, 30 % of them as strangers.
 - exact: float32 products with all rows, NumPy, on a few queries.
-- faiss, where it is installed (``requirements.txt``): ``PQ64x4fs`` and ``IVF4096,PQ64x4fsr``, each
+- faiss: ``PQ64x4fs`` and ``IVF4096,PQ64x4fsr``, each
   with Refine(SQ8) and Refine(SQfp16), at several efforts.
-- with --graphs, up to a million rows: HNSW of faiss with 24 and 32 links, and ScaNN.
+- with --peers hnsw scann, up to a million rows: HNSW of faiss with 24 and 32 links, and ScaNN.
 
 Then batches (``_find_batches.py``): how many times the queries a second of one by one, in one
 thread and in two, and how near the pass over the head comes to what one core reads from memory.
@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from _find_batches import batches, read_bandwidth
-from _find_sides import GRAPH_ROWS, peer_sides, scan_indexes, scan_sides
+from _find_sides import GRAPH_ROWS, PEERS, scan_indexes, scan_sides
 from _shared import arguments, keep
 from _vectors import BLOCK, CORPORA, Corpus, blocks, queries
 
@@ -52,11 +52,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=QUERIES)
     parser.add_argument("--cells-only", action="store_true", help="no scan without cells")
     parser.add_argument("--folder", type=Path, help="for the vectors; else a temporary one")
-    parser.add_argument("--without-peers", action="store_true", help="leave faiss and ScaNN out")
-    parser.add_argument("--graphs", action="store_true", help="HNSW and ScaNN too: long to build")
+    parser.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=["faiss"])
     given = parser.parse_args()
-    if given.graphs and given.rows > GRAPH_ROWS:
-        parser.error(f"--graphs is for at most {GRAPH_ROWS:,} rows; take --rows")
+    if {"hnsw", "scann"} & set(given.peers) and given.rows > GRAPH_ROWS:
+        parser.error(f"hnsw and scann are for at most {GRAPH_ROWS:,} rows; take --rows")
     if given.small:
         given.rows, given.queries = SMALL_ROWS, SMALL_QUERIES
     return given
@@ -81,7 +80,7 @@ def compared(
     nearest, exact_ms = exact(truth, asked)
     indexes = scan_indexes(truth, flat=not given.cells_only)
     print(f"anonymous memory: {anonymous_bytes() / 2**30:.2f} GiB", flush=True)
-    peers = {} if given.without_peers else peer_sides(truth, graphs=given.graphs)
+    peers = {name: side for peer in given.peers for name, side in PEERS[peer](truth).items()}
     sides = scan_sides(indexes, truth, groups) | peers
     figures = measure(sides, asked, nearest)
     for name, found in figures.items():
@@ -98,7 +97,7 @@ def compared(
 def require_room(given: argparse.Namespace, folder: Path) -> None:
     """Leave with code 2 when the codes do not fit the memory, or the vectors the disk."""
     values = given.rows * given.dimension
-    peers_hold = 0 if given.without_peers else 4 + 16 * given.graphs
+    peers_hold = 4 * ("faiss" in given.peers) + 8 * len({"hnsw", "scann"} & set(given.peers))
     memory = 0.8 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     sides = 1 if given.cells_only else 2
     for what, size, there in (

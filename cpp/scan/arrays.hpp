@@ -5,6 +5,7 @@
 #include <nanobind/ndarray.h>
 
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,7 +33,16 @@ inline bool is_bits(int bits) { return bits == 1 || bits == 2 || bits == 4; }
 
 inline int64_t blocks_for(int64_t rows) { return (rows + LANES - 1) / LANES; }
 
-// The functions of module_encode.cpp.
+// The kernel that Python asks for; invalid_argument where this processor cannot run it.
+inline const Kernel& kernel_named(const std::string& name) {
+  for (const Kernel* kernel : kernels())
+    if (kernel->name == name && kernel->usable()) return *kernel;
+  throw std::invalid_argument("this processor has no kernel of that name");
+}
+
+// What the other files of the module add to it.
 void bind_encode(nanobind::module_& m);
+void bind_cells(nanobind::module_& m);
+void bind_find(nanobind::module_& m);
 
 }  // namespace saccade
