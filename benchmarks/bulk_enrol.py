@@ -96,17 +96,22 @@ def plain(path: Path) -> sqlite3.Connection:
 
 def fill(gallery: Gallery, peer: sqlite3.Connection, rows: int) -> dict[str, Any]:
     """Rows a second of both."""
-    waiting: list[Any] = []
-    ours, theirs = Clock(), Clock()
-    enrolling = gallery.enrol_bulk((*waiting.pop(), None) for _ in iter(lambda: bool(waiting), 0))
-    first = 0
-    for vectors, names in blocks(rows):
-        waiting.append((vectors, names))
-        ours(lambda: next(enrolling))
-        contents = inputs.stored_vectors(vectors)
+    ours, theirs, making = Clock(), Clock(), Clock()
+    made: list[NDArray[np.float32]] = []
+
+    def given() -> Iterator[tuple[NDArray[np.float32], list[str], None]]:
+        source = blocks(rows)
+        while block := making(lambda: next(source, None)):
+            made.append(block[0])
+            yield *block, None
+
+    enrolling, first = gallery.enrol_bulk(given()), 0
+    while ours(lambda: next(enrolling, None)):
+        contents = inputs.stored_vectors(made.pop(0))
         theirs(lambda c=contents, f=first: insert(peer, f, c))  # type: ignore[misc]
-        first += len(vectors)
-    ours(lambda: next(enrolling, None))
+        first += len(contents)
+    ours.wall -= making.wall
+    ours.processor -= making.processor
     found = {
         "rows_a_s": rows / ours.wall,
         "rows_a_processor_s": rows / ours.processor,

@@ -111,15 +111,13 @@ def test_what_others_do_between_blocks_is_seen(tmp_path, monkeypatch):
     """A name that another connection enrolled, one that it forgot, after all names were read."""
     monkeypatch.setattr(bulk, "BLOCK_ROWS", 2)
     with new_gallery(tmp_path / "g") as gallery, Gallery(tmp_path / "g") as other:
-
-        def blocks():
-            yield POOL[:2], ["Ann", "Bo"], None
-            yield POOL[2:4], ["Ann", "Bo"], None
-            other.enrol_vectors(POOL[4:5], ["Cy"])
-            other.forget("Ann", wait_s=0.0)
-            yield POOL[5:7], ["Cy", "Ann"], None
-
-        *_, counts = gallery.enrol_bulk(blocks())
+        rows = [(POOL[:2], ["Ann", "Bo"]), (POOL[2:4], ["Ann", "Bo"]), (POOL[5:7], ["Cy", "Ann"])]
+        enrolling = gallery.enrol_bulk((*block, None) for block in rows)
+        next(enrolling)
+        next(enrolling)
+        other.enrol_vectors(POOL[4:5], ["Cy"])
+        other.forget("Ann", wait_s=0.0)
+        [counts] = enrolling
         assert (counts.enrolled, counts.unchanged, counts.skipped) == (6, 0, 0)
         assert {info.name: info.pictures for info in gallery.identities()} == {
             "Ann": 1,
@@ -223,6 +221,45 @@ def test_a_bad_row_is_named_and_what_came_before_stays(tmp_path, monkeypatch):
             next(enrolling)
         gallery.check()
         assert gallery.stats().pictures == 4  # three of its contents were there already
+
+
+def test_an_error_of_the_reader_comes_after_what_it_gave(tmp_path):
+    def blocks():
+        yield POOL[:3], ["Ann"] * 3, None
+        yield POOL[3:5], ["Bo"] * 2, None
+        raise OSError("the tape is torn")
+
+    with new_gallery(tmp_path / "g") as gallery:
+        enrolling = gallery.enrol_bulk(blocks())
+        assert [next(enrolling).enrolled, next(enrolling).enrolled] == [3, 5]
+        with pytest.raises(OSError, match="the tape is torn"):
+            next(enrolling)
+        assert gallery.stats().pictures == 5
+        gallery.check()
+
+
+def test_one_array_may_be_filled_again_and_again(tmp_path, monkeypatch):
+    """The next block is read only when this one is copied; and only one is read before its turn."""
+    monkeypatch.setattr(bulk, "BLOCK_ROWS", 2)
+    buffer, names, given = np.empty((4, DIMENSION), np.float32), [""] * 4, []
+
+    def blocks():
+        for start in range(0, len(POOL), 4):
+            buffer[:] = POOL[start : start + 4]
+            names[:] = [f"person {row}" for row in range(start, start + 4)]
+            given.append(start)
+            yield buffer, names, None
+            buffer[:] = np.nan
+
+    with new_gallery(tmp_path / "g") as gallery:
+        for counts in gallery.enrol_bulk(blocks()):
+            assert 4 * len(given) <= counts.rows + 2 + 4
+        infos = gallery.identities()
+    said, _ = dump(tmp_path / "g")
+    assert len(infos) == len(said) == len(POOL)
+    for row, (_, _, name, label, _) in enumerate(said):
+        assert name.rstrip(b"\0").decode() == f"person {row}"
+        assert label[:32] == hashlib.sha256(POOL[row].tobytes()).digest()
 
 
 BAD_BLOCKS = {

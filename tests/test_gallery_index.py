@@ -10,8 +10,9 @@ import pytest
 
 from saccade.cli.app import main
 from saccade.errors import GalleryError
-from saccade.gallery import Gallery, codes, upkeep
+from saccade.gallery import Gallery, codes, rows, upkeep
 from saccade.gallery.memory import outline
+from saccade.vectors.scan_coded import Coded
 from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Wish
 
@@ -74,6 +75,31 @@ def test_similarities_are_true_cosines(indexed):
                 assert hit.similarity == pytest.approx(
                     stored @ query / np.linalg.norm(stored), abs=1e-6
                 )
+
+
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_what_the_bounds_leave_out_changes_no_answer(indexed, monkeypatch, k):
+    """Fewer rows of the truth are read, as many as the bounds allow, and the answers are equal."""
+    queries, _ = people(60, seed=8)
+    read = []
+
+    def counted(connection, numbers):
+        read.append(len(numbers))
+        return named(connection, numbers)
+
+    def unbounded(coded, query, positions):
+        return np.full(len(positions), -np.inf), np.full(len(positions), np.inf)
+
+    named = rows.named
+    monkeypatch.setattr(rows, "named", counted)
+    with Gallery(indexed) as gallery:
+        bounded = [gallery.find_vectors([query], k, ["it"])[0] for query in queries]
+        assert gallery.find_vectors(queries, k, ["it"] * 60) == bounded
+        few = sum(read[:60])
+        read.clear()
+        monkeypatch.setattr(Coded, "bounds", unbounded)
+        assert [gallery.find_vectors([query], k, ["it"])[0] for query in queries] == bounded
+        assert few < {1: 0.3, 5: 0.5, 40: 0.99}[k] * sum(read)
 
 
 def test_the_index_follows_enrolments_and_forgets(copied):

@@ -3,12 +3,15 @@
 The source hash of a vector is SHA-256 over its little-endian float32 bytes, as they were given.
 Many vectors are written in blocks of ``BLOCK_ROWS``, a transaction each: the look-up keys of a
 block fall anywhere among the recent ones, so that every page of those is written once a block, and
-large blocks share that; see ``source_keys``. A crash leaves whole blocks; enrol again then.
+large blocks share that; see ``source_keys``. While SQLite writes one, a second thread prepares the
+next. A crash leaves whole blocks; enrol again then.
 """
 
+import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,7 @@ TOLD_REASONS = 5
 
 # Vectors (b, d), an identity a row, and a name a row or None.
 VectorBlock = tuple[NDArray[Any], Sequence[str], Sequence[str] | None]
+Work = Callable[[], blocks.Block]
 
 
 def enrol_rows(
@@ -42,28 +46,28 @@ def enrol_rows(
 def enrol_blocks(
     database: Database, vector_blocks: Iterable[VectorBlock], *, dimension: int
 ) -> Iterator[BulkEnrolled]:
-    """Enrol blocks of any size; yields the counts so far, after each transaction."""
+    """Enrol blocks of any size; yields the counts so far, after each transaction.
+
+    One block more is read, in this thread, than is told.
+    """
     counts = dict.fromkeys((ENROLLED, UNCHANGED, SKIPPED), 0)
     reasons: list[str] = []
-    row = 0
     shortcuts = _Shortcuts(database)
-    with database.many_writes():
-        for vectors, identities, shown in vector_blocks:
-            for block in _blocks(vectors, identities, shown, row, dimension):
-                written = blocks.write(
-                    database,
-                    block,
-                    names=shortcuts.names,
-                    sources=shortcuts.sources,
-                    most_reasons=TOLD_REASONS - len(reasons),
-                )
-                counts[ENROLLED] += len(written.fresh)
-                counts[UNCHANGED] += len(written.unchanged)
-                counts[SKIPPED] += len(written.owners)
-                reasons += written.reasons.values()
-                yield BulkEnrolled(**counts, reasons=tuple(reasons))
-                shortcuts.after(written, len(block.sources))
-            row += len(identities)
+    with database.many_writes(), ThreadPoolExecutor(1) as beside:
+        for block in _ahead(beside, _error_last(_works(vector_blocks, dimension))):
+            written = blocks.write(
+                database,
+                block,
+                names=shortcuts.names,
+                sources=shortcuts.sources,
+                most_reasons=TOLD_REASONS - len(reasons),
+            )
+            counts[ENROLLED] += len(written.fresh)
+            counts[UNCHANGED] += len(written.unchanged)
+            counts[SKIPPED] += len(written.owners)
+            reasons += written.reasons.values()
+            yield BulkEnrolled(**counts, reasons=tuple(reasons))
+            shortcuts.after(written, len(block.sources))
 
 
 class _Shortcuts:
@@ -96,25 +100,55 @@ class _Shortcuts:
             self._recent = 0
 
 
-def _blocks(
-    vectors: NDArray[Any],
-    identities: Sequence[str],
-    names: Sequence[str] | None,
-    first_row: int,
-    dimension: int,
-) -> Iterator[blocks.Block]:
-    """Check a caller's block, whole, and cut it into blocks of bounded size."""
-    array = np.asarray(vectors)
-    inputs.require_vectors(array, dimension=dimension)
-    labels = inputs.row_identities(len(array), identities, first_row=first_row)
-    shown = inputs.row_names(len(array), names, first_row=first_row)
-    for start in range(0, len(array), BLOCK_ROWS):
-        part = slice(start, start + BLOCK_ROWS)
-        yield _block(
-            inputs.as_float32(array[part], dimension=dimension, first_row=first_row + start),
-            labels[part],
-            shown[part],
-        )
+def _ahead(beside: Executor, works: Iterator[Work]) -> Iterator[blocks.Block]:
+    """Yield each block, in order; while it is written, another thread prepares the next one.
+
+    A block is ready before the one after the next is asked for: a caller may fill one array again
+    and again.
+    """
+    ready = None
+    for work in works:
+        coming = beside.submit(work)
+        if ready is not None:
+            yield ready
+        ready = coming.result()
+    if ready is not None:
+        yield ready
+
+
+def _error_last(works: Iterator[Work]) -> Iterator[Work]:
+    """Give an error of the reader its turn too, behind the blocks that were read before it."""
+    try:
+        yield from works
+    except Exception as error:
+        yield functools.partial(_raise, error)
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+def _works(vector_blocks: Iterable[VectorBlock], dimension: int) -> Iterator[Work]:
+    """Check each of a caller's blocks, whole, and cut it into blocks of bounded size."""
+    row = 0
+    for vectors, identities, names in vector_blocks:
+        array = np.asarray(vectors)
+        inputs.require_vectors(array, dimension=dimension)
+        labels = inputs.row_identities(len(array), identities, first_row=row)
+        shown = inputs.row_names(len(array), names, first_row=row)
+        for start in range(0, len(array), BLOCK_ROWS):
+            part = slice(start, start + BLOCK_ROWS)
+            yield functools.partial(
+                _checked_block, array[part], labels[part], shown[part], first_row=row + start
+            )
+        row += len(array)
+
+
+def _checked_block(
+    array: NDArray[Any], identities: Sequence[str], names: Sequence[str], *, first_row: int
+) -> blocks.Block:
+    rows = inputs.as_float32(array, dimension=array.shape[1], first_row=first_row)
+    return _block(rows, identities, names)
 
 
 def _block(rows: Float32Array, identities: Sequence[str], names: Sequence[str]) -> blocks.Block:

@@ -1,8 +1,9 @@
 """Search: the best pictures of the best identities, from the loose rows and from the codes.
 
 Both give the best picture of each of their k best identities; the best of those is the answer. A
-loose row is compared exactly. The codes give a short list; its rows are read from the truth and
-compared. Where one identity fills the list, it is left out and the codes are asked again.
+loose row is compared exactly. The codes give a short list; those of its rows that may be answers
+are read from the truth and compared: a read takes longer than all else, and the bounds of the codes
+rule most rows out. Where one identity fills the list, it is left out and the codes are asked again.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ from saccade.values import Float32Array, Found, Hit, IntArray
 
 START_FACTOR = 4
 EXACT_ROWS = 65_536
+ROUNDING = 0.001  # of the length of a stored row, by which its cosine differs from its product
 
 Match = tuple[int, float, int]  # picture number, similarity, identity number
 
@@ -62,7 +64,9 @@ def loose_matches(loose: Loose, queries: Float32Array, k: int) -> list[list[Matc
     answer. The search starts small and grows for those queries that need it.
     """
     answers: list[list[Match]] = [[] for _ in queries]
-    open_queries = np.arange(len(queries) if loose.count else 0)
+    if not loose.count:
+        return answers
+    open_queries = np.arange(len(queries))
     index = loose.index()
     wanted = min(loose.count, START_FACTOR * k)
     while len(open_queries):
@@ -74,10 +78,8 @@ def loose_matches(loose: Loose, queries: Float32Array, k: int) -> list[list[Matc
         for row in np.flatnonzero(done):
             keep = places[row, np.flatnonzero(first[row])[:k]]
             query = queries[open_queries[row]]
-            found = _matches(
-                loose.pictures[keep], loose.vectors[keep], loose.identities[keep], query
-            )
-            answers[open_queries[row]] = best_of(found, k)
+            mine_are = loose.pictures[keep], loose.vectors[keep], loose.identities[keep]
+            answers[open_queries[row]] = _best(*mine_are, query, k)
         open_queries = open_queries[~done]
         wanted = min(loose.count, wanted * START_FACTOR)
     return answers
@@ -135,11 +137,9 @@ def _coded_matches(
     positions = base.coded.shortlist(
         queries, k, base.effort, allowed=base.allowed, threads=base.wish.threads
     )
-    found = _compared(database, base, queries, positions)
+    found = _compared(database, base, queries, k, positions)
     return [
-        best_of(match, k)
-        if len({identity for _, _, identity in match}) >= k
-        else _all_identities(database, base, query, k, match)
+        match if len(match) >= k else _all_identities(database, base, query, k, match)
         for query, match in zip(queries, found, strict=True)
     ]
 
@@ -149,13 +149,14 @@ def _all_identities(
 ) -> list[Match]:
     """Ask again without the identities that were found, until there are k or no others."""
     effort = base.effort
-    while len(identities := {identity for _, _, identity in found}) < k:
-        mine = positions_of(base.identities, np.array(list(identities), np.int64))
+    while len(found) < k:
+        identities = np.array([identity for _, _, identity in found], np.int64)
+        mine = positions_of(base.identities, identities)
         allowed = base.allowed & ~packed(mine, len(base))
         if not allowed.any():
             break
         positions = base.coded.shortlist(query[None], k, effort, allowed=allowed)
-        more = _compared(database, base, query[None], positions)[0]
+        more = _compared(database, base, query[None], k, positions)[0]
         if not more and not effort.probes:
             break
         effort = effort if more else dataclasses.replace(effort, probes=0, margin=0)
@@ -164,31 +165,55 @@ def _all_identities(
 
 
 def _compared(
-    database: Database, base: Base, queries: Float32Array, positions: IntArray
+    database: Database, base: Base, queries: Float32Array, k: int, positions: IntArray
 ) -> list[list[Match]]:
-    """Compare queries with the truth of the rows at their positions (q, f)."""
-    numbers = np.where(positions >= 0, base.numbers[positions], -1)
-    listed = positions[positions >= 0]
-    wanted, first = np.unique(base.numbers[listed], return_index=True)
+    """Compare queries with the truth of those rows at positions (q, f) that may be answers."""
+    lists = [
+        _within_reach(base, query, k, mine[mine >= 0])
+        for query, mine in zip(queries, positions, strict=True)
+    ]
+    listed = np.concatenate(lists)
+    wanted, first, places = np.unique(base.numbers[listed], return_index=True, return_inverse=True)
     with database.reading() as connection:
         truth = rows.named(connection, wanted.tolist())
         vectors = truth.vectors(queries.shape[1])
     if not np.array_equal(truth.identities, base.identities[listed[first]]):
         raise ChangedError
     found = []
-    for query, mine in zip(queries, numbers, strict=True):
-        places = np.searchsorted(truth.numbers, np.unique(mine[mine >= 0]))
-        mine_are = truth.numbers[places], vectors[places], truth.identities[places]
-        found.append(_matches(*mine_are, query))
+    ends = np.cumsum([len(mine) for mine in lists])
+    for query, mine in zip(queries, np.split(places, ends[:-1]), strict=True):
+        found.append(_best(truth.numbers[mine], vectors[mine], truth.identities[mine], query, k))
     return found
 
 
-def _matches(
-    numbers: IntArray, vectors: Float32Array, identities: IntArray, query: Float32Array
+def _within_reach(base: Base, query: Float32Array, k: int, positions: IntArray) -> IntArray:
+    """Leave out of the positions (f,) whatever surely is no best picture of the k best identities.
+
+    The bounds of the codes tell: k identities have a row that is more alike than such a row can be.
+    """
+    low, high = base.coded.bounds(query, positions)
+    order = np.argsort(-low)
+    _, first = np.unique(base.identities[positions[order]], return_index=True)
+    if len(first) < k:
+        return positions
+    enough = low[order[np.sort(first)[k - 1]]]
+    kept: IntArray = positions[high + 2 * ROUNDING >= enough]
+    return kept
+
+
+def _best(
+    numbers: IntArray, vectors: Float32Array, identities: IntArray, query: Float32Array, k: int
 ) -> list[Match]:
-    """Compare in one way, whichever way rows were found, so that the cosines have the same bits."""
+    """Return of n rows what ``best_of`` does, without a Python object for each.
+
+    Compares in one way, whichever way rows were found, so that the cosines have the same bits.
+    """
     cosines = np.clip((vectors * query).sum(axis=1), -1.0, 1.0)
-    return list(zip(numbers.tolist(), cosines.tolist(), identities.tolist(), strict=True))
+    order = np.lexsort((numbers, -cosines))
+    _, first = np.unique(identities[order], return_index=True)
+    best = order[np.sort(first)[:k]]
+    kept = numbers[best].tolist(), cosines[best].tolist(), identities[best].tolist()
+    return list(zip(*kept, strict=True))
 
 
 def _first_of_each(identities: IntArray) -> NDArray[np.bool_]:

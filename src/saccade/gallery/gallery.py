@@ -150,9 +150,10 @@ class Gallery:
     def enrol_bulk(self, blocks: Iterable[bulk.VectorBlock]) -> Iterator[BulkEnrolled]:
         """Enrol blocks (vectors (b, d), identities, names or None); yields the counts so far.
 
-        For any number of vectors, in memory for one block: each is on the disk when its counts are
-        told. Blocks of about 32,768 rows are fastest. Rows are counted over all blocks. Raises
-        InputError at a vector or identity that cannot be used; what came before stays enrolled.
+        For any number of vectors, in memory for two blocks: each is on the disk when its counts are
+        told, and the next is read before that. Blocks of about 32,768 rows are fastest. Rows are
+        counted over all blocks. Raises InputError at a vector or identity that cannot be used;
+        what came before stays enrolled.
         """
         for counts in bulk.enrol_blocks(self._database, blocks, dimension=self.dimension):
             self._settle_after_write()

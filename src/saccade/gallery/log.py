@@ -9,14 +9,13 @@ length of the log, and an entry cut from the end is missed too.
 import hashlib
 import json
 import sqlite3
-from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 START = bytes(32)
 FIELDS = "number, at, action, identity, first_picture, last_picture, pictures"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One change: what, when (ISO 8601, UTC), and which numbers it touched."""
 
     number: int
@@ -47,7 +46,7 @@ def append(
     first_picture, last_picture = picture_ids or (None, None)
     entry = Entry(last[0] + 1, at, action, identity, first_picture, last_picture, pictures)
     digest = _hash(last[1], entry)
-    connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*astuple(entry), digest))
+    connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*entry, digest))
     connection.execute("UPDATE meta SET generation = ?", (entry.number,))
     return entry.number, digest.hex()
 
@@ -82,4 +81,4 @@ def problems(connection: sqlite3.Connection) -> list[str]:
 
 
 def _hash(before: bytes, entry: Entry) -> bytes:
-    return hashlib.sha256(before + json.dumps(astuple(entry)).encode()).digest()
+    return hashlib.sha256(before + json.dumps(entry).encode()).digest()

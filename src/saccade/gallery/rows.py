@@ -61,7 +61,7 @@ def every(database: Database, number: int = 0) -> Iterator[Rows]:
 
 def decode_vectors(contents: Sequence[bytes], dimension: int) -> Float32Array:
     """Return float16 bytes as (n, dimension) float32 rows, scaled to length 1 again."""
-    if any(len(content) != 2 * dimension for content in contents):
+    if set(map(len, contents)) - {2 * dimension}:
         raise DamageError("a vector has the wrong length")
     stored = np.frombuffer(b"".join(contents), dtype="<f2")
     rows: Float32Array = stored.astype(np.float32).reshape(len(contents), dimension)

@@ -7,10 +7,12 @@ import numpy as np
 from saccade import scan
 from saccade.values import Float32Array, IntArray, UInt8Array
 from saccade.vectors.scan_cells import Cells
-from saccade.vectors.scan_codes import Fit, HalfArray
+from saccade.vectors.scan_codes import FULL_LEVELS, Fit, HalfArray
 from saccade.vectors.scan_encode import Codes
 
 FINALISTS = 128
+HALF_WAY = np.float32(0.5 - FULL_LEVELS / 2)  # from an 8-bit code to the middle of its step
+LONGEST = np.float32(1.01)  # rows of length 1, rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Coded:
     def __init__(
         self, fitted: Fit, codes: Codes, cells: Cells | None, truth: HalfArray | None = None
     ) -> None:
-        self.fitted, self.cells = fitted, cells
+        self.fitted, self.codes, self.cells = fitted, codes, cells
         order = None
         if truth is not None and cells is not None:
             order = np.maximum(cells.order, 0).astype(np.uint32)
@@ -103,6 +105,21 @@ class Coded:
             allowed,
             *self._probed(queries, effort),
         )
+
+    def bounds(self, query: Float32Array, positions: IntArray) -> tuple[Float32Array, Float32Array]:
+        """Return what the products of a query (d,) and the rows at positions (n,) lie between.
+
+        A component is off by half a step of its 8-bit code at most. The outermost codes stand for
+        all that is beyond, too, and no step for anything: as much as rows of ``LONGEST`` can have.
+        """
+        codes, steps = self.codes.full[positions], self.fitted.full_step
+        turned, middle = query @ self.fitted.rotation, self.fitted.mean @ self.fitted.rotation
+        products = (codes + HALF_WAY) @ (turned * steps) + turned @ middle
+        far = np.maximum(LONGEST + np.abs(middle) + HALF_WAY * steps, steps / 2)
+        near = np.where(steps > 0, steps / 2, far)
+        beyond = (codes == 0) | (codes == FULL_LEVELS - 1)
+        off = np.abs(turned) @ near + beyond @ (np.abs(turned) * (far - near))
+        return products - off, products + off
 
     def _probed(
         self, queries: Float32Array, effort: Effort
