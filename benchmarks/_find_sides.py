@@ -18,8 +18,8 @@ from saccade.vectors.tuning_queries import answered_exactly, draw, own_rows
 from saccade.vectors.tuning_reading import Reading
 
 SURVIVORS = (1, 3, 10, 30)  # in ten thousandths of the rows
-SURVIVORS_OF_CELLS = (4, 8)
-PROBED = (1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4)
+SURVIVORS_OF_CELLS = (2, 4, 8)
+PROBED = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8)
 KNOWN_ROWS, TARGET = 1_000, 0.99  # by which the margin is chosen
 ROWS_A_CELL = 5_000
 QUANTISED = ("PQ64x4fs", "IVF{lists},PQ64x4fsr")
