@@ -99,6 +99,12 @@ class ModelSettings:
     shrinkage: float = setting(
         0.3, "whitened: share of the covariance made equal in all directions", low=0, high=1
     )
+    dropout: float = setting(
+        0.0,
+        "chance that a feature is dropped before the last map, in training; 0 drops none",
+        low=0,
+        high=0.95,
+    )
     mirror: bool = setting(False, "average the answers for a picture and for its mirror image")
 
 
@@ -138,7 +144,9 @@ class OptimSettings:
     """How the weights are moved."""
 
     name: str = setting("adamw", "name of the optimiser")
-    lr: float = setting(0.002, "highest learning rate", low=0, high=100)
+    lr: float = setting(
+        0.002, "highest learning rate; each optimiser has its own usual one", low=0, high=100
+    )
     backbone_lr: float = setting(
         1.0,
         "share of the rate that the backbone takes; lower spares model.weights, 0 keeps them",
@@ -147,13 +155,27 @@ class OptimSettings:
     )
     weight_decay: float = setting(
         0.05,
-        "weight decay of weight matrices; adamw decouples it from the gradient",
+        "weight decay of weight matrices; adamw and muon decouple it from the gradient",
         low=0,
         high=10,
     )
+    l1: float = setting(
+        0.0,
+        "L1 penalty of weight matrices, which makes weights exactly 0; 0 has none",
+        low=0,
+        high=10,
+    )
+    max_norm: float = setting(
+        0.0,
+        "largest norm of the weights of a unit, kept after every step; 0 sets no bound",
+        low=0,
+        high=1000,
+    )
     schedule: str = setting("one_cycle", "how the rate goes through the run")
     warm_up: float = setting(0.15, "share of the run in which the rate rises", low=0, high=0.9)
-    clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", low=0)
+    clip: float = setting(
+        5.0, "largest norm of the gradient; 0, lbfgs and newton do not clip", low=0
+    )
     ema: float = setting(
         0.0,
         "decay of the weights' running average, which is then judged and kept; 0 keeps the weights",

@@ -100,6 +100,7 @@ class EmbedProcedure:
             classes=classes,
             margin=loss.margin,
             scale=loss.scale,
+            dropout=self.recipe.model.dropout,
         )
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> None:
@@ -158,7 +159,12 @@ class ClassifyProcedure:
     def task(self, network: Network, *, classes: int) -> nn.Module:
         loss = self.recipe.loss
         name = "cross_entropy" if loss.name == AUTO else loss.name
-        return ClassifyTask(cast(ClassifyNetwork, network), loss=name, smoothing=loss.smoothing)
+        return ClassifyTask(
+            cast(ClassifyNetwork, network),
+            loss=name,
+            smoothing=loss.smoothing,
+            dropout=self.recipe.model.dropout,
+        )
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float:
         answers = model.classify_prepared(pictures).argmax(axis=1)

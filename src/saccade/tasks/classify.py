@@ -28,16 +28,20 @@ class ClassifyNetwork(BackboneNetwork):
 
 
 class ClassifyTask(nn.Module):
-    """The network with the loss that trains it."""
+    """The network with the loss that trains it; ``dropout`` falls on the features in training."""
 
-    def __init__(self, network: ClassifyNetwork, *, loss: str, smoothing: float) -> None:
+    def __init__(
+        self, network: ClassifyNetwork, *, loss: str, smoothing: float, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.network = network
+        self.dropout = nn.Dropout(dropout)
         self.criterion = look_up(LOGIT_LOSSES, loss, "loss for task classify")(smoothing=smoothing)
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
-        loss: Tensor = self.criterion(self.network(pictures).float(), targets)
+        logits = self.network.head(self.dropout(self.network.features(pictures)))
+        loss: Tensor = self.criterion(logits.float(), targets)
         return loss
 
 

@@ -33,14 +33,22 @@ class EmbedTask(nn.Module):
     """The network with the head and the loss that train it.
 
     The head, a linear map and batch normalisation, is used in training only; ``complete`` puts the
-    network's own last map in its place.
+    network's own last map in its place. ``dropout`` falls on the features in training.
     """
 
     def __init__(
-        self, network: EmbeddingNetwork, *, loss: str, classes: int, margin: float, scale: float
+        self,
+        network: EmbeddingNetwork,
+        *,
+        loss: str,
+        classes: int,
+        margin: float,
+        scale: float,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.network = network
+        self.dropout = nn.Dropout(dropout)
         dimension, features = network.project.weight.shape
         network.project.requires_grad_(False)
         self.head = nn.Sequential(
@@ -51,7 +59,7 @@ class EmbedTask(nn.Module):
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
-        vectors = self.head(self.network.features(pictures))
+        vectors = self.head(self.dropout(self.network.features(pictures)))
         loss: Tensor = self.criterion(vectors.float(), targets)
         return loss
 
