@@ -1,5 +1,6 @@
 """What learns: the network, its task, the optimiser and the average of the weights."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -68,7 +69,9 @@ def make_learner(
             weights.load(network)
         if batch is not None:
             network.initialise(first, batch)
-        task = procedure.task(network, classes=len(data.classes) * len(images))
+        own = Counter(sample.label for sample in data.kept)
+        counts = [own[label] for label in data.classes] * len(images)
+        task = procedure.task(network, counts=counts)
         task = task.to(memory_format=torch.channels_last)
     optimiser = make_optimiser(
         [task],

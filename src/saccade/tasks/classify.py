@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from saccade.losses import LOGIT_LOSSES
-from saccade.names import look_up
+from saccade.losses import LOGIT_LOSSES, find_loss
 from saccade.tasks.network import BackboneNetwork
 
 
@@ -28,15 +27,18 @@ class ClassifyNetwork(BackboneNetwork):
 
 
 class ClassifyTask(nn.Module):
-    """The network with the loss that trains it; ``dropout`` falls on the features in training."""
+    """The network with the loss that trains it; ``settings`` are those that a loss may take.
+
+    ``dropout`` falls on the features in training.
+    """
 
     def __init__(
-        self, network: ClassifyNetwork, *, loss: str, smoothing: float, dropout: float = 0.0
+        self, network: ClassifyNetwork, *, loss: str, dropout: float = 0.0, **settings: Any
     ) -> None:
         super().__init__()
         self.network = network
         self.dropout = nn.Dropout(dropout)
-        self.criterion = look_up(LOGIT_LOSSES, loss, "loss for task classify")(smoothing=smoothing)
+        self.criterion = find_loss(LOGIT_LOSSES, loss, "task classify").make(**settings)
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from saccade.data.stored import Pictures
-from saccade.losses import VECTOR_LOSSES
-from saccade.names import look_up
+from saccade.losses import PAIR_LOSSES, VECTOR_LOSSES, find_loss
 from saccade.tasks.network import BackboneNetwork
 from saccade.tasks.projection import within_class_whitening
 
@@ -30,7 +29,7 @@ class EmbeddingNetwork(BackboneNetwork):
 
 
 class EmbedTask(nn.Module):
-    """The network with the head and the loss that train it.
+    """The network with the head and the loss that train it; ``settings``: what a loss may take.
 
     The head, a linear map and batch normalisation, is used in training only; ``complete`` puts the
     network's own last map in its place. ``dropout`` falls on the features in training.
@@ -42,9 +41,8 @@ class EmbedTask(nn.Module):
         *,
         loss: str,
         classes: int,
-        margin: float,
-        scale: float,
         dropout: float = 0.0,
+        **settings: Any,
     ) -> None:
         super().__init__()
         self.network = network
@@ -54,8 +52,8 @@ class EmbedTask(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(features, dimension, bias=False), nn.BatchNorm1d(dimension)
         )
-        build = look_up(VECTOR_LOSSES, loss, "loss for task embed")
-        self.criterion = build(classes=classes, dimension=dimension, margin=margin, scale=scale)
+        found = find_loss(VECTOR_LOSSES | PAIR_LOSSES, loss, "task embed")
+        self.criterion = found.make(classes=classes, dimension=dimension, **settings)
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
