@@ -38,7 +38,7 @@ from saccade.data.cache import FOLDER_VARIABLE, clear_cache
 from saccade.data.decode_once import decode_once
 from saccade.data.readers import read_data
 from saccade.data.stored import StoredPictures
-from saccade.training.loop import make_batch
+from saccade.training.step import make_batch
 
 BATCH, WORKERS, SIDE, CLASSES = 64, 2, 64, 4
 FILES, SMALL_FILES = 2000, 256

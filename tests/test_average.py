@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from saccade.optim.patience import Patience
 from saccade.training.average import WeightAverage
-from saccade.training.patience import Patience
 
 
 def network():

@@ -108,7 +108,7 @@ WRONG = [
     ("train people --model.backbone torchvision/alexnet --model.weights hub", ["alexnet", "timm"]),
     ("train people --task classify --train.epochs 0", ["train.epochs 0", "embed"]),
     ("train people --train.epochs 0 --model.projection trained", ["train.epochs 0", "whitened"]),
-    ("train people --optim.name adamv", ["'adamw'"]),
+    ("train people --optim.name adamww", ["'adamw'"]),
     ("train people --task embd", ["'embed'"]),
     ("train people empty", ["people, empty", "one data folder"]),
     ("train one_class --task classify --out new", ["one class", "'ann'"]),

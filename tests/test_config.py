@@ -17,6 +17,8 @@ def values_of(entry):
         return st.just("auto") | SIZES
     if entry.choices:
         return st.sampled_from(entry.choices)
+    if entry.auto:
+        return st.just("auto") | st.floats(entry.low, entry.high)
     if isinstance(entry.value, bool):
         return st.booleans()
     if isinstance(entry.value, str):
@@ -64,6 +66,12 @@ def test_a_file_is_laid_over_its_base(tmp_path):
     assert read_recipe(file, base) == override(base, [("train.epochs", 7)], where="test")
 
 
+def test_a_number_goes_back_to_auto():
+    recipe = override(Recipe(), [("loss.margin", "0.5")], where="test")
+    assert recipe.loss.margin == 0.5
+    assert override(recipe, [("loss.margin", "auto")], where="test") == Recipe()
+
+
 def test_a_whole_number_does_for_a_fraction():
     recipe = override(Recipe(), [("optim.lr", 1)], where="test")
     assert recipe.optim.lr == 1.0
@@ -85,6 +93,8 @@ def test_a_whole_number_does_for_a_fraction():
         ("train.epochs", math.inf, "train.epochs must be a whole number. Got 'inf' instead"),
         ("train.epochs", "9" * 5000, "train.epochs must be a whole number."),
         ("optim.lr", "fast", "optim.lr must be a number. Got 'fast' instead"),
+        ("loss.margin", "wide", "loss.margin must be auto or a number. Got 'wide' instead"),
+        ("loss.margin", 4, "loss.margin must be auto or 0 to 3. Got '4' instead"),
         ("optim.lr", False, "optim.lr must be a number. Got 'False' instead"),
         ("optim.lr", None, "optim.lr must be a number. Got 'None' instead"),
         ("model.mirror", "yes", "model.mirror must be true or false. Got 'yes' instead"),

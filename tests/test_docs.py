@@ -30,7 +30,7 @@ from saccade.nn import (
     LAYERS,
     NORMALISATIONS,
 )
-from saccade.optim import OPTIMISERS, SCHEDULES
+from saccade.optim import OPTIMISERS, REGULARISERS, SCHEDULES
 from saccade.tasks import TASKS
 from saccade.vectors import INDEXES
 from tests.conftest import CLASSES, shape_picture
@@ -56,6 +56,7 @@ TABLES = {
     "Losses": LOSSES,
     "Optimisers": OPTIMISERS,
     "Readers": READERS,
+    "Regularisers": REGULARISERS,
     "Schedules": SCHEDULES,
     "Extra classes": EXTRA_CLASSES,
     "Indexes": INDEXES,

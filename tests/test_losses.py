@@ -1,4 +1,6 @@
-"""Losses against double loops, finite differences, and what every row of the table must keep."""
+"""Losses of vectors against double loops, and what each of them must keep."""
+
+import itertools
 
 import pytest
 import torch
@@ -6,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, normalize
 
-from saccade.losses import LOGIT_LOSSES
-from saccade.losses import VECTOR_LOSSES as LOSSES
+from saccade.errors import InputError
+from saccade.losses import PAIR_LOSSES, VECTOR_LOSSES
 from tests.reference import losses as reference
 
+LOSSES = VECTOR_LOSSES | PAIR_LOSSES
 SCALE = 16.0
 BATCHES = {
     "pairs": [0, 0, 1, 1, 2, 2],
@@ -19,12 +22,18 @@ BATCHES = {
     "one picture": [2],
     "classes absent and out of order": [4, 0, 4, 0, 4],
 }
+DOUBLE_LOOPS = {
+    "triplet": reference.batch_hard,
+    "triplet_semi_hard": reference.semi_hard,
+    "contrastive": reference.contrastive,
+}
 TARGETS = st.lists(st.integers(0, 4), min_size=1, max_size=9)
 
 
 def build(name, margin=0.3, seed=0, dimension=3):
     torch.manual_seed(seed)
-    return LOSSES[name](classes=5, dimension=dimension, margin=margin, scale=SCALE).double()
+    settings = {"classes": 5, "dimension": dimension, "margin": margin, "scale": SCALE}
+    return LOSSES[name].make(**settings).double()
 
 
 def draw(count, seed=0, dimension=3):
@@ -36,8 +45,9 @@ def expected(name, loss, vectors, targets, margin):
     if name == "arcface":
         centres = loss.inner.W.detach().T.tolist()
         return reference.arcface(vectors.tolist(), targets, centres, margin, SCALE)
-    double_loop = {"triplet": reference.batch_hard, "triplet_semi_hard": reference.semi_hard}[name]
-    return double_loop(vectors.tolist(), targets, margin)
+    if name == "lossless_triplet":
+        return reference.lossless_triplet(vectors.tolist(), targets)
+    return DOUBLE_LOOPS[name](vectors.tolist(), targets, margin)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -110,7 +120,7 @@ def test_vectors_that_coincide_have_a_finite_gradient(name):
 
 
 def test_a_vector_on_its_centre_has_a_finite_gradient():
-    loss = LOSSES["arcface"](classes=4, dimension=8, margin=0.3, scale=SCALE)
+    loss = LOSSES["arcface"].make(classes=4, dimension=8, margin=0.3, scale=SCALE)
     loss.inner.W.data = torch.eye(8)[:, :4].clone()
     vectors = torch.cat([torch.eye(8)[:4], -torch.eye(8)[:4]]).requires_grad_()
     loss(vectors, torch.arange(4).repeat(2)).backward()
@@ -133,18 +143,54 @@ def test_descending_brings_a_class_together_and_apart_from_others(name):
     assert cosines[same].min() > cosines[~same].max() + 0.5
 
 
-# Losses on logits
+# Drawn pairs and triplets
 
 
-@given(targets=TARGETS, smoothing=st.floats(0, 1), seed=st.integers(0, 1000))
-def test_cross_entropy_equals_the_double_loop(targets, smoothing, seed):
-    logits = draw(len(targets), seed, dimension=5)
-    loss = LOGIT_LOSSES["cross_entropy"](smoothing=smoothing)
-    wanted = reference.smoothed_cross_entropy(logits.tolist(), targets, smoothing)
-    assert float(loss(logits, torch.tensor(targets))) == pytest.approx(wanted, abs=1e-9)
+def test_contrastive_on_all_pairs_is_the_loss_of_the_batch():
+    loss, vectors, targets = build("contrastive", 0.9), draw(6), torch.tensor(BATCHES["pairs"])
+    first, second = torch.triu_indices(6, 6, 1)
+    drawn = loss.pairs(vectors[first], vectors[second], targets[first] == targets[second])
+    torch.testing.assert_close(drawn, loss(vectors, targets))
 
 
-def test_the_gradient_of_cross_entropy_equals_finite_differences():
-    logits, targets = draw(6, dimension=5).requires_grad_(), torch.tensor([0, 1, 2, 3, 4, 0])
-    loss = LOGIT_LOSSES["cross_entropy"](smoothing=0.1)
-    assert torch.autograd.gradcheck(lambda rows: loss(rows, targets), (logits,))
+@pytest.mark.parametrize("beta", [4.0, 7.0])
+def test_lossless_on_all_triplets_is_the_loss_of_the_batch(beta):
+    loss = LOSSES["lossless_triplet"].make(beta=beta)
+    vectors, targets = draw(6), torch.tensor(BATCHES["one class has one picture"])
+    rows = range(6)
+    found = [
+        (a, p, n)
+        for a, p, n in itertools.product(rows, rows, rows)
+        if a != p and targets[a] == targets[p] and targets[a] != targets[n]
+    ]
+    anchor, positive, negative = (vectors[list(each)] for each in zip(*found, strict=True))
+    torch.testing.assert_close(loss.triplets(anchor, positive, negative), loss(vectors, targets))
+    wanted = reference.lossless_triplet(vectors.tolist(), targets.tolist(), beta)
+    assert float(loss(vectors, targets)) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_drawn_vectors_that_coincide_have_a_finite_gradient():
+    rows = draw(3).float().requires_grad_()
+    same = torch.tensor([True, False, True])
+    total = LOSSES["contrastive"].make().pairs(rows, rows, same)
+    (total + LOSSES["lossless_triplet"].make().triplets(rows, -rows, rows)).backward()
+    assert torch.isfinite(rows.grad).all()
+
+
+@pytest.mark.parametrize(("beta", "epsilon"), [(3.9, 1e-8), (4.0, 0.0)])
+def test_a_lossless_triplet_that_may_be_infinite_is_refused(beta, epsilon):
+    with pytest.raises(InputError, match="beta must be at least 4 and epsilon above 0"):
+        LOSSES["lossless_triplet"].make(beta=beta, epsilon=epsilon)
+
+
+# By default, to the last bit what the libraries give
+
+
+@pytest.mark.parametrize("name", ["arcface", "triplet", "triplet_semi_hard"])
+def test_the_defaults_of_a_loss_are_a_margin_of_0_3_and_a_scale_of_16(name):
+    vectors, targets = draw(6).float(), torch.tensor(BATCHES["pairs"])
+    values = []
+    for settings in ({}, {"margin": 0.3, "scale": 16.0}):
+        torch.manual_seed(0)
+        values.append(LOSSES[name].make(classes=5, dimension=3, **settings)(vectors, targets))
+    assert torch.equal(*values) and float(values[0].detach()) > 0

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from saccade.errors import UnknownNameError
-from saccade.optim import FINAL_SHARE, OPTIMISERS, make_optimiser, one_cycle
+from saccade.optim import FINAL_SHARE, OPTIMISERS, make_optimiser, one_cycle, takes_whole_loss
+from tests.descents import RATES, advance
 
 WARM_UP = st.just(0.0) | st.floats(0.01, 0.9)
 
@@ -60,13 +61,11 @@ def network():
 def test_weight_decay_acts_on_matrices_only(name):
     model = network()
     before = {key: value.detach().clone() for key, value in model.named_parameters()}
-    optimiser = make_optimiser([model], name=name, lr=0.1, weight_decay=0.5)
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimiser.step()
+    optimiser = make_optimiser([model], name=name, lr=0.01, weight_decay=0.5)
+    advance(optimiser, lambda: sum(0 * p.sum() for p in model.parameters()))
     for key, parameter in model.named_parameters():
         if parameter.ndim > 1:
-            assert (parameter.abs() < before[key].abs()).all()
+            assert parameter.norm() < before[key].norm()
         else:
             assert torch.equal(parameter, before[key])
 
@@ -82,7 +81,7 @@ def test_all_modules_are_moved_and_frozen_parameters_are_not(name):
     assert all(group["lr"] == 0.1 for group in optimiser.param_groups)
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("name", [name for name in OPTIMISERS if not takes_whole_loss(name)])
 def test_a_slow_part_takes_its_share_of_the_rate(name):
     first, second = network(), network()
     optimiser = make_optimiser(
@@ -104,18 +103,15 @@ def test_every_optimiser_lowers_a_quadratic(name):
     inputs, goal = torch.randn(32, 4), torch.randn(32, 3)
     best = torch.linalg.lstsq(torch.cat([inputs, torch.ones(32, 1)], 1), goal).solution
     lowest = float(((torch.cat([inputs, torch.ones(32, 1)], 1) @ best - goal) ** 2).mean())
-    optimiser = make_optimiser([model], name=name, lr=0.05, weight_decay=0.0)
-    losses = []
-    for _ in range(400):
-        optimiser.zero_grad()
-        loss = ((model(inputs) - goal) ** 2).mean()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    optimiser = make_optimiser([model], name=name, lr=RATES[name], weight_decay=0.0)
+    steps = 20 if takes_whole_loss(name) else 600
+    losses = [
+        advance(optimiser, lambda: ((model(inputs) - goal) ** 2).mean()) for _ in range(steps)
+    ]
     assert losses[0] > 1.2 * lowest
     assert losses[-1] == pytest.approx(lowest, rel=1e-3)
 
 
 def test_an_unknown_optimiser_is_refused():
-    with pytest.raises(UnknownNameError, match="no optimiser 'adamv'; did you mean 'adamw'"):
-        make_optimiser([network()], name="adamv", lr=0.1, weight_decay=0.0)
+    with pytest.raises(UnknownNameError, match="no optimiser 'newtom'; did you mean 'newton'"):
+        make_optimiser([network()], name="newtom", lr=0.1, weight_decay=0.0)

@@ -14,7 +14,7 @@ from saccade.api.train import Training
 from saccade.augment import Augment
 from saccade.data.batches import BalancedBatches
 from saccade.errors import InputError, NotFiniteError
-from saccade.losses import VECTOR_LOSSES as LOSSES
+from saccade.losses import PAIR_LOSSES, VECTOR_LOSSES
 from saccade.optim import OPTIMISERS, SCHEDULES, make_optimiser, one_cycle
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask, embed_batch
 from saccade.training.checkpoint import load_checkpoint, save_checkpoint
@@ -31,6 +31,7 @@ from saccade.training.run import (
 
 CALM = Augment(rotate=5, scale=0.1, shift=0.05, flip=0.5, brightness=0.1, contrast=0.1, erase=0.2)
 STEPS_PER_EPOCH = 3
+LOSSES = VECTOR_LOSSES | PAIR_LOSSES
 
 
 def build_task(loss="arcface", seed=0):
@@ -38,7 +39,7 @@ def build_task(loss="arcface", seed=0):
     network = EmbeddingNetwork(
         backbone="small_resnet", width=4, dimension=8, channels=3, size_hw=(24, 24)
     )
-    task = EmbedTask(network, loss=loss, classes=6, margin=0.3, scale=16.0)
+    task = EmbedTask(network, loss=loss, classes=6)
     return task.to(memory_format=torch.channels_last)
 
 

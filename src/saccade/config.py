@@ -24,11 +24,14 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[Any, ...] = (),
+    auto: bool = False,
 ) -> Any:
-    """Declare one setting: its default, one sentence, and what values are allowed (inclusive)."""
-    return field(
-        default=default, metadata={"text": text, "low": low, "high": high, "choices": choices}
-    )
+    """Declare one setting: its default, one sentence, and what values are allowed (inclusive).
+
+    With ``auto`` it is a fractional number, or the word "auto".
+    """
+    allowed = {"low": low, "high": high, "choices": choices, "auto": auto}
+    return field(default=default, metadata={"text": text, **allowed})
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,12 @@ class ModelSettings:
     shrinkage: float = setting(
         0.3, "whitened: share of the covariance made equal in all directions", low=0, high=1
     )
+    dropout: float = setting(
+        0.0,
+        "chance that a feature is dropped before the last map, in training; 0 drops none",
+        low=0,
+        high=0.95,
+    )
     mirror: bool = setting(False, "average the answers for a picture and for its mirror image")
 
 
@@ -126,10 +135,25 @@ class LossSettings:
     name: str = setting(
         AUTO, "name of the loss; auto is arcface for embed, cross_entropy for classify"
     )
-    margin: float = setting(0.3, "arcface: angle in radians; triplet: distance", low=0, high=3)
+    margin: float | str = setting(
+        AUTO,
+        "arcface: angle in radians; triplet, triplet_semi_hard, contrastive: distance; hinge: "
+        "difference of logits; auto is 0.3 for arcface and the triplets, 1 for the others",
+        low=0,
+        high=3,
+        auto=True,
+    )
     scale: float = setting(16.0, "arcface: factor on the cosines", low=1, high=256)
     smoothing: float = setting(
         0.1, "cross_entropy: share of each target given evenly to all classes", low=0, high=0.9
+    )
+    gamma: float = setting(
+        2.0, "focal: how much less a sure answer counts; 0 is cross-entropy", low=0, high=10
+    )
+    class_weights: str = setting(
+        "none",
+        "classify: balanced lets every class count the same, however many pictures it has",
+        choices=("none", "balanced"),
     )
 
 
@@ -138,7 +162,9 @@ class OptimSettings:
     """How the weights are moved."""
 
     name: str = setting("adamw", "name of the optimiser")
-    lr: float = setting(0.002, "highest learning rate", low=0, high=100)
+    lr: float = setting(
+        0.002, "highest learning rate; each optimiser has its own usual one", low=0, high=100
+    )
     backbone_lr: float = setting(
         1.0,
         "share of the rate that the backbone takes; lower spares model.weights, 0 keeps them",
@@ -147,13 +173,27 @@ class OptimSettings:
     )
     weight_decay: float = setting(
         0.05,
-        "weight decay of weight matrices; adamw decouples it from the gradient",
+        "weight decay of weight matrices; adamw and muon decouple it from the gradient",
         low=0,
         high=10,
     )
+    l1: float = setting(
+        0.0,
+        "L1 penalty of weight matrices, which makes weights exactly 0; 0 has none",
+        low=0,
+        high=10,
+    )
+    max_norm: float = setting(
+        0.0,
+        "largest norm of the weights of a unit, kept after every step; 0 sets no bound",
+        low=0,
+        high=1000,
+    )
     schedule: str = setting("one_cycle", "how the rate goes through the run")
     warm_up: float = setting(0.15, "share of the run in which the rate rises", low=0, high=0.9)
-    clip: float = setting(5.0, "largest norm of the gradient; 0 does not clip", low=0)
+    clip: float = setting(
+        5.0, "largest norm of the gradient; 0, lbfgs and newton do not clip", low=0
+    )
     ema: float = setting(
         0.0,
         "decay of the weights' running average, which is then judged and kept; 0 keeps the weights",
@@ -256,6 +296,7 @@ class Setting:
     low: float | None
     high: float | None
     choices: tuple[Any, ...]
+    auto: bool
 
     @property
     def allowed(self) -> str:
@@ -264,7 +305,8 @@ class Setting:
             return ", ".join(map(str, self.choices))
         if self.low is None and self.high is None:
             return ""
-        return f"at least {self.low}" if self.high is None else f"{self.low} to {self.high}"
+        limits = f"at least {self.low}" if self.high is None else f"{self.low} to {self.high}"
+        return f"{AUTO} or {limits}" if self.auto else limits
 
 
 def settings(recipe: Recipe | None = None) -> dict[str, Setting]:
@@ -316,10 +358,13 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
 
 
 def _check(where: str, value: Any, entry: Setting) -> Any:
-    kind = type(entry.value)
+    if entry.auto and value == AUTO:
+        return AUTO
+    kind = float if entry.auto else type(entry.value)
     converted = _convert(value, kind)
     if converted is None:
-        raise SettingError(f"{where} must be {_KINDS[kind]}. Got '{value}' instead")
+        wanted = f"{AUTO} or {_KINDS[kind]}" if entry.auto else _KINDS[kind]
+        raise SettingError(f"{where} must be {wanted}. Got '{value}' instead")
     too_low = entry.low is not None and not converted >= entry.low
     too_high = entry.high is not None and not converted <= entry.high
     if too_low or too_high or (entry.choices and converted not in entry.choices):

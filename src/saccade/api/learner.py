@@ -1,5 +1,6 @@
 """What learns: the network, its task, the optimiser and the average of the weights."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
 from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.errors import SettingError
 from saccade.names import look_up
-from saccade.optim import make_optimiser
+from saccade.optim import AVERAGED, FULL_BATCH, make_optimiser
 from saccade.tasks.model import Network, build_network
 from saccade.training.average import WeightAverage
 
@@ -24,7 +25,7 @@ MOST_PICTURES, FEWEST_PICTURES, ABOUT_PIXELS = 256, 16, 1 << 20
 
 @dataclass(frozen=True)
 class Learner:
-    """The parts of a run that change as it learns; ``average`` is None without optim.ema."""
+    """The parts of a run that change as it learns; ``average`` is None where none is asked for."""
 
     network: Network
     task: nn.Module
@@ -68,7 +69,9 @@ def make_learner(
             weights.load(network)
         if batch is not None:
             network.initialise(first, batch)
-        task = procedure.task(network, classes=len(data.classes) * len(images))
+        own = Counter(sample.label for sample in data.kept)
+        counts = [own[label] for label in data.classes] * len(images)
+        task = procedure.task(network, counts=counts)
         task = task.to(memory_format=torch.channels_last)
     optimiser = make_optimiser(
         [task],
@@ -78,7 +81,7 @@ def make_learner(
         slow=network.backbone,
         slow_share=recipe.optim.backbone_lr,
     )
-    decay = recipe.optim.ema
+    decay = recipe.optim.ema or (1.0 if recipe.optim.name in AVERAGED else 0.0)
     return Learner(network, task, optimiser, WeightAverage(task, decay=decay) if decay else None)
 
 
@@ -93,7 +96,8 @@ def first_batch(data: TrainingData) -> Tensor:
 def make_batches(recipe: Recipe, data: TrainingData, procedure: Procedure) -> Batches:
     """Return the draws of batches that the recipe asks for."""
     settings = recipe.train
-    kind = procedure.batches if settings.batches == AUTO else settings.batches
+    auto = "shuffled" if recipe.optim.name in FULL_BATCH else procedure.batches
+    kind = auto if settings.batches == AUTO else settings.batches
     if kind == "shuffled":
         return ShuffledBatches(
             len(data.targets), batch_size=settings.batch_size, seed=settings.seed

@@ -20,6 +20,7 @@ from saccade.data.stored import Pictures
 from saccade.errors import SettingError
 from saccade.judge.classification import ClassificationScores, numbered
 from saccade.judge.embedding import EmbeddingScores
+from saccade.losses.class_weights import CLASS_WEIGHTS
 from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
 from saccade.tasks.model import Model, Network
@@ -49,8 +50,11 @@ class Procedure(Protocol):
     def card(self) -> dict[str, Any]:
         """Return the model card's entries of this task."""
 
-    def task(self, network: Network, *, classes: int) -> nn.Module:
-        """Return the module that trains ``network``, called with pictures and targets."""
+    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
+        """Return the module that trains ``network``, called with pictures and targets.
+
+        ``counts`` are the pictures learned from, class by class.
+        """
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float | None:
         """Return that figure on the held-out ``pictures`` (n, c, H, W) uint8."""
@@ -77,6 +81,11 @@ class EmbedProcedure:
                 "train.epochs 0 trains no head, which model.projection trained would take; "
                 "take whitened, or train.epochs 1 or more"
             )
+        if recipe.loss.class_weights != "none":
+            raise SettingError(
+                "loss.class_weights is for task classify; for embed, train.batches balanced draws "
+                f"every class equally often. Got '{recipe.loss.class_weights}'; take none"
+            )
 
     def hold_out(
         self, samples: Sequence[Sample], validation: Sequence[Sample]
@@ -92,14 +101,14 @@ class EmbedProcedure:
     def card(self) -> dict[str, Any]:
         return {"kind": "network", "dimension": self.recipe.model.dimension}
 
-    def task(self, network: Network, *, classes: int) -> nn.Module:
-        loss = self.recipe.loss
+    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
+        name, settings = _loss(self.recipe, auto="arcface")
         return EmbedTask(
             cast(EmbeddingNetwork, network),
-            loss="arcface" if loss.name == AUTO else loss.name,
-            classes=classes,
-            margin=loss.margin,
-            scale=loss.scale,
+            loss=name,
+            classes=len(counts),
+            dropout=self.recipe.model.dropout,
+            **settings,
         )
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> None:
@@ -155,10 +164,16 @@ class ClassifyProcedure:
     def card(self) -> dict[str, Any]:
         return {"kind": "classifier"}
 
-    def task(self, network: Network, *, classes: int) -> nn.Module:
-        loss = self.recipe.loss
-        name = "cross_entropy" if loss.name == AUTO else loss.name
-        return ClassifyTask(cast(ClassifyNetwork, network), loss=name, smoothing=loss.smoothing)
+    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
+        name, settings = _loss(self.recipe, auto="cross_entropy")
+        weights = CLASS_WEIGHTS[self.recipe.loss.class_weights](counts)
+        return ClassifyTask(
+            cast(ClassifyNetwork, network),
+            loss=name,
+            class_weights=weights,
+            dropout=self.recipe.model.dropout,
+            **settings,
+        )
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float:
         answers = model.classify_prepared(pictures).argmax(axis=1)
@@ -177,6 +192,14 @@ class ClassifyProcedure:
         model.card["score"] = {"on": "held-out pictures", "accuracy": asdict(scores.accuracy)}
         model.save(run)
         return scores
+
+
+def _loss(recipe: Recipe, *, auto: str) -> tuple[str, dict[str, Any]]:
+    """The loss's name, ``auto`` for "auto", and the settings that are not left to the loss."""
+    settings = {key: value for key, value in vars(recipe.loss).items() if value != AUTO}
+    name = settings.pop("name", auto)
+    del settings["class_weights"]  # Known only with the pictures.
+    return name, settings
 
 
 def _searchable(validation: Sequence[Sample], learned: Sequence[Sample]) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 from saccade.api.best import Best, better, restored
 from saccade.api.data import TrainingData
 from saccade.api.evaluate import Scores
+from saccade.api.full_batch import require_full_batch
 from saccade.api.learner import Learner, first_batch, make_batches, make_learner
 from saccade.api.procedures import PROCEDURES
 from saccade.api.recipe import recipe_values, whole_recipe
@@ -29,7 +30,8 @@ from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
 from saccade.names import look_up
 from saccade.nn.initialisation import needs_pictures
-from saccade.optim import SCHEDULES
+from saccade.optim import FULL_BATCH, SCHEDULES, after_step, takes_whole_loss
+from saccade.optim.patience import Patience
 from saccade.tasks.model import Model
 from saccade.training.checkpoint import (
     load_checkpoint,
@@ -39,7 +41,6 @@ from saccade.training.checkpoint import (
 )
 from saccade.training.loop import Record, steps_per_epoch
 from saccade.training.loop import train as train_loop
-from saccade.training.patience import Patience
 from saccade.training.precision import choose_precision, faster_precision
 from saccade.training.run import (
     HISTORY_FILE,
@@ -118,6 +119,7 @@ class Training:
             source = Path(data)
             require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
+        require_full_batch(self.recipe)
         self.weights = self._first_weights(resume)
         self.data = TrainingData(
             source, recipe=self.recipe, procedure=self.procedure, weights=self.weights
@@ -130,6 +132,8 @@ class Training:
         if changed or looks:
             self.learner = self._made(first_batch(self.data) if looks else None)
         self.batches = make_batches(self.recipe, self.data, self.procedure)
+        full = self.recipe.optim.name in FULL_BATCH
+        self.accumulate = len(self.batches) if full else self.recipe.train.accumulate
         self.patience = Patience(self.recipe.train.patience)
         self.first_epoch, self._steps_done = 0, 0
         self.best: Best | None = None
@@ -156,9 +160,8 @@ class Training:
     @property
     def steps(self) -> int:
         """How many records are still to come at the start, unless the run stops early."""
-        settings = self.recipe.train
-        per_epoch = steps_per_epoch(self.batches, settings.accumulate)
-        return (settings.epochs - self.first_epoch) * per_epoch
+        per_epoch = steps_per_epoch(self.batches, self.accumulate)
+        return (self.recipe.train.epochs - self.first_epoch) * per_epoch
 
     def records(self) -> Iterator[Record]:
         """Train, yielding what happened in each step; a checkpoint is written after each epoch.
@@ -191,7 +194,8 @@ class Training:
     def _begin(self) -> None:
         """Choose the precision, and leave what a resumed run needs before the first step."""
         settings = self.recipe.train
-        chosen = choose_precision(settings.precision)
+        whole = takes_whole_loss(self.recipe.optim.name)
+        chosen = choose_precision("float32" if whole else settings.precision)
         if settings.precision == AUTO and chosen != torch.float32:
             rows = torch.from_numpy(next(iter(self.batches.epoch(0))))
             batch = self.data.pictures[rows].float() / 255
@@ -237,7 +241,7 @@ class Training:
         )
 
     def _steps(self) -> Iterator[Record]:
-        settings = self.recipe.train
+        settings, optim = self.recipe.train, self.recipe.optim
         return train_loop(
             self.learner.task,
             self.data.pictures,
@@ -245,20 +249,21 @@ class Training:
             batches=self.batches,
             augment=Augment(**vars(self.recipe.augment)),
             optimiser=self.learner.optimiser,
-            schedule=partial(self.schedule, warm_up=self.recipe.optim.warm_up),
+            schedule=partial(self.schedule, warm_up=optim.warm_up),
             epochs=settings.epochs,
-            clip=self.recipe.optim.clip,
+            clip=optim.clip,
             seed=settings.seed,
             precision=choose_precision(self.precision),
-            accumulate=settings.accumulate,
+            accumulate=self.accumulate,
             first_epoch=self.first_epoch,
+            after_step=after_step(l1=optim.l1, max_norm=optim.max_norm),
         )
 
     def finish(self) -> Run:
         """Complete the model, judge it on what was held out, and write model and report.
 
-        With an average of the weights (optim.ema), that is what the model gets; with a best epoch,
-        the weights, or their average, after it.
+        With an average of the weights (optim.ema, asgd), that is what the model gets; with a best
+        epoch, the weights, or their average, after it.
         """
         if self._steps_done != self.steps and not self.patience.ended:
             raise SaccadeError(

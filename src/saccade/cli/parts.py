@@ -1,8 +1,9 @@
-"""``docs/reference/parts.md``: what networks are built of, told by the rows of the shelves."""
+"""``docs/reference/parts.md``: what is chosen by name, told by the rows of the shelves."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from saccade.losses import LOSSES
 from saccade.nn import ACTIVATIONS, INITIALISATIONS, LAYERS, NORMALISATIONS
 from saccade.nn.activations import SATURATED, activation_costs
 from saccade.shelf import Entry
@@ -12,6 +13,7 @@ SHELVES: dict[str, Mapping[str, Entry]] = {
     "Normalisations": NORMALISATIONS,
     "Initialisations": INITIALISATIONS,
     "Layers": LAYERS,
+    "Losses": LOSSES,
 }
 EXPLAINED = (
     f"Saturated: |f'(x)| stays below {SATURATED}. Zero-centred: the mean of f(x) is 0 for normal x "
@@ -22,7 +24,7 @@ EXPLAINED = (
 
 def parts_page() -> str:
     """Return a table a shelf; of activations also how they behave."""
-    parts = ["# Parts of networks\n"]
+    parts = ["# Parts\n"]
     for title, shelf in SHELVES.items():
         rows = [[f"`{name}`", row.definition, row.note, row.source] for name, row in shelf.items()]
         parts += [f"## {title}\n", _table(("name", "definition", "note", "source"), rows)]

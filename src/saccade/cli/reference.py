@@ -18,7 +18,7 @@ from saccade.cli.app import build_app
 from saccade.cli.parts import parts_page
 from saccade.config import AUTO, settings
 from saccade.files import write_atomic
-from saccade.losses import LOSSES
+from saccade.losses import LOGIT_LOSSES, PAIR_LOSSES, VECTOR_LOSSES
 from saccade.nn import (
     ACTIVATIONS,
     BACKBONES,
@@ -127,7 +127,7 @@ TABLES: dict[str, Iterable[str]] = {
     "model.activation": ACTIVATIONS,
     "model.normalisation": ("none", *LAYER_NORMALISATIONS),
     "model.initialisation": INITIALISATIONS,
-    "loss.name": (AUTO, *LOSSES),
+    "loss.name": (AUTO, *LOGIT_LOSSES, *VECTOR_LOSSES, *PAIR_LOSSES),
     "optim.name": OPTIMISERS,
     "optim.schedule": SCHEDULES,
 }

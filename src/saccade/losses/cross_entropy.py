@@ -3,20 +3,41 @@
 Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, "Rethinking the Inception Architecture for Computer
 Vision", 2015, arXiv:1512.00567, section 7: the target gives ``smoothing`` evenly to all classes.
 It keeps probabilities from running to 0 and 1 (Müller, Kornblith, Hinton, "When Does Label
-Smoothing Help?", 2019, arXiv:1906.02629). Computed by torch.
+Smoothing Help?", 2019, arXiv:1906.02629). Computed by torch; we differ where targets are shares
+and classes are weighted: the mean is weighted there too, so that one-hot targets give what the
+numbers of the classes give.
 """
+
+from functools import partial
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 
 class CrossEntropy(nn.Module):
-    """Minus the mean log-probability of the smoothed target; ``smoothing`` in [0, 1]."""
+    """Minus the mean log-probability of the smoothed target; ``smoothing`` in [0, 1].
 
-    def __init__(self, *, smoothing: float) -> None:
+    ``class_weights`` (classes,) float ≥ 0: how much the share of each class counts.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(self, *, smoothing: float = 0.1, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.smoothing = smoothing
+        self.register_buffer("class_weights", class_weights, persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(n, classes) float, (n,) int64 → mean loss over the batch, a scalar."""
-        return cross_entropy(logits, targets, label_smoothing=self.smoothing)
+        """(n, classes) float; (n,) int64, or (n, classes) shares that sum to 1 → a scalar.
+
+        That is the mean over the batch, weighted by the targets' class weights.
+        """
+        weights = None if self.class_weights is None else self.class_weights.to(logits.dtype)
+        loss = partial(cross_entropy, logits, weight=weights, label_smoothing=self.smoothing)
+        if len(logits) == 0:
+            return logits.sum()
+        if targets.ndim == 1:
+            return loss(targets)
+        shares = targets.to(logits.dtype)
+        counted = len(logits) if weights is None else (shares @ weights).sum()
+        return loss(shares, reduction="sum") / counted

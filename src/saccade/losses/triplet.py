@@ -16,18 +16,23 @@ from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
 from pytorch_metric_learning.reducers import MeanReducer, SumReducer
 from torch import Tensor, nn
 
+from saccade.losses.batch import wide
+
 
 class BatchHardTriplet(nn.Module):
     """max(0, margin + d(anchor, hardest positive) - d(anchor, hardest negative)), averaged."""
 
-    def __init__(self, *, classes: int, dimension: int, margin: float, scale: float) -> None:
+    def __init__(self, *, margin: float = 0.3) -> None:
         super().__init__()
         self.miner = BatchHardMiner()
         self.inner = TripletMarginLoss(margin=margin, reducer=MeanReducer())
 
     def forward(self, vectors: Tensor, targets: Tensor) -> Tensor:
         """(n, dimension) float of any length, (n,) int64 → mean over the anchors, a scalar."""
-        loss: Tensor = self.inner(vectors, targets, self.miner(vectors, targets))
+        if len(vectors) == 0:
+            return vectors.sum()
+        rows = wide(vectors)
+        loss: Tensor = self.inner(rows, targets, self.miner(rows, targets))
         return loss
 
 
@@ -37,7 +42,7 @@ class SemiHardTriplet(nn.Module):
     triplets of the batch.
     """
 
-    def __init__(self, *, classes: int, dimension: int, margin: float, scale: float) -> None:
+    def __init__(self, *, margin: float = 0.3) -> None:
         super().__init__()
         self.miner = TripletMarginMiner(margin=margin, type_of_triplets="semihard")
         self.inner = TripletMarginLoss(margin=margin, reducer=SumReducer())
@@ -46,5 +51,6 @@ class SemiHardTriplet(nn.Module):
         """(n, dimension) float of any length, (n,) int64 → mean over the triplets, a scalar."""
         own = (targets[:, None] == targets).sum(1)
         triplets = int(((own - 1) * (len(targets) - own)).sum())
-        total: Tensor = self.inner(vectors, targets, self.miner(vectors, targets))
+        rows = wide(vectors)
+        total: Tensor = self.inner(rows, targets, self.miner(rows, targets))
         return total / max(1, triplets)

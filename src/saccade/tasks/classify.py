@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from saccade.losses import LOGIT_LOSSES
-from saccade.names import look_up
+from saccade.losses import LOGIT_LOSSES, find_loss
 from saccade.tasks.network import BackboneNetwork
 
 
@@ -28,16 +27,23 @@ class ClassifyNetwork(BackboneNetwork):
 
 
 class ClassifyTask(nn.Module):
-    """The network with the loss that trains it."""
+    """The network with the loss that trains it; ``settings`` are those that a loss may take.
 
-    def __init__(self, network: ClassifyNetwork, *, loss: str, smoothing: float) -> None:
+    ``dropout`` falls on the features in training.
+    """
+
+    def __init__(
+        self, network: ClassifyNetwork, *, loss: str, dropout: float = 0.0, **settings: Any
+    ) -> None:
         super().__init__()
         self.network = network
-        self.criterion = look_up(LOGIT_LOSSES, loss, "loss for task classify")(smoothing=smoothing)
+        self.dropout = nn.Dropout(dropout)
+        self.criterion = find_loss(LOGIT_LOSSES, loss, "task classify").make(**settings)
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
-        loss: Tensor = self.criterion(self.network(pictures).float(), targets)
+        logits = self.network.head(self.dropout(self.network.features(pictures)))
+        loss: Tensor = self.criterion(logits.float(), targets)
         return loss
 
 

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from saccade.data.stored import Pictures
-from saccade.losses import VECTOR_LOSSES
-from saccade.names import look_up
+from saccade.losses import PAIR_LOSSES, VECTOR_LOSSES, find_loss
 from saccade.tasks.network import BackboneNetwork
 from saccade.tasks.projection import within_class_whitening
 
@@ -30,28 +29,35 @@ class EmbeddingNetwork(BackboneNetwork):
 
 
 class EmbedTask(nn.Module):
-    """The network with the head and the loss that train it.
+    """The network with the head and the loss that train it; ``settings``: what a loss may take.
 
     The head, a linear map and batch normalisation, is used in training only; ``complete`` puts the
-    network's own last map in its place.
+    network's own last map in its place. ``dropout`` falls on the features in training.
     """
 
     def __init__(
-        self, network: EmbeddingNetwork, *, loss: str, classes: int, margin: float, scale: float
+        self,
+        network: EmbeddingNetwork,
+        *,
+        loss: str,
+        classes: int,
+        dropout: float = 0.0,
+        **settings: Any,
     ) -> None:
         super().__init__()
         self.network = network
+        self.dropout = nn.Dropout(dropout)
         dimension, features = network.project.weight.shape
         network.project.requires_grad_(False)
         self.head = nn.Sequential(
             nn.Linear(features, dimension, bias=False), nn.BatchNorm1d(dimension)
         )
-        build = look_up(VECTOR_LOSSES, loss, "loss for task embed")
-        self.criterion = build(classes=classes, dimension=dimension, margin=margin, scale=scale)
+        found = find_loss(VECTOR_LOSSES | PAIR_LOSSES, loss, "task embed")
+        self.criterion = found.make(classes=classes, dimension=dimension, **settings)
 
     def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
-        vectors = self.head(self.network.features(pictures))
+        vectors = self.head(self.dropout(self.network.features(pictures)))
         loss: Tensor = self.criterion(vectors.float(), targets)
         return loss
 

@@ -15,6 +15,7 @@ class WeightAverage:
 
     What is not trained is averaged in the same way: the running means and variances of batch
     normalisation belong to the weights that they were seen with. Counters take their last value.
+    A ``decay`` of 1 gives the plain mean of all steps.
     """
 
     def __init__(self, module: nn.Module, *, decay: float) -> None:

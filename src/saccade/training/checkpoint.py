@@ -2,8 +2,8 @@
 
 ``checkpoint/`` holds ``task.safetensors``, ``optimiser.safetensors``, with an average of the
 weights ``average.safetensors``, with a best epoch its weights in ``best.safetensors``, and
-``state.json``: the next epoch, the optimiser's groups, and the caller's notes. An empty file
-``finished`` is added when the run has written all that it writes.
+``state.json``: the next epoch, the optimiser's groups and plain values, and the caller's notes. An
+empty file ``finished`` is added when the run has written all that it writes.
 """
 
 import json
@@ -84,8 +84,8 @@ def load_checkpoint(
         task.load_state_dict(load_file(folder / "task.safetensors"))
         if average is not None:
             average.load_state_dict(load_file(folder / "average.safetensors"))
-        _restore(optimiser, load_file(folder / "optimiser.safetensors"), state["param_groups"])
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        _restore(optimiser, load_file(folder / "optimiser.safetensors"), state)
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{folder} is damaged; start the run anew") from error
     return int(state["next_epoch"])
 
@@ -151,22 +151,35 @@ def _write(file: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _flatten(optimiser: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Its tensors by "number.key", those of lists by "number.key.place"; the rest is plain."""
     whole = optimiser.state_dict()
-    tensors = {
-        f"{number}.{key}": torch.as_tensor(value).contiguous()
-        for number, entry in whole["state"].items()
-        for key, value in entry.items()
-        if value is not None
-    }
-    return tensors, {"param_groups": whole["param_groups"]}
+    tensors: dict[str, Tensor] = {}
+    plain: dict[str, Any] = {}
+    for number, entry in whole["state"].items():
+        for key, value in entry.items():
+            name = f"{number}.{key}"
+            if isinstance(value, list):
+                tensors |= {f"{name}.{place}": item for place, item in enumerate(value)}
+                plain[name] = [None] * len(value)
+            elif torch.is_tensor(value):
+                tensors[name] = value
+            elif value is not None:
+                plain[name] = value
+    return tensors, {"param_groups": whole["param_groups"], "optimiser": plain}
 
 
-def _restore(optimiser: Optimizer, flat: dict[str, Tensor], groups: list[dict[str, Any]]) -> None:
-    tensors: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in flat.items():
-        number, _, key = name.partition(".")
-        tensors.setdefault(int(number), {})[key] = tensor
-    optimiser.load_state_dict({"state": tensors, "param_groups": groups})
+def _restore(optimiser: Optimizer, flat: dict[str, Tensor], state: dict[str, Any]) -> None:
+    entries: dict[int, dict[str, Any]] = {}
+    # Copies begin at an even address; those of a file need not, and sums differ in the last bit.
+    copies = {name: tensor.clone() for name, tensor in flat.items()}
+    for name, value in (state.get("optimiser", {}) | copies).items():
+        number, key, *place = name.split(".")
+        entry = entries.setdefault(int(number), {})
+        if place:
+            entry[key][int(place[0])] = value
+        else:
+            entry[key] = value
+    optimiser.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
     for parameter, entry in optimiser.state.items():
         # In memory as before, channels last with its parameter: as fast, and the same to the bit.
         for key, value in entry.items():

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from saccade.training.draws import own_draws
+
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")
 FORMATS = (torch.float32, torch.bfloat16)
 ROUNDS = 3
@@ -50,7 +52,10 @@ def faster_precision(
         for dtype in FORMATS:
             copied.zero_grad(set_to_none=True)
             begun = clock()
-            with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            with (
+                own_draws(0),
+                torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32),
+            ):
                 loss = copied(batch, targets)
             loss.backward()
             seconds[dtype].append(clock() - begun)
