@@ -36,7 +36,7 @@ def part(survivors, blocks, all_blocks, denser=1):
 
 def listed_in_rounds(levels, query, k, effort, allowed, cells):
     """The shortlist in NumPy; ``cells`` are (first, last, offset, reach) a range."""
-    survivors, finalists = effort
+    survivors, finalists = min(effort[0], len(levels["codes"])), effort[1]
     head, full, (head_factor, factor), weights = scores_of(levels, query)
     n = len(head)
 

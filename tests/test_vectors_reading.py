@@ -44,12 +44,19 @@ def test_the_margin_loses_few_best_rows_by_its_cells(gallery, target):
 def test_with_the_margin_a_search_finds_nearly_as_often(gallery):
     truth, _, cells, asked, best, known = gallery
     index = CodedTruth(truth.astype(np.float32), cells=200)
-    index.survivors, index.probes = len(truth), 16
+    index.survivors, index.probes = len(truth) - 1, 16
     whole = (index.search(asked, 1)[1][:, 0] == best).mean()
     index.margin = Reading(cells, known, 0.99).margin(16)
     assert (index.search(asked, 1)[1][:, 0] == best).mean() >= whole - 0.005
     index.margin = 1e-3
     assert (index.search(asked, 1)[1][:, 0] == best).mean() < whole - 0.01
+
+
+def test_where_all_survive_no_cell_is_left_out(gallery):
+    truth, _, _, asked, best, _ = gallery
+    index = CodedTruth(truth.astype(np.float32), cells=200)
+    index.survivors, index.margin = len(truth), 1e-3
+    assert (index.search(asked, 1)[1][:, 0] == best).all()
 
 
 def test_what_is_read_is_what_reaches_the_best_row(gallery):

@@ -94,6 +94,7 @@ class CodedTruth:
     def _find(
         self, queries: Float32Array, k: int, probes: int, margin: float
     ) -> tuple[Float32Array, IntArray]:
+        margin = margin if self.survivors < len(self) else 0.0  # all of them, in one round
         effort = Effort(self.survivors, probes, FINALISTS, margin)
         return self._coded.find(queries, k, effort, allowed=self._filled, threads=self.threads)
 
