@@ -340,18 +340,41 @@ def test_a_find_sees_what_another_process_wrote(gallery, samples):
 
 
 def test_forgotten_between_search_and_naming_is_left_out(gallery, samples, monkeypatch):
-    name_hits = finding.with_names
+    search = Gallery._matches
 
-    def late(database, matches, queries):
-        monkeypatch.setattr(finding, "with_names", name_hits)
+    def late(self, queries, k, exact):
+        monkeypatch.setattr(Gallery, "_matches", search)
+        matches = search(self, queries, k, exact)
         with Gallery.open(gallery.folder) as other:
             other.forget(samples[0].label)
-        return name_hits(database, matches, queries)
+        return matches
 
-    monkeypatch.setattr(finding, "with_names", late)
+    monkeypatch.setattr(Gallery, "_matches", late)
     (answer,) = gallery.find([samples[0].path], k=12)
     assert len(answer.hits) == 11
     assert samples[0].label not in {hit.identity for hit in answer.hits}
+
+
+def test_an_answer_is_found_though_whoever_was_found_is_always_forgotten(
+    gallery, samples, monkeypatch
+):
+    search = Gallery._matches
+    went = []
+
+    def late(self, queries, k, exact):
+        matches = search(self, queries, k, exact)
+        with gallery._database.reading() as connection:
+            found, _ = finding.with_names(connection, matches, ["query"])
+        with Gallery.open(gallery.folder) as other:
+            other.forget(found[0].hits[0].identity)
+        went.append(found[0].hits[0].identity)
+        return matches
+
+    monkeypatch.setattr(Gallery, "_matches", late)
+    (answer,) = gallery.find([samples[0].path], k=1)
+    left = {info.name for info in gallery.identities()}
+    assert len(went) == len(set(went)) > 2
+    assert [hit.identity in left for hit in answer.hits] == [True]
 
 
 def test_threads_share_a_gallery(gallery, samples):

@@ -102,6 +102,19 @@ def test_what_the_bounds_leave_out_changes_no_answer(indexed, monkeypatch, k):
         assert few < {1: 0.3, 5: 0.5, 40: 0.99}[k] * sum(read)
 
 
+def test_rows_that_another_process_zeroed_are_not_looked_at_again(copied):
+    vectors, names = people(ROWS)
+    with Gallery(copied) as gallery, Gallery(copied) as other:
+        gallery.find_vectors(vectors[:1], 1)
+        assert other.forget(names[0]).status == "forgotten"
+        (answer,) = gallery.find_vectors(vectors[:1], 1)
+        assert answer.hits[0].identity != names[0]
+        base = gallery._memory.base
+        alive = np.unpackbits(base.allowed, count=len(base), bitorder="little")
+        assert np.array_equal(np.flatnonzero(alive), np.flatnonzero(base.numbers))
+        assert base.alive_rows == alive.sum() == ROWS - EACH
+
+
 def test_the_index_follows_enrolments_and_forgets(copied):
     queries, names = people(40, seed=7)
     with Gallery(copied) as gallery, Gallery(copied) as other:

@@ -68,10 +68,15 @@ class Base:
         return len(self.numbers)
 
     def without(self, identities: IntArray) -> "Base":
-        """The same, the rows of these identities no longer alive."""
+        """The same, the rows of these identities no longer alive.
+
+        Another process may have zeroed them already: first the numbers, the identities last. So
+        whoever is not found here by identity has no number there.
+        """
         if not len(identities):
             return self
-        allowed = self.allowed & ~packed(positions_of(self.identities, identities), len(self))
+        gone = packed(positions_of(self.identities, identities), len(self))
+        allowed = self.allowed & ~gone & packed(np.flatnonzero(self.numbers), len(self))
         return dataclasses.replace(
             self, allowed=allowed, alive_rows=int(np.bitwise_count(allowed).sum())
         )

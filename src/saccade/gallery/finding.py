@@ -8,6 +8,7 @@ rule most rows out. Where one identity fills the list, it is left out and the co
 
 import dataclasses
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -45,11 +46,11 @@ def best_matches(
     return [best_of([*a, *b], k) for a, b in zip(found, coded, strict=True)]
 
 
-def exact_matches(database: Database, queries: Float32Array, k: int) -> list[list[Match]]:
+def exact_matches(chunks: Iterable[rows.Rows], queries: Float32Array, k: int) -> list[list[Match]]:
     """Return what ``best_matches`` does by comparing with every row of the truth."""
     found: list[list[Match]] = [[] for _ in queries]
     loose = Loose.empty(queries.shape[1])
-    for chunk in rows.every(database):
+    for chunk in chunks:
         loose = loose.extended(chunk)
         if loose.count >= EXACT_ROWS:
             found = _with_more(found, loose, queries, k)
@@ -94,21 +95,20 @@ def best_of(matches: Iterable[Match], k: int) -> list[Match]:
 
 
 def with_names(
-    database: Database, matches: Sequence[Sequence[Match]], queries: Sequence[str]
+    connection: sqlite3.Connection, matches: Sequence[Sequence[Match]], queries: Sequence[str]
 ) -> tuple[list[Found], bool]:
     """Put names to matches, and say whether all matched pictures are still enrolled.
 
     Another process may have forgotten an identity since the search: it is left out.
     """
     wanted = sorted({number for match in matches for number, _, _ in match})
-    with database.reading() as connection:
-        threshold = store.read_meta(connection).threshold
-        table = connection.execute(
-            "SELECT p.number, p.source_key, l.content, i.name_key, n.content FROM json_each(?) j "
-            "JOIN pictures p ON p.number = j.value JOIN labels l ON l.slot = p.label "
-            "JOIN identities i ON i.number = p.identity JOIN names n ON n.slot = i.name",
-            (json.dumps(wanted),),
-        ).fetchall()
+    threshold = store.read_meta(connection).threshold
+    table = connection.execute(
+        "SELECT p.number, p.source_key, l.content, i.name_key, n.content FROM json_each(?) j "
+        "JOIN pictures p ON p.number = j.value JOIN labels l ON l.slot = p.label "
+        "JOIN identities i ON i.number = p.identity JOIN names n ON n.slot = i.name",
+        (json.dumps(wanted),),
+    ).fetchall()
     shown = {
         number: (store.read_name(name, name_key), store.read_label(label, source_key))
         for number, source_key, label, name_key, name in table

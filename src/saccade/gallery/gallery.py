@@ -1,5 +1,6 @@
 """A gallery: enrolled pictures and identities in one folder, searched, verified, forgotten."""
 
+import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
 from saccade.errors import GalleryError, InputError, PictureError
-from saccade.gallery import bulk, check, enrol, finding, indexing, inputs, log, store, upkeep
+from saccade.gallery import bulk, check, enrol, finding, indexing, inputs, log, rows, store, upkeep
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import (
     BulkEnrolled,
@@ -138,11 +139,11 @@ class Gallery:
         SHA-256 of a row's float32 bytes. Raises InputError, and writes nothing, when a vector or an
         identity cannot be used. Written in batches: a crash leaves whole ones, enrol again then.
         """
-        rows = inputs.as_float32(vectors, dimension=self.dimension)
-        shown = inputs.row_names(len(rows), names)
-        labels = inputs.row_identities(len(rows), identities)
+        given = inputs.as_float32(vectors, dimension=self.dimension)
+        shown = inputs.row_names(len(given), names)
+        labels = inputs.row_identities(len(given), identities)
         enrolled: list[Enrolled] = []
-        for outcomes in bulk.enrol_rows(self._database, rows, labels, shown):
+        for outcomes in bulk.enrol_rows(self._database, given, labels, shown):
             self._settle_after_write()
             enrolled += outcomes
         return enrolled
@@ -210,21 +211,21 @@ class Gallery:
         shown = inputs.row_names(len(queries), names)
         inputs.number_of_hits(k)
         queries = inputs.unit_rows(queries)
-        for attempt in range(FIND_ATTEMPTS):
-            exactly = exact or attempt + 1 == FIND_ATTEMPTS
-            try:
-                matches = self._matches(queries, k, exactly)
-            except finding.ChangedError:
-                continue
-            found, complete = finding.with_names(self._database, matches, shown)
-            if complete:
-                break
-        return found
+        for _ in range(FIND_ATTEMPTS):
+            with contextlib.suppress(finding.ChangedError):
+                matches = self._matches(queries, k, exact)
+                with self._database.reading() as connection:
+                    found, complete = finding.with_names(connection, matches, shown)
+                if complete:
+                    return found
+        with self._database.reading() as connection:  # What was found goes again and again.
+            matches = finding.exact_matches(rows.in_snapshot(connection), queries, k)
+            return finding.with_names(connection, matches, shown)[0]
 
     def _matches(self, queries: Float32Array, k: int, exact: bool) -> list[list[finding.Match]]:
         with self._database.translated():
             if exact:
-                return finding.exact_matches(self._database, queries, k)
+                return finding.exact_matches(rows.every(self._database), queries, k)
             memory = self._current_memory()
             return finding.best_matches(self._database, memory, queries, k)
 
@@ -252,8 +253,8 @@ class Gallery:
     def identities(self) -> list[IdentityInfo]:
         """Return every identity, sorted by name."""
         with self._database.reading() as connection:
-            rows = list(store.identities(connection))
-        infos = [IdentityInfo(name, pictures, at) for _, name, pictures, at in rows]
+            table = list(store.identities(connection))
+        infos = [IdentityInfo(name, pictures, at) for _, name, pictures, at in table]
         return sorted(infos, key=lambda info: info.name)
 
     def thumbnail(self, picture_id: int) -> bytes:

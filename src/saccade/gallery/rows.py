@@ -59,6 +59,14 @@ def every(database: Database, number: int = 0) -> Iterator[Rows]:
         number = int(chunk.numbers[-1])
 
 
+def in_snapshot(connection: sqlite3.Connection) -> Iterator[Rows]:
+    """Yield all pictures chunk by chunk, as they were when the transaction began."""
+    number = 0
+    while len(chunk := after(connection, number)):
+        yield chunk
+        number = int(chunk.numbers[-1])
+
+
 def decode_vectors(contents: Sequence[bytes], dimension: int) -> Float32Array:
     """Return float16 bytes as (n, dimension) float32 rows, scaled to length 1 again."""
     if set(map(len, contents)) - {2 * dimension}:
