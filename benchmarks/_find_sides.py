@@ -17,7 +17,7 @@ from saccade.vectors.scan_truth import CodedTruth
 from saccade.vectors.tuning_queries import answered_exactly, draw, own_rows
 from saccade.vectors.tuning_reading import Reading
 
-SURVIVORS = (1, 3, 10, 30)  # in ten thousandths of the rows
+SURVIVORS = (1, 3, 10, 30, 100)  # in ten thousandths of the rows
 SURVIVORS_OF_CELLS = (2, 4, 8)
 PROBED = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8)
 KNOWN_ROWS, TARGET = 1_000, 0.99  # by which the margin is chosen
