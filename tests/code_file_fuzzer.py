@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from saccade.gallery import Gallery, codes, upkeep
+from saccade.gallery import Gallery, code_place, code_wipe, codes, upkeep
 from saccade.vectors.scan_file import BLOCK_BYTES, FIELDS, HEADER_BYTES, MAGIC, CodeFile
 from tests.coded import CLOSE, assert_right
 from tests.reference.gallery import as_stored
@@ -206,7 +206,7 @@ def search(folder, enrolled, seed):
 
 def forget(path, identity):
     """What is forgotten is gone from broken codes, or they are."""
-    assert codes.wipe(path.parents[1], np.array([identity]), wait_s=0.0)
+    assert code_wipe.wipe(path.parents[1], np.array([identity]), wait_s=0.0)
     if path.exists():
         file = CodeFile(path)
         assert not (file.arrays["identities"] == identity).any()
@@ -223,12 +223,12 @@ def one(folder, good, enrolled, seed):
             way(draw, content)
         except (ValueError, KeyError, TypeError, IndexError, struct.error):
             break  # the way before left nothing that this one could change
-    path = folder / codes.FOLDER / codes.NAME
+    path = folder / code_place.FOLDER / code_place.NAME
     path.unlink(missing_ok=True)
     path.write_bytes(content)
     taken = search(folder, enrolled, seed)
     if draw.random() < 0.5:
-        codes.check(folder)
+        code_wipe.check(folder)
         search(folder, enrolled, seed + 1)
         if not path.exists():
             return taken

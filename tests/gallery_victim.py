@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saccade.gallery import Gallery, codes, enrol, forget, log, rows
+from saccade.gallery import Gallery, code_wipe, enrol, forget, log, rows
 from saccade.gallery.database import Database
 from saccade.values import Sample
 from saccade.vectors.scan_file import CodeFile, CodeFileWriter
@@ -38,8 +38,8 @@ POINTS = {
     "fsync": (os, "fsync"),
     "log entry": (log, "append"),
     "removal": (forget, "_remove"),
-    "wipe": (codes, "wipe_file"),
-    "zeros": (codes, "wipe_codes"),
+    "wipe": (code_wipe, "wipe_file"),
+    "zeros": (code_wipe, "wipe_codes"),
     "flush": (CodeFile, "flush"),
     "checksum": (CodeFile, "rehash"),
     "write-ahead log": (Database, "truncate_log"),

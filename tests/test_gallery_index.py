@@ -10,7 +10,7 @@ import pytest
 
 from saccade.cli.app import main
 from saccade.errors import GalleryError
-from saccade.gallery import Gallery, codes, rows, upkeep
+from saccade.gallery import Gallery, code_place, code_wipe, codes, rows, upkeep
 from saccade.gallery.memory import outline
 from saccade.vectors.scan_coded import Coded
 from saccade.vectors.scan_file import CodeFile
@@ -179,7 +179,7 @@ def test_damaged_codes_are_dropped_and_answers_stay_right(copied, place):
         start = 0 if place == "header" else CodeFile(path)._places[place][0]
         content[start : start + 64] = bytes(64)
         path.write_bytes(content)
-    codes.check(copied)
+    code_wipe.check(copied)
     with Gallery(copied) as gallery:
         assert gallery.stats().index == "exact"
         assert hits(gallery.find_vectors(queries)) == exact
@@ -190,7 +190,7 @@ def test_damaged_codes_are_dropped_and_answers_stay_right(copied, place):
 def test_codes_that_change_while_they_are_opened_are_read_when_that_is_over(copied):
     """As in a forget: what it zeroes, and the checksum of that, are not written at once."""
     file = CodeFile(copied / "codes" / "scan", writable=True)
-    with codes.locked(copied, wait_s=0) as held, Gallery(copied) as gallery:
+    with code_place.locked(copied, wait_s=0) as held, Gallery(copied) as gallery:
         assert held
         file.arrays["escaped"][0] ^= 1
         file.flush()
@@ -263,7 +263,7 @@ def test_a_gallery_that_memory_should_not_hold_is_indexed_first(copied, monkeypa
 
 
 def test_two_do_not_make_it_at_once(copied):
-    with codes.locked(copied, wait_s=0), Gallery(copied) as gallery:
+    with code_place.locked(copied, wait_s=0), Gallery(copied) as gallery:
         with pytest.raises(GalleryError, match="another process is making the index"):
             gallery.index()
         forgotten = gallery.forget("person 3", wait_s=0)

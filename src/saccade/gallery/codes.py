@@ -7,11 +7,7 @@ are wrong or old can cost recall, but never give a wrong similarity or a row tha
 
 import contextlib
 import dataclasses
-import fcntl
-import os
 import sqlite3
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,20 +23,16 @@ from saccade.gallery.code_parts import (
     whole,
     wish,
 )
+from saccade.gallery.code_place import FOLDER, NAME, locked
 from saccade.values import IntArray, UInt8Array, UInt32Array
 from saccade.vectors.scan_cells import Cells
 from saccade.vectors.scan_coded import Coded, Effort
 from saccade.vectors.scan_codes import LANES, Fit, lane_bits
 from saccade.vectors.scan_encode import Codes, head_size
-from saccade.vectors.scan_encode import wipe as wipe_codes
 from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned, Wish
 
-FOLDER, NAME, LOCK, PARTS = "codes", "scan", "lock", "*.part"
-LOCK_POLL_S = 0.02
-CHECK_WAIT_S, OPEN_WAIT_S = 10.0, 0.5
-
-Stamp = tuple[int, int, int] | None
+OPEN_WAIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +85,6 @@ def positions_of(all_identities: IntArray, identities: IntArray) -> IntArray:
     """Return the rising positions that hold one of a few identities."""
     found = [np.flatnonzero(all_identities == identity) for identity in np.unique(identities)]
     return np.sort(np.concatenate([*found, np.zeros(0, np.int64)]))
-
-
-def stamp(folder: Path) -> Stamp:
-    """Return what changes when the file of codes is replaced; None when there is none."""
-    try:
-        found = (folder / FOLDER / NAME).stat()
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino, found.st_size)
 
 
 def open_base(folder: Path, connection: sqlite3.Connection, *, dimension: int) -> Base | None:
@@ -177,101 +160,3 @@ def _cells(file: CodeFile, n: int) -> Cells | None:
     if starts[0] != 0 or starts[-1] != n or (np.diff(starts) < 0).any() or (starts % LANES).any():
         raise ValueError("the cells do not follow one another")
     return Cells(centres, radii, starts, np.zeros(0, np.int64))
-
-
-def check(folder: Path) -> None:
-    """Compare the codes with their checksums, and delete a file that differs."""
-    path = folder / FOLDER / NAME
-    try:
-        CodeFile(path).check(LARGE)
-    except OSError:
-        return
-    except BROKEN:
-        with locked(folder, wait_s=CHECK_WAIT_S) as held:  # It may have been changed meanwhile.
-            if held and path.exists() and not _is_whole(path):
-                path.unlink()
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        file = CodeFile(path)
-        require_shapes(file)
-        file.check(file.arrays)
-    except BROKEN:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def locked(folder: Path, *, wait_s: float) -> Iterator[bool]:
-    """Hold the lock on the codes; gives False when another has it for longer than ``wait_s``.
-
-    Parts that a killed process left are removed.
-    """
-    place = folder / FOLDER
-    place.mkdir(exist_ok=True)
-    handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        held = _hold(handle, wait_s)
-        if held:
-            for part in place.glob(PARTS):
-                part.unlink(missing_ok=True)
-        yield held
-    finally:
-        os.close(handle)
-
-
-def _hold(handle: int, wait_s: float) -> bool:
-    until = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            if time.monotonic() >= until:
-                return False
-            time.sleep(LOCK_POLL_S)
-        else:
-            return True
-
-
-def wipe(folder: Path, identities: IntArray, *, wait_s: float) -> bool:
-    """Zero all codes of these identities' rows; False while another process makes new codes.
-
-    A file that is damaged where it says what it holds is deleted.
-    """
-    if not (folder / FOLDER).exists():
-        return True
-    with locked(folder, wait_s=wait_s) as held:
-        path = folder / FOLDER / NAME
-        if held and path.exists():
-            try:
-                wipe_file(path, identities)
-            except BROKEN:
-                path.unlink()
-        return held
-
-
-def wipe_file(path: Path, identities: IntArray) -> None:
-    """Zero the codes in one file. The identities go last, so that a crash is made up for."""
-    file = CodeFile(path, writable=True)
-    require_shapes(file)
-    file.check(["identities"])
-    arrays = file.arrays
-    positions = positions_of(arrays["identities"], identities)
-    if not len(positions):
-        return
-    n, d = arrays["full"].shape
-    encoded = Codes(arrays["head"], arrays["full"], np.zeros(0, np.uint32))
-    wipe_codes(encoded, positions)
-    arrays["numbers"][positions] = 0
-    arrays["escaped"][:] &= ~packed(positions, n)
-    file.flush()
-    blocks = positions // LANES
-    file.rehash("head", blocks, len(encoded.head) // -(-n // LANES))
-    file.rehash("full", positions, d)
-    file.rehash("numbers", positions, 8)
-    file.rehash("escaped", positions // 8, 1)
-    file.flush()
-    arrays["identities"][positions] = 0
-    file.rehash("identities", positions, 8)
-    file.flush()

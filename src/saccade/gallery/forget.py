@@ -26,7 +26,7 @@ import numpy as np
 from saccade.data.cache import drop_sources
 from saccade.errors import UnknownNameError
 from saccade.files import write_atomic
-from saccade.gallery import codes, inputs, log, store
+from saccade.gallery import code_wipe, inputs, log, store
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
@@ -81,7 +81,7 @@ def settle(
         drop_sources([bytes.fromhex(one) for debt in debts.values() for one in debt[PREFIXES]])
     except OSError as error:
         return dict.fromkeys(debts, f"{NOT_CLEARED} ({error.filename}: {error.strerror})")
-    if not codes.wipe(database.folder, np.array(list(debts), np.int64), wait_s=wait_s):
+    if not code_wipe.wipe(database.folder, np.array(list(debts), np.int64), wait_s=wait_s):
         return dict.fromkeys(debts, INDEXING)
     if not database.truncate_log(wait_s):
         return dict.fromkeys(debts, BLOCKED)

@@ -21,7 +21,7 @@ from saccade.gallery.answers import (
     IdentityInfo,
     Verified,
 )
-from saccade.gallery.codes import stamp
+from saccade.gallery.code_place import stamp
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Memory, current, outline
 from saccade.gallery.schema import create_database

@@ -14,7 +14,7 @@ import numpy as np
 
 from saccade.errors import GalleryError
 from saccade.files import sync
-from saccade.gallery import codes, log, rows, store
+from saccade.gallery import code_place, code_wipe, codes, log, rows, store
 from saccade.gallery.database import DamageError, Database
 from saccade.values import IntArray
 from saccade.vectors.scan_cells import Cells, make_cells
@@ -95,15 +95,15 @@ def _copy_truth(database: Database, place: Path) -> _Copied:
 def _building(folder: Path) -> Iterator[Path]:
     """Hold the lock and give the folder for parts, which are removed at the end."""
     with ExitStack() as stack:
-        if not stack.enter_context(codes.locked(folder, wait_s=BUSY_WAIT_S)):
+        if not stack.enter_context(code_place.locked(folder, wait_s=BUSY_WAIT_S)):
             raise GalleryError(
                 f"gallery {folder}: another process is making the index; try again when it is done"
             )
-        place = folder / codes.FOLDER
+        place = folder / code_place.FOLDER
         try:
             yield place
         finally:
-            for part in place.glob(codes.PARTS):
+            for part in place.glob(code_place.PARTS):
                 part.unlink(missing_ok=True)
 
 
@@ -184,6 +184,6 @@ def _publish(database: Database, fresh: Path, generation: int) -> None:
     with database.writing() as connection:
         changes = log.since(connection, generation)
         gone = [c.identity for c in changes if c.action == "forget" and c.identity is not None]
-        codes.wipe_file(fresh, np.array(gone, np.int64))
-        fresh.replace(fresh.parent / codes.NAME)
+        code_wipe.wipe_file(fresh, np.array(gone, np.int64))
+        fresh.replace(fresh.parent / code_place.NAME)
     sync(fresh.parent)

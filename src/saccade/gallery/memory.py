@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 
 from saccade.gallery import log, rows, store
-from saccade.gallery.codes import Base, Stamp, open_base, stamp
+from saccade.gallery.code_place import Stamp, stamp
+from saccade.gallery.codes import Base, open_base
 from saccade.gallery.database import Database
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.exact import ExactIndex

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from saccade.errors import SaccadeError
-from saccade.gallery import codes, indexing, rows
+from saccade.gallery import code_place, code_wipe, indexing, rows
 from saccade.gallery.codes import Base
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Memory, outline
@@ -77,13 +77,13 @@ class Checks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._checked: codes.Stamp = None
+        self._checked: code_place.Stamp = None
 
     def after(self, memory: Memory) -> None:
         """Begin when these codes were not checked before."""
         if memory.base is not None and memory.codes != self._checked:
             self._checked = memory.codes
-            threading.Thread(target=codes.check, args=(self._folder,), daemon=True).start()
+            threading.Thread(target=code_wipe.check, args=(self._folder,), daemon=True).start()
 
 
 class Upkeep:
