@@ -68,7 +68,7 @@ class Base:
         if not len(identities):
             return self
         gone = packed(positions_of(self.identities, identities), len(self))
-        allowed = self.allowed & ~gone & packed(np.flatnonzero(self.numbers), len(self))
+        allowed = self.allowed & ~gone & _held(self.numbers)
         return dataclasses.replace(
             self, allowed=allowed, alive_rows=int(np.bitwise_count(allowed).sum())
         )
@@ -79,6 +79,11 @@ def packed(positions: IntArray, n: int) -> UInt8Array:
     marked = np.zeros(n, np.bool_)
     marked[positions] = True
     return lane_bits(marked)
+
+
+def _held(numbers: IntArray) -> UInt8Array:
+    """Return a bit a position: 1 where it holds a picture. Meanwhile others may zero some."""
+    return lane_bits(numbers != 0)
 
 
 def positions_of(all_identities: IntArray, identities: IntArray) -> IntArray:
@@ -131,7 +136,7 @@ def read_base(file: CodeFile) -> Base:
     codes = Codes(arrays["head"], arrays["full"], _escaped(arrays["escaped"], n))
     if len(codes.head) != head_size(fitted, n):
         raise ValueError("the head has the wrong length")
-    allowed = packed(np.flatnonzero(numbers), n)
+    allowed = _held(numbers)
     return Base(
         coded=Coded(fitted, codes, _cells(file, n)),
         effort=effort(**about["effort"]),
