@@ -37,7 +37,14 @@ SHORT = {"train.epochs": 4, "train.threads": 2}
 FLOAT_NOISE = 1e-4
 
 
+@pytest.fixture
+def data(task, class_folders, number_table):
+    """What a task learns from: the same pictures, with their classes or with numbers."""
+    return number_table if task == "regress" else class_folders
+
+
 def words_of(task, data, folder, **changes):
+    changes |= {"data.target": "hue,corners"} if task == "regress" else {}
     return [*TRAIN, data, "--task", task, *flags(SETTINGS | changes), "--out", folder]
 
 
@@ -77,11 +84,11 @@ def moments(seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_a_run_killed_five_times_is_the_uninterrupted_one(class_folders, tmp_path, task):
+def test_a_run_killed_five_times_is_the_uninterrupted_one(data, tmp_path, task):
     whole, folder = tmp_path / "whole", tmp_path / "run"
-    run_whole(words_of(task, class_folders, whole))
+    run_whole(words_of(task, data, whole))
     assert len(read_history(whole)) == STEPS
-    begin, resume = words_of(task, class_folders, folder), [*TRAIN, "--resume", folder]
+    begin, resume = words_of(task, data, folder), [*TRAIN, "--resume", folder]
     codes = [
         kill_when(resume if number else begin, folder, line, wait_s)
         for number, (line, wait_s) in enumerate(moments(seed=0))
@@ -95,10 +102,10 @@ def test_a_run_killed_five_times_is_the_uninterrupted_one(class_folders, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_with_two_threads_the_losses_go_on_within_float_noise(class_folders, tmp_path, task):
+def test_with_two_threads_the_losses_go_on_within_float_noise(data, tmp_path, task):
     whole, folder = tmp_path / "whole", tmp_path / "run"
-    run_whole(words_of(task, class_folders, whole, **SHORT))
-    code = kill_when(words_of(task, class_folders, folder, **SHORT), folder, 5, 0)
+    run_whole(words_of(task, data, whole, **SHORT))
+    code = kill_when(words_of(task, data, folder, **SHORT), folder, 5, 0)
     assert code == -signal.SIGKILL
     run_whole([*TRAIN, "--resume", folder])
     assert json.loads((folder / "environment.json").read_text())["threads"] == 2
