@@ -56,6 +56,11 @@ class DataSettings:
         "regress: the columns of numbers that are learned, as age,height; label is also the names "
         "of folders",
     )
+    tree: str = setting(
+        "",
+        "classify: tree of the classes: a .toml file of names in names, a .csv file with name and "
+        "parent, or folders, for nested class folders; empty has none",
+    )
     validation: float = setting(
         0.2,
         "share held out to judge on: of the classes for embed, of each class's pictures for "
@@ -146,8 +151,8 @@ class LossSettings:
 
     name: str = setting(
         AUTO,
-        "name of the loss; auto is arcface for embed, cross_entropy for classify, squared for "
-        "regress",
+        "name of the loss; auto is arcface for embed, squared for regress, for classify "
+        "cross_entropy, with data.tree hierarchical_cross_entropy",
     )
     margin: float | str = setting(
         AUTO,
@@ -163,6 +168,13 @@ class LossSettings:
     )
     gamma: float = setting(
         2.0, "focal: how much less a sure answer counts; 0 is cross-entropy", low=0, high=10
+    )
+    alpha: float = setting(
+        0.5,
+        "hierarchical_cross_entropy: how much less an edge counts with each edge above it; 0 is "
+        "cross-entropy",
+        low=0,
+        high=10,
     )
     class_weights: str = setting(
         "none",

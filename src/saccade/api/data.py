@@ -93,7 +93,8 @@ class TrainingData:
         It comes from the files' content, so moved pictures have the same, written anew another.
         """
         held = [one.numbers or one.label for one in self.held]
-        names = (DECODING, *self.pictures.shape, self.classes, held)
+        tree = (self.card["tree"],) if "tree" in self.card else ()
+        names = (DECODING, *self.pictures.shape, self.classes, held, *tree)
         digest = hashlib.sha256(repr(names).encode())
         digest.update(self._sources.tobytes())
         digest.update(self.targets.numpy().tobytes())

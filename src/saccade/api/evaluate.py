@@ -68,7 +68,11 @@ def evaluate(
     if place is not None:
         refuse_picture(place, "name an HTML file with --report")
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
-    samples = read_data(choose_part(data, JUDGED_PARTS), targets=loaded.targets or ())
+    samples = read_data(
+        choose_part(data, JUDGED_PARTS),
+        targets=loaded.targets or (),
+        nested=bool(loaded.card.get("nested")),
+    )
     if loaded.classes is not None:
         numbered([sample.label for sample in samples], loaded.classes)
     rows, samples, left_out = _answer_readable(loaded, samples, allowed=allowed, progress=progress)
@@ -134,7 +138,8 @@ def judge_classifier(
     ``chosen``: these pictures chose the best epoch, which the report then says.
     """
     labels = [sample.label for sample in samples]
-    scores = judge_classification(probabilities, labels, classes=model.classes or ())
+    classes, tree = model.classes or (), model.tree
+    scores = judge_classification(probabilities, labels, classes=classes, tree=tree)
     if report is not None:
         from saccade.judge.classification_report import classification_report
 

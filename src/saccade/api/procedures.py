@@ -5,7 +5,7 @@ which figure is watched, how training is completed, and how the model is judged.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from saccade.api.evaluate import Scores, find_threshold, judge_classifier, judge_model
 from saccade.api.recipe import chosen_loss
 from saccade.api.regression import RegressProcedure
+from saccade.class_tree import ClassTree
 from saccade.config import Recipe
 from saccade.data.readers import read_data
 from saccade.data.splits import hold_out_classes, stratified_split
 from saccade.data.stored import Pictures
 from saccade.data.targets import LABEL
+from saccade.data.trees import nested_tree, read_tree
 from saccade.errors import InputError, SettingError
 from saccade.judge.classification import ClassificationScores, numbered
 from saccade.judge.embedding import EmbeddingScores
@@ -30,6 +32,8 @@ from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
 from saccade.tasks.model import Model, Network
 from saccade.values import Sample
+
+FOLDERS = "folders"  # data.tree: the folders say it
 
 
 class Procedure(Protocol):
@@ -64,10 +68,13 @@ class Procedure(Protocol):
     def targets(self, kept: Sequence[Sample]) -> Tensor:
         """Return what the task is called with beside these pictures, a row a sample."""
 
-    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
         """Return the module that trains ``network``, called with pictures and targets.
 
-        ``counts`` are the pictures learned from, class by class; empty without classes.
+        ``counts`` are the pictures learned from, class by class; empty without classes. ``card``
+        is the model's.
         """
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float | None:
@@ -120,6 +127,10 @@ class EmbedProcedure(OfClasses):
                 "train.epochs 0 trains no head, which model.projection trained would take; "
                 "take whitened, or train.epochs 1 or more"
             )
+        if recipe.data.tree:
+            raise SettingError(
+                f"data.tree is for task classify. Got '{recipe.data.tree}'; leave it out"
+            )
         if recipe.loss.class_weights != "none":
             raise SettingError(
                 "loss.class_weights is for task classify; for embed, train.batches balanced draws "
@@ -141,7 +152,9 @@ class EmbedProcedure(OfClasses):
         dimension = self.recipe.model.dimension
         return {"kind": "network", "dimension": dimension, "classes": _classes(kept)}
 
-    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
         name, settings = chosen_loss(self.recipe, auto="arcface")
         return EmbedTask(
             cast(EmbeddingNetwork, network),
@@ -201,16 +214,38 @@ class ClassifyProcedure(OfClasses):
         kept, held = stratified_split(labels, share=share, seed=seed, least=1)
         return [samples[place] for place in kept], [samples[place] for place in held]
 
-    def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
-        return {"kind": "classifier", "classes": _classes(kept)}
+    def read(self, place: Path) -> list[Sample]:
+        return read_data(place, nested=self.recipe.data.tree == FOLDERS)
 
-    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
-        name, settings = chosen_loss(self.recipe, auto="cross_entropy")
+    def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
+        classes = _classes(kept)
+        return {"kind": "classifier", "classes": classes, **self._tree(kept, classes)}
+
+    def _tree(self, kept: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
+        """The card's entries of the classes' tree, if there is one."""
+        name = self.recipe.data.tree
+        if not name:
+            return {}
+        tree = nested_tree(kept) if name == FOLDERS else read_tree(Path(name))
+        try:
+            parents = tree.above(classes).parents
+        except InputError as error:
+            raise InputError(f"data.tree {name}: {error}") from error
+        return {"tree": dict(parents), "nested": name == FOLDERS}
+
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
+        tree = ClassTree(card["tree"]) if "tree" in card else None
+        auto = "cross_entropy" if tree is None else "hierarchical_cross_entropy"
+        name, settings = chosen_loss(self.recipe, auto=auto)
         weights = CLASS_WEIGHTS[self.recipe.loss.class_weights](counts)
         return ClassifyTask(
             cast(ClassifyNetwork, network),
             loss=name,
             class_weights=weights,
+            tree=tree,
+            classes=card["classes"],
             dropout=self.recipe.model.dropout,
             **settings,
         )

@@ -1,6 +1,6 @@
 """Task ``regress`` in training, and how its models are judged."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -39,6 +39,7 @@ class RegressProcedure:
         self.recipe = recipe
         self.names = target_names(recipe.data.target)
         for name, value, neutral in (
+            ("data.tree", recipe.data.tree, ("",)),
             ("data.extra_classes", recipe.data.extra_classes, ("none",)),
             ("loss.class_weights", recipe.loss.class_weights, ("none",)),
             ("train.batches", recipe.train.batches, ("auto", "shuffled")),
@@ -46,7 +47,7 @@ class RegressProcedure:
             if value not in neutral:
                 raise SettingError(
                     f"{name} {value} needs classes, and task regress has none; "
-                    f"take {' or '.join(neutral)}"
+                    f"{'leave it out' if neutral == ('',) else f'take {neutral[-1]}'}"
                 )
 
     def read(self, place: Path) -> list[Sample]:
@@ -90,7 +91,9 @@ class RegressProcedure:
     def targets(self, kept: Sequence[Sample]) -> Tensor:
         return torch.from_numpy(_numbers(kept))
 
-    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
         name, settings = chosen_loss(self.recipe, auto="squared")
         dropout = self.recipe.model.dropout
         return RegressTask(cast(RegressNetwork, network), loss=name, dropout=dropout, **settings)

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from saccade.class_tree import ClassTree
 from saccade.data.batches import load_pictures, load_readable
 from saccade.data.pictures import read_picture, resize, several
 from saccade.data.stored import Pictures
@@ -78,6 +79,11 @@ class Model:
     def targets(self) -> tuple[str, ...] | None:
         """The names of a regressor's numbers, in their order."""
         return tuple(self.card["targets"]) if self.card["kind"] == "regressor" else None
+
+    @property
+    def tree(self) -> ClassTree | None:
+        """The tree that a classifier's classes are the leaves of, if it has learned one."""
+        return ClassTree(self.card["tree"]) if "tree" in self.card else None
 
     @property
     def fingerprint(self) -> str:
@@ -321,6 +327,8 @@ def _complete(card: dict[str, Any]) -> bool:
         return False
     if card["kind"] == "classifier" and not (_names(card["classes"]) and card["classes"][1:]):
         return False
+    if "tree" in card and not _is_tree(card["tree"], card.get("classes", [])):
+        return False
     if card["kind"] == "regressor" and not _units(card):
         return False
     if not _colours(card.get("mean"), card.get("std")):
@@ -356,6 +364,17 @@ def _names(found: Any) -> bool:
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return False
     return len(set(found)) == len(found) > 0
+
+
+def _is_tree(found: Any, classes: list[str]) -> bool:
+    """True for names with their parents, in no loop, of which the classes are leaves."""
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        return False
+    try:
+        ClassTree(found).paths(classes)
+    except InputError:
+        return False
+    return True
 
 
 def _units(card: dict[str, Any]) -> bool:
