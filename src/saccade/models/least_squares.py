@@ -24,7 +24,7 @@ BLOCK_BYTES = 64 << 20  # of float64 rows factorised at a time
 
 @dataclass(frozen=True, slots=True)
 class LinearMap:
-    """``weights`` (d, t) and ``bias`` (t,), float64: features (n, d) → features @ weights + bias."""
+    """Features (n, d) → features @ ``weights`` (d, t) + ``bias`` (t,), both float64."""
 
     weights: Float64Array
     bias: Float64Array
