@@ -11,7 +11,7 @@ import saccade
 from saccade.class_tree import ClassTree
 from saccade.cli.app import main
 from saccade.data.readers import read_data
-from saccade.data.trees import nested_tree, read_tree
+from saccade.data.trees import KIND, nested_tree, read_tree
 from saccade.errors import InputError
 from saccade.intervals import binomial_interval
 from saccade.judge.classification import judge_classification
@@ -98,7 +98,7 @@ def test_the_forms_of_a_tree_on_disk_are_one(tmp_path, tree_file, nested):
 def test_nested_folders_give_the_classes_right_above_the_pictures(nested):
     samples = read_data(nested, nested=True)
     assert len(samples) == 36 and sorted({sample.label for sample in samples}) == list(CLASSES)
-    kinds = {sample.label: sample.metadata["kind"] for sample in samples}
+    kinds = {sample.label: sample.metadata[KIND] for sample in samples}
     assert kinds["red-disc"] == "disc/" and kinds["red-square"] == "square/warm/"
 
 
@@ -225,7 +225,7 @@ def test_distances_of_mistakes_are_those_of_a_walk_along_the_edges():
 def test_without_a_mistake_only_the_bound_is_told():
     _, _, scores = judged(strength=100)
     assert scores.tree.mistakes is None and scores.tree.at_distance == ()
-    bound = 6 * binomial_interval(0, 120).high
+    bound = 5 * binomial_interval(0, 120).high
     assert (scores.tree.answers.value, scores.tree.answers.high) == (0, pytest.approx(bound))
     assert len(scores.headline) == 3
     page = classification_report(scores, pictures=[np.zeros((4, 4, 3), np.uint8)] * 120)
@@ -301,7 +301,7 @@ WRONG = [
     ("flat", "cells.csv", ["cells.csv line 12", "a name and its parent"]),
     ("twins", "folders", ["two classes", "'red-disc'", "rename"]),
     ("mixed", "folders", ["mixed/square", "holds pictures and the class", "of their own"]),
-    ("table.csv", "folders", ["nested class folders", "table.csv", ".toml"]),
+    ("table.csv", "folders", ["nested class folders", "a.png", ".toml"]),
 ]
 
 

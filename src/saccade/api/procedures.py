@@ -230,7 +230,9 @@ class ClassifyProcedure(OfClasses):
         try:
             parents = tree.above(classes).parents
         except InputError as error:
-            raise InputError(f"data.tree {name}: {error}") from error
+            raise InputError(
+                f"data.tree {name}: {error}; every class must be one of its leaves"
+            ) from error
         return {"tree": dict(parents), "nested": name == FOLDERS}
 
     def task(

@@ -119,7 +119,7 @@ class RegressProcedure:
             estimates,
             report=run / "report.html",
             run=run,
-            chosen=self.recipe.train.epochs > 0,
+            chosen="best_epoch" in model.card,
         )
         figures = {name: getattr(scores, name) for name in ("mae", "rmse", "r2")}
         told = {name: asdict(figure) for name, figure in figures.items() if figure is not None}

@@ -38,9 +38,10 @@ def read_data(
     ``source`` is a folder of class folders, a .csv table with the columns path and label, an idx
     pair (its file of pictures, or the folder), or a .npz archive with pictures and labels.
     ``targets`` are columns of a table that hold numbers, which the samples then carry; label serves
-    elsewhere too. ``nested``: class folders lie in those of wider kinds. Raises InputError, in one
-    line, when it is none of them, when it is damaged, for a target that is no number, and when it
-    is divided into train, val and test: name one of them then, so that nothing is mixed unseen.
+    elsewhere too. ``nested``: folders are read as class folders in those of wider kinds. Raises
+    InputError, in one line, when it is none of them, when it is damaged, for a target that is no
+    number, and when it is divided into train, val and test: name one of them then, so that nothing
+    is mixed unseen.
     """
     path = Path(source)
     reader = _reader_of(path)
@@ -50,8 +51,8 @@ def read_data(
         raise InputError(
             f"data {path} are divided into {', '.join(parts)}; name one of them, as {first}"
         )
-    if nested:
-        return _read_nested(path, reader)
+    if nested and reader is READERS["folders"]:
+        return read_nested_folders(path)
     if targets and is_table(path):
         return read_table(path, targets=targets)
     return label_numbers(reader.read(path), targets) if targets else reader.read(path)
@@ -114,15 +115,6 @@ def _read_folder(folder: Path) -> list[Sample]:
     if data and not any(item.is_dir() and item.name[:1] != "." for item in children):
         raise InputError(f"data folder {folder} holds no sub-folders; name the file, as {data[0]}")
     return read_class_folders(folder)
-
-
-def _read_nested(path: Path, reader: Reader) -> list[Sample]:
-    if reader is not READERS["folders"]:
-        raise InputError(
-            f"data.tree folders needs nested class folders, and {path} are other data; name a "
-            ".toml or .csv file with data.tree"
-        )
-    return read_nested_folders(path)
 
 
 def _undivided(source: Path) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from saccade.errors import InputError
 from saccade.files import existing_folder
 from saccade.values import Sample
 
-KIND = "kind"  # of a sample's metadata: the kind right above its class
+KIND = "kind/"  # of a sample's metadata: the kind right above its class
 HEAD = ["name", "parent"]
 MAX_BYTES = 64 << 20
 
@@ -39,9 +39,17 @@ def read_nested_folders(root: Path) -> list[Sample]:
 
 
 def nested_tree(samples: Sequence[Sample]) -> ClassTree:
-    """Return the tree of the classes and kinds of ``read_nested_folders``."""
+    """Return the tree of the classes and kinds of ``read_nested_folders``.
+
+    Raises InputError for samples that do not come from there.
+    """
     parents: dict[str, str] = {}
     for sample in samples:
+        if KIND not in sample.metadata:
+            raise InputError(
+                f"data.tree folders needs nested class folders, which {sample.path} does not come "
+                "from; name a .toml or .csv file with data.tree"
+            )
         name, kind = sample.label, sample.metadata[KIND]
         while name != ROOT:
             parents[name] = kind
