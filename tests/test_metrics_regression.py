@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as judge
 
@@ -21,6 +21,7 @@ PAIRS = st.integers(1, 4).flatmap(
 )
 
 
+@settings(max_examples=40)
 @given(drawn=PAIRS)
 def test_every_figure_equals_scikit_learn(drawn):
     truth, values = (np.array(side) for side in zip(*drawn, strict=True))

@@ -81,7 +81,7 @@ class RegressProcedure:
 
     def _require_two_values(self, samples: Sequence[Sample], who: str) -> None:
         for name, column in zip(self.names, _numbers(samples).T, strict=True):
-            if (column == column[0]).all():
+            if (column == column[0]).all() or not column.std() > 0:
                 raise InputError(
                     f"{who} one value of {name}, {column[0]:g}, in {len(column)} pictures, from "
                     "which nothing can be learned; name another column with data.target, or add "

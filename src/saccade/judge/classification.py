@@ -187,8 +187,9 @@ def judge_classification(
         typical=_typical(surest, right, truth, len(classes)),
         seed=seed,
         resamples=resamples,
-        tree=tree
-        and judge_tree(
+        tree=None
+        if tree is None
+        else judge_tree(
             truth,
             answers,
             tree=tree,

@@ -147,8 +147,8 @@ def _abstention(scores: ClassificationScores) -> tuple[Part, ...]:
 
 
 def _confusion(scores: ClassificationScores) -> tuple[Part, ...]:
-    order = np.arange(len(scores.classes)) if scores.tree is None else list(scores.tree.order)
-    counts = np.array(scores.confusion)[np.ix_(order, order)]
+    order = range(len(scores.classes)) if scores.tree is None else scores.tree.order
+    counts = np.array(scores.confusion)[np.ix_(list(order), list(order))]
     totals, names = counts.sum(axis=1), [scores.classes[place] for place in order]
     beside = "" if scores.tree is None else " Classes of one kind stand side by side."
     chart = Chart(

@@ -50,15 +50,16 @@ def judge_tree(
     distances = tree.distances(classes)
     found = distances[truth, answers]
     wrong = found[found > 0]
-    apart = distances[distances > 0]
-    span = (int(apart.min(initial=0)), int(apart.max(initial=0)))
+    lengths = np.unique(distances).tolist()  # 0 comes first
+    span = (lengths[:2][-1], lengths[-1])
+    mistakes: Interval | None = None
+    guessed: float | None = None
     if len(wrong):
         mistakes = _mean(wrong, span, seed, resamples, level)
         over_all = _mean(found, (0, span[1]), seed, resamples, level)
         others = distances[truth[found > 0]].sum(axis=1) / (len(classes) - 1)
         guessed = float(others.mean())
     else:
-        mistakes = guessed = None
         most = none_right(len(found), level).high
         over_all = holding(0.0, 0.0, span[1] * most, len(found), level)
     sizes, counts = np.unique(wrong, return_counts=True)

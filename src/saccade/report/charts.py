@@ -172,8 +172,7 @@ def scatter_chart(
         raise InputError(f"chart '{title}' needs as many x as y; got {across.shape}, {up.shape}")
     with _MATPLOTLIB, mpl.rc_context(_settings()):
         figure, axes = _empty(x_label, y_label)
-        dots = {"linestyle": "none", "marker": "o", "markersize": 3.2, "markeredgewidth": 0}
-        axes.plot(across, up, color=COLOURS[0], alpha=0.55, **dots)
+        axes.plot(across, up, "o", color=COLOURS[0], alpha=0.55, markersize=3.2, markeredgewidth=0)
         if line == "diagonal":
             low, high = min(across.min(), up.min()), max(across.max(), up.max())
             axes.plot([low, high], [low, high], color=INK, linewidth=1.1, linestyle=(0, (1.5, 2)))
