@@ -303,7 +303,7 @@ WRONG = [
     ("flat", "cells.csv", ["cells.csv line 12", "a name and its parent"]),
     ("twins", "folders", ["two classes", "'red-disc'", "rename"]),
     ("mixed", "folders", ["mixed/square", "holds pictures and the class", "of their own"]),
-    ("table.csv", "folders", ["nested class folders", "-disc", ".toml"]),
+    ("table.csv", "folders", ["nested class folders", "shapes", ".toml"]),
 ]
 
 

@@ -81,8 +81,8 @@ def test_least_squares_agree_with_descent(tables, tmp_path):
         tmp_path / "descended",
         **still,
         **{
-            "train.epochs": 60,
-            "optim.name": "lbfgs",
+            "train.epochs": 15,
+            "optim.name": "newton",
             "optim.lr": 1,
             "optim.schedule": "constant",
             "optim.warm_up": 0,
@@ -91,7 +91,7 @@ def test_least_squares_agree_with_descent(tables, tmp_path):
     )
     spread = planted(120, seed=1, noise=0.5)[1].std(axis=0)
     a, b = (estimates(run.model, tables[1]) / spread for run in (solved, descended))
-    np.testing.assert_allclose(a, b, atol=0.02)  # of a deviation; descent is in float32
+    np.testing.assert_allclose(a, b, atol=1e-3)  # of a deviation; descent is in float32
 
 
 def test_numbers_without_noise_are_found_again(tmp_path):
