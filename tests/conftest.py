@@ -68,3 +68,9 @@ def number_table(class_folders, tmp_path_factory):
         lines.append(f"{file},{hue},{4 if shape == 'square' else 0}")
     table.write_text("\n".join(lines) + "\n")
     return table
+
+
+@pytest.fixture
+def data_of_task(task, class_folders, number_table):
+    """Return what ``task`` learns from: the same pictures, with their classes or with numbers."""
+    return number_table if task == "regress" else class_folders

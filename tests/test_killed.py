@@ -10,7 +10,7 @@ import pytest
 
 from saccade.tasks import TASKS
 from saccade.training.run import read_history
-from tests.runs import TRAIN, environment, flags, what_is_the_same
+from tests.runs import OF_TASK, TRAIN, environment, flags, what_is_the_same
 
 # Three steps an epoch, whichever way the batches are drawn.
 SETTINGS = {
@@ -37,15 +37,9 @@ SHORT = {"train.epochs": 4, "train.threads": 2}
 FLOAT_NOISE = 1e-4
 
 
-@pytest.fixture
-def data(task, class_folders, number_table):
-    """What a task learns from: the same pictures, with their classes or with numbers."""
-    return number_table if task == "regress" else class_folders
-
-
 def words_of(task, data, folder, **changes):
-    changes |= {"data.target": "hue,corners"} if task == "regress" else {}
-    return [*TRAIN, data, "--task", task, *flags(SETTINGS | changes), "--out", folder]
+    settings = SETTINGS | OF_TASK[task] | changes
+    return [*TRAIN, data, "--task", task, *flags(settings), "--out", folder]
 
 
 def run_whole(words):
@@ -84,11 +78,11 @@ def moments(seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_a_run_killed_five_times_is_the_uninterrupted_one(data, tmp_path, task):
+def test_a_run_killed_five_times_is_the_uninterrupted_one(data_of_task, tmp_path, task):
     whole, folder = tmp_path / "whole", tmp_path / "run"
-    run_whole(words_of(task, data, whole))
+    run_whole(words_of(task, data_of_task, whole))
     assert len(read_history(whole)) == STEPS
-    begin, resume = words_of(task, data, folder), [*TRAIN, "--resume", folder]
+    begin, resume = words_of(task, data_of_task, folder), [*TRAIN, "--resume", folder]
     codes = [
         kill_when(resume if number else begin, folder, line, wait_s)
         for number, (line, wait_s) in enumerate(moments(seed=0))
@@ -102,10 +96,10 @@ def test_a_run_killed_five_times_is_the_uninterrupted_one(data, tmp_path, task):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_with_two_threads_the_losses_go_on_within_float_noise(data, tmp_path, task):
+def test_with_two_threads_the_losses_go_on_within_float_noise(data_of_task, tmp_path, task):
     whole, folder = tmp_path / "whole", tmp_path / "run"
-    run_whole(words_of(task, data, whole, **SHORT))
-    code = kill_when(words_of(task, data, folder, **SHORT), folder, 5, 0)
+    run_whole(words_of(task, data_of_task, whole, **SHORT))
+    code = kill_when(words_of(task, data_of_task, folder, **SHORT), folder, 5, 0)
     assert code == -signal.SIGKILL
     run_whole([*TRAIN, "--resume", folder])
     assert json.loads((folder / "environment.json").read_text())["threads"] == 2
