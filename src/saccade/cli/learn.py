@@ -32,7 +32,7 @@ def train(
     precision: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Learn from pictures with labels; any setting can be given as --section.key value.
+    """Learn from pictures with labels or numbers; any setting as --section.key value.
 
     Parameters
     ----------
