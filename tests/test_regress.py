@@ -180,8 +180,9 @@ def test_another_unit_gives_the_same_run_in_that_unit(world, tmp_path):
         for path, (weight, tint) in zip(paths_of(table), truth_of(table).tolist(), strict=True)
     ]
     (tmp_path / "other.csv").write_text("\n".join(lines) + "\n")
+    settings = SHORT | {"data.validation": 0}
     runs = [
-        saccade.train(data, task="regress", out=tmp_path / data.stem, settings=SHORT)
+        saccade.train(data, task="regress", out=tmp_path / data.stem, settings=settings)
         for data in (table, tmp_path / "other.csv")
     ]
     plain, other = (
@@ -189,7 +190,6 @@ def test_another_unit_gives_the_same_run_in_that_unit(world, tmp_path):
         for run in runs
     )
     np.testing.assert_allclose(other, (plain - [32, 0]) * [1000, 0.001], rtol=1e-3)
-    assert runs[1].validation.r2.value == pytest.approx(runs[0].validation.r2.value, abs=1e-3)
 
 
 def test_the_best_epoch_is_kept_and_written_down(world):
@@ -322,7 +322,7 @@ def test_held_out_truth_that_never_varies_chooses_no_epoch(tmp_path):
 
 def test_a_model_just_trained_and_loaded_again_gives_the_same_bits(world, tmp_path):
     table = world / "learn" / "discs.csv"
-    settings = SHORT | {"model.mirror": True}
+    settings = SHORT | {"model.mirror": True, "data.validation": 0}
     run = saccade.train(table, task="regress", out=tmp_path / "run", settings=settings)
     again = Model.load(tmp_path / "run")
     paths = paths_of(table)
