@@ -55,3 +55,22 @@ def class_folders(shapes, tmp_path_factory):
         folder.mkdir(exist_ok=True)
         Image.fromarray(picture).save(folder / f"{number:02}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def number_table(class_folders, tmp_path_factory):
+    """Return a CSV that says of the pictures of ``shapes`` two numbers: hue and corners."""
+    table = tmp_path_factory.mktemp("numbers") / "numbers.csv"
+    lines = ["path,hue,corners"]
+    for file in sorted(class_folders.rglob("*.png")):
+        colour, shape = file.parent.name.split("-")
+        hue = 10 + 120 * list(COLOURS).index(colour)
+        lines.append(f"{file},{hue},{4 if shape == 'square' else 0}")
+    table.write_text("\n".join(lines) + "\n")
+    return table
+
+
+@pytest.fixture
+def data_of_task(task, class_folders, number_table):
+    """Return what ``task`` learns from: the same pictures, with their classes or with numbers."""
+    return number_table if task == "regress" else class_folders

@@ -10,6 +10,8 @@ from saccade.training.run import read_history
 
 PR_CAPBSET_DROP = 24  # linux/prctl.h
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2  # linux/capability.h
+# What a task needs to be told of the data that ``data_of_task`` gives.
+OF_TASK = {"embed": {}, "classify": {}, "regress": {"data.target": "hue,corners"}}
 TRAIN = [sys.executable, "-m", "saccade", "train"]
 
 

@@ -29,6 +29,7 @@ from saccade.nn import (
     LAYER_NORMALISATIONS,
     LAYERS,
     NORMALISATIONS,
+    PLAIN,
 )
 from saccade.optim import OPTIMISERS, REGULARISERS, SCHEDULES
 from saccade.tasks import TASKS
@@ -48,7 +49,7 @@ DOCS = ROOT / "docs"
 CATALOGUE = DOCS / "catalogue.md"
 TABLES = {
     "Tasks": TASKS,
-    "Backbones": BACKBONES | dict.fromkeys(f"{family}/NAME" for family in FAMILIES),
+    "Backbones": BACKBONES | PLAIN | dict.fromkeys(f"{family}/NAME" for family in FAMILIES),
     "Activations": ACTIVATIONS,
     "Normalisations": NORMALISATIONS,
     "Initialisations": INITIALISATIONS,
@@ -69,6 +70,7 @@ NAMED = {
     "task": TASKS,
     "model.backbone": {
         *BACKBONES,
+        *PLAIN,
         *(f"{family}/{name}" for family, found in FAMILIES.items() for name in found.names()),
     },
     "model.activation": {"", *ACTIVATIONS},
@@ -297,6 +299,9 @@ def furnished(class_folders, tmp_path_factory):
             )
     for name in ("anna.jpg", "who.jpg"):
         Image.fromarray(shape_picture(CLASSES[-1], draw)).save(root / name)
+    people = sorted((root / "people").rglob("*.png"))
+    rows = [f"{file.relative_to(root)},{20 + n},{1.5 + n / 100}" for n, file in enumerate(people)]
+    (root / "ages.csv").write_text("\n".join(["path,age,height", *rows, ""]))
     tensors = models.squeezenet1_1().state_dict()
     save_file({k: v.half() for k, v in tensors.items()}, root / "squeezenet1_1.safetensors")
     (root / "squeezenet1_1.json").write_text('{"size": "64x64", "licence": "BSD 2-Clause"}')

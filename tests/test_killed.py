@@ -10,7 +10,7 @@ import pytest
 
 from saccade.tasks import TASKS
 from saccade.training.run import read_history
-from tests.runs import TRAIN, environment, flags, what_is_the_same
+from tests.runs import OF_TASK, TRAIN, environment, flags, what_is_the_same
 
 # Three steps an epoch, whichever way the batches are drawn.
 SETTINGS = {
@@ -38,7 +38,8 @@ FLOAT_NOISE = 1e-4
 
 
 def words_of(task, data, folder, **changes):
-    return [*TRAIN, data, "--task", task, *flags(SETTINGS | changes), "--out", folder]
+    settings = SETTINGS | OF_TASK[task] | changes
+    return [*TRAIN, data, "--task", task, *flags(settings), "--out", folder]
 
 
 def run_whole(words):
@@ -77,11 +78,11 @@ def moments(seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_a_run_killed_five_times_is_the_uninterrupted_one(class_folders, tmp_path, task):
+def test_a_run_killed_five_times_is_the_uninterrupted_one(data_of_task, tmp_path, task):
     whole, folder = tmp_path / "whole", tmp_path / "run"
-    run_whole(words_of(task, class_folders, whole))
+    run_whole(words_of(task, data_of_task, whole))
     assert len(read_history(whole)) == STEPS
-    begin, resume = words_of(task, class_folders, folder), [*TRAIN, "--resume", folder]
+    begin, resume = words_of(task, data_of_task, folder), [*TRAIN, "--resume", folder]
     codes = [
         kill_when(resume if number else begin, folder, line, wait_s)
         for number, (line, wait_s) in enumerate(moments(seed=0))
@@ -95,10 +96,10 @@ def test_a_run_killed_five_times_is_the_uninterrupted_one(class_folders, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_with_two_threads_the_losses_go_on_within_float_noise(class_folders, tmp_path, task):
+def test_with_two_threads_the_losses_go_on_within_float_noise(data_of_task, tmp_path, task):
     whole, folder = tmp_path / "whole", tmp_path / "run"
-    run_whole(words_of(task, class_folders, whole, **SHORT))
-    code = kill_when(words_of(task, class_folders, folder, **SHORT), folder, 5, 0)
+    run_whole(words_of(task, data_of_task, whole, **SHORT))
+    code = kill_when(words_of(task, data_of_task, folder, **SHORT), folder, 5, 0)
     assert code == -signal.SIGKILL
     run_whole([*TRAIN, "--resume", folder])
     assert json.loads((folder / "environment.json").read_text())["threads"] == 2

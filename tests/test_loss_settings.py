@@ -53,7 +53,7 @@ def criterion(task, **given):
     values = {"task": task} | {f"loss.{key}": value for key, value in given.items()}
     recipe = override(Recipe(), values.items(), where="test")
     network = build_network(CARD | KINDS[task])
-    return PROCEDURES[task](recipe).task(network, counts=[10] * 6).criterion
+    return PROCEDURES[task](recipe).task(network, counts=[10] * 6, card=KINDS[task]).criterion
 
 
 def seen(loss, names):
@@ -131,7 +131,7 @@ def test_balanced_weights_come_from_the_pictures_that_are_learned_from(class_fol
         (["--loss.name", "contrastiv"], "no loss for task embed 'contrastiv'; did you mean 'contr"),
         (
             ["--loss.name", "hierarchical_cross_entropy", "--task", "classify"],
-            "hierarchical_cross_entropy needs a tree of the classes, which recipes do not give",
+            "hierarchical_cross_entropy needs a tree of the classes; name one with data.tree",
         ),
         (["--loss.class_weights", "balanced"], "loss.class_weights is for task classify; "),
         (["--loss.margin", "-1"], "loss.margin must be auto or 0 to 3. Got '-1' instead"),

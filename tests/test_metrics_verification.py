@@ -183,6 +183,7 @@ def test_every_metric_rises_as_its_row_says(name):
         "ranks": (([1, 1, 2],), ([9, 9, 3],)),
         "pair_scores": (([0.8, 0.9], [0.1]), ([0.1, 0.2], [0.9])),
         "confusion": (([[5, 0], [1, 4]],), ([[1, 4], [4, 1]],)),
+        "values": (([1, 2, 3], [1, 2, 3.1]), ([1, 2, 3], [2, 2, 2])),
     }[metric.reads]
     difference = metric.compute(*good) - metric.compute(*bad)
     assert isinstance(metric.compute(*good), float)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.tasks.model import Model
-    from saccade.values import Found, Hit, Interval, Prediction, Sample
+    from saccade.values import Estimate, Found, Hit, Interval, Prediction, Sample
     from saccade.vectors.tuned import Wish
 
 _HOME = {
+    "Estimate": "values",
     "Found": "values",
     "Gallery": "api.gallery",
     "GalleryError": "errors",
@@ -45,6 +46,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Estimate",
     "Found",
     "Gallery",
     "GalleryError",

@@ -6,6 +6,7 @@ Samangooei, Lord, "Making Better Mistakes", 2020, arXiv:1912.09393.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,16 @@ class ClassTree:
                 )
         return [self.path(name) for name in classes]
 
+    def above(self, classes: Sequence[str]) -> "ClassTree":
+        """Return the part of the tree that lies above these classes, and they themselves."""
+        paths = self.paths(classes)
+        return ClassTree({low: high for path in paths for low, high in pairwise(path)})
+
+    def order(self, classes: Sequence[str]) -> list[int]:
+        """Return the places of ``classes`` so that those of one kind stand side by side."""
+        paths = self.paths(classes)
+        return sorted(range(len(paths)), key=lambda place: paths[place][::-1])
+
     def distances(self, classes: Sequence[str]) -> IntArray:
         """Return the edges from class to class through what both belong to: (n, n) int64."""
         paths = self.paths(classes)
@@ -95,6 +106,11 @@ def _edges(above: str, kinds: Mapping[str, Any] | Sequence[str]) -> Iterator[tup
     """Yield each name below ``above`` with the one right above it."""
     if isinstance(kinds, str):
         raise InputError(f"class tree: below '{above}' stands text; write it as ['{kinds}']")
+    if not isinstance(kinds, Mapping | Sequence) or not all(isinstance(k, str) for k in kinds):
+        raise InputError(
+            f"class tree: below '{above}' stands {kinds}, which must be names; write them as text "
+            "in a list, as ['cat', 'dog']"
+        )
     for name in kinds:
         yield name, above
         if isinstance(kinds, Mapping) and kinds[name]:

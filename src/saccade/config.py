@@ -51,10 +51,20 @@ class DataSettings:
         "mirrored or turned pictures count as classes of their own",
         choices=("none", "mirrored", "turned"),
     )
+    target: str = setting(
+        "label",
+        "regress: the columns of numbers that are learned, as age,height; label is also the names "
+        "of folders",
+    )
+    tree: str = setting(
+        "",
+        "classify: tree of the classes: a .toml file of names in names, a .csv file with name and "
+        "parent, or folders, for nested class folders; empty has none",
+    )
     validation: float = setting(
         0.2,
         "share held out to judge on: of the classes for embed, of each class's pictures for "
-        "classify; 0 holds out none",
+        "classify, of the pictures for regress; 0 holds out none",
         low=0,
         high=0.9,
     )
@@ -102,6 +112,13 @@ class ModelSettings:
     shrinkage: float = setting(
         0.3, "whitened: share of the covariance made equal in all directions", low=0, high=1
     )
+    ridge: float = setting(
+        1.0,
+        "regress with train.epochs 0: penalty on the squared weights of the last map; 0 is least "
+        "squares",
+        low=0,
+        high=1e12,
+    )
     dropout: float = setting(
         0.0,
         "chance that a feature is dropped before the last map, in training; 0 drops none",
@@ -133,7 +150,9 @@ class LossSettings:
     """What training makes small."""
 
     name: str = setting(
-        AUTO, "name of the loss; auto is arcface for embed, cross_entropy for classify"
+        AUTO,
+        "name of the loss; auto is arcface for embed, squared for regress, for classify "
+        "cross_entropy, with data.tree hierarchical_cross_entropy",
     )
     margin: float | str = setting(
         AUTO,
@@ -149,6 +168,13 @@ class LossSettings:
     )
     gamma: float = setting(
         2.0, "focal: how much less a sure answer counts; 0 is cross-entropy", low=0, high=10
+    )
+    alpha: float = setting(
+        0.5,
+        "hierarchical_cross_entropy: how much less an edge counts with each edge above it; 0 is "
+        "cross-entropy",
+        low=0,
+        high=10,
     )
     class_weights: str = setting(
         "none",
@@ -208,14 +234,14 @@ class TrainSettings:
 
     epochs: int = setting(
         40,
-        "passes over the training pictures; 0, for embed, only fits the last map",
+        "passes over the training pictures; 0, for embed and regress, only fits the last map",
         low=0,
         high=100_000,
     )
     batches: str = setting(
         AUTO,
         "balanced draws classes, then pictures of each; shuffled draws every picture once an "
-        "epoch; auto is balanced for embed, shuffled for classify",
+        "epoch; auto is balanced for embed, shuffled for the others",
         choices=(AUTO, "balanced", "shuffled"),
     )
     batch_size: int = setting(64, "shuffled: most pictures in a batch", low=2, high=4096)
@@ -229,7 +255,7 @@ class TrainSettings:
     patience: int = setting(
         0,
         "epochs without improvement before the run stops, of validation accuracy for classify, of "
-        "the training loss for embed; 0 never stops early",
+        "validation R2 for regress, of the training loss for embed; 0 never stops early",
         low=0,
     )
     seed: int = setting(0, "seed of every random draw", low=0, high=2**31 - 1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
 UInt8Array = NDArray[np.uint8]
 UInt16Array = NDArray[np.uint16]
 UInt32Array = NDArray[np.uint32]
@@ -26,13 +27,15 @@ class Sample:
 
     ``path`` is its file. Where ``array`` holds the picture, (H, W) or (H, W, 3) uint8, ``path`` is
     the name it is shown by, such as "train-images-idx3-ubyte.gz#17". ``metadata`` is whatever else
-    the data say of it, by column.
+    the data say of it, by column; ``numbers`` are the targets of a regression, if any were asked
+    for.
     """
 
     path: Path
     label: str
     array: UInt8Array | None = field(default=None, compare=False, repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    numbers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,19 @@ class Prediction:
     def answer(self) -> str:
         """The label, or "unsure"; empty when the picture could not be read."""
         return self.label if self.sure or self.reason else UNSURE
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a regressor says of one picture: ``values``, the number of each target by its name.
+
+    Numbers are in the unit of what was learned from. ``reason`` says why there is none, when the
+    picture could not be read.
+    """
+
+    picture: str
+    values: Mapping[str, float] = field(default_factory=dict, hash=False)
+    reason: str = ""
 
 
 class Embedder(Protocol):

@@ -1,12 +1,11 @@
 """What a run learns from and is judged on: samples, their parts, the model card, the pixels."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from saccade.api.procedures import Procedure
@@ -16,12 +15,12 @@ from saccade.data.broken import part_broken, require_few
 from saccade.data.cache_file import DECODING
 from saccade.data.decode_once import Decoded, decode_once
 from saccade.data.pictures import suit
-from saccade.data.readers import choose_part, find_parts, read_data
+from saccade.data.readers import choose_part, find_parts
 from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import add_classes
-from saccade.errors import InputError
+from saccade.nn import PLAIN
 from saccade.tasks.model import FORMAT
-from saccade.values import Broken, Sample
+from saccade.values import Broken
 
 LONGEST_SIDE = 64
 
@@ -30,10 +29,11 @@ class TrainingData:
     """The data of one run; first the samples are read, then, with ``decode``, their pictures.
 
     ``source``: as the user names it; ``part``: the part train of it, or all of it. ``kept`` are
-    learned from, ``held`` are judged on, ``classes`` are the names of those kept, sorted, and
-    ``card`` holds their model's size, channels and names. After ``decode``: ``pictures``
-    (n, c, H, W) uint8 with ``targets`` (n,) int64, ``held_pictures`` likewise, and ``broken``, the
-    pictures that were left out. ``note`` says why the cache was not used, if it should have been.
+    learned from, ``held`` are judged on, ``classes`` are the names of those kept, sorted, if the
+    task has any, and ``card`` holds their model's size, channels and names. After ``decode``:
+    ``pictures`` (n, c, H, W) uint8 with ``targets``, a row each, ``held_pictures`` likewise, and
+    ``broken``, the pictures that were left out. ``note`` says why the cache was not used, if it
+    should have been.
     """
 
     pictures: StoredPictures
@@ -51,9 +51,10 @@ class TrainingData:
         self.source, self.recipe, self.procedure = source, recipe, procedure
         self.weights = weights
         self.part = choose_part(source, ("train",))
-        self._learned = read_data(self.part)
-        _require_two_classes(self._learned, self.part)
-        self._validation = _validation_samples(source, recipe)
+        self._learned = procedure.read(self.part)
+        procedure.require(self._learned, self.part)
+        held = find_parts(source).get("val") if recipe.data.validation else None
+        self._validation = [] if held is None else procedure.read(held)
         self._suited = suit(self._learned, longest=LONGEST_SIDE)
         self.broken: tuple[Broken, ...] = ()
         self.note = ""
@@ -91,7 +92,9 @@ class TrainingData:
 
         It comes from the files' content, so moved pictures have the same, written anew another.
         """
-        names = (DECODING, *self.pictures.shape, self.classes, [one.label for one in self.held])
+        held = [one.numbers or one.label for one in self.held]
+        tree = (self.card["tree"],) if "tree" in self.card else ()
+        names = (DECODING, *self.pictures.shape, self.classes, held, *tree)
         digest = hashlib.sha256(repr(names).encode())
         digest.update(self._sources.tobytes())
         digest.update(self.targets.numpy().tobytes())
@@ -103,8 +106,7 @@ class TrainingData:
             np.array([place[id(sample)] for sample in part], np.int64)
             for part in (self.kept, self.held)
         )
-        number = {label: place for place, label in enumerate(self.classes)}
-        targets = torch.tensor([number[sample.label] for sample in self.kept])
+        targets = self.procedure.targets(self.kept)
         self.held_pictures = StoredPictures(decoded.pixels, held)
         self.pictures, self.targets = add_classes(
             StoredPictures(decoded.pixels, kept), targets, how=self.recipe.data.extra_classes
@@ -112,36 +114,21 @@ class TrainingData:
         self._sources = decoded.sources[np.concatenate([kept, held])]
 
     def _hold_out(self) -> None:
-        _require_two_classes(self._learned, self.part)
+        self.procedure.require(self._learned, self.part)
         self.kept, self.held = self.procedure.hold_out(self._learned, self._validation)
-        self.classes = sorted({sample.label for sample in self.kept})
         card = _card(
             self.recipe,
-            self.classes,
             data=self.source,
             pictures=len(self._learned),
             suited=self._suited,
             weights=self.weights,
         )
-        self.card = card | self.procedure.card()
-
-
-def _validation_samples(data: Path, recipe: Recipe) -> list[Sample]:
-    """The samples of the part val, when there is one and the recipe wants any held out."""
-    part = find_parts(data).get("val") if recipe.data.validation else None
-    return [] if part is None else read_data(part)
-
-
-def _require_two_classes(samples: Sequence[Sample], data: Path) -> None:
-    labels = sorted({sample.label for sample in samples})
-    if len(labels) < 2:
-        has = f"one class, '{labels[0]}'" if labels else "no class"
-        raise InputError(f"data {data} hold {has}; training needs pictures of at least two")
+        self.card = card | self.procedure.card(self.kept)
+        self.classes: list[str] = self.card.get("classes", [])
 
 
 def _card(
     recipe: Recipe,
-    classes: list[str],
     *,
     data: Path,
     pictures: int,
@@ -155,7 +142,7 @@ def _card(
     learned = "trained" if recipe.train.epochs else "only fitted"
     source = f"on {data.resolve().name}, {pictures} pictures"
     library = library_of(recipe.model.backbone)
-    colour = recipe.data.colour
+    colour, plain = recipe.data.colour, recipe.model.backbone in PLAIN
     card = {
         "format": FORMAT,
         "task": recipe.task,
@@ -164,8 +151,7 @@ def _card(
         "channels": channels if colour == "auto" else {"grey": 1, "rgb": 3}[colour],
         "mirror": recipe.model.mirror,
         "size_hw": list(parse_size(recipe.data.size) or size_hw),
-        "standardise": "each picture by its own mean and deviation",
-        "classes": classes,
+        "standardise": "not at all" if plain else "each picture by its own mean and deviation",
         "licence": f"{OF_PICTURES}; no weights of others",
         "provenance": f"{learned} from scratch {source}",
     }

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
+from saccade.api.about import CHOSE_THE_EPOCH, about
+from saccade.api.regression import judge_regressor
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken, require_few
@@ -16,6 +20,7 @@ from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.classification import ClassificationScores, judge_classification, numbered
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
+from saccade.judge.regression import RegressionScores
 from saccade.metrics.pairs import pair_scores
 from saccade.metrics.verification import error_rates, threshold_at_false_accept_rate
 from saccade.tasks.model import Model, pixel_model
@@ -26,11 +31,8 @@ PIXELS = "pixels"
 FALSE_ACCEPT_RATE = 0.01
 JUDGED_PARTS = ("test", "val")
 BLOCK = 1024  # pictures decoded at a time
-Scores = EmbeddingScores | ClassificationScores
-CHOSE_THE_EPOCH = (
-    "These pictures were held out from learning, but the best epoch was chosen on them, which "
-    "flatters a little. Judge on further pictures before you rely on it: saccade evaluate."
-)
+Scores = EmbeddingScores | ClassificationScores | RegressionScores
+Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
 
 
 def load(run: Path | str) -> Model:
@@ -56,6 +58,7 @@ def evaluate(
     are searched. The figures carry 95 % intervals from a bootstrap over the identities.
     A classifier: each picture is answered, and the figures' intervals are over the pictures;
     InputError for a class that it has not learned.
+    A regressor: likewise; the data need the targets that it was trained on, by their names.
     """
     loaded = model if isinstance(model, Model) else load(model)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
@@ -65,23 +68,27 @@ def evaluate(
     if place is not None:
         refuse_picture(place, "name an HTML file with --report")
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
-    samples = read_data(choose_part(data, JUDGED_PARTS))
+    samples = read_data(
+        choose_part(data, JUDGED_PARTS),
+        targets=loaded.targets or (),
+        nested=bool(loaded.card.get("nested")),
+    )
     if loaded.classes is not None:
         numbered([sample.label for sample in samples], loaded.classes)
     rows, samples, left_out = _answer_readable(loaded, samples, allowed=allowed, progress=progress)
-    if loaded.classes is not None:
-        return judge_classifier(
-            loaded, samples, rows, report=place, run=run, broken=left_out, chosen=False
-        )
-    return judge_model(loaded, samples, rows, report=place, run=run, broken=left_out)
+    if loaded.dimension:
+        return judge_model(loaded, samples, rows, report=place, run=run, broken=left_out)
+    judge = judge_classifier if loaded.targets is None else judge_regressor
+    return judge(loaded, samples, rows, report=place, run=run, broken=left_out, chosen=False)
 
 
 def seen_in_training(model: Model, data: Path | str) -> list[str]:
     """Return the names that are both classes of the model and labels of the data, sorted.
 
-    None for a classifier, which can be judged on the classes that it learned only.
+    None for a classifier, which can be judged on the classes that it learned only, and for a
+    regressor, which learned none.
     """
-    if model.classes is not None:
+    if not model.dimension:
         return []
     labels = {sample.label for sample in read_data(choose_part(data, JUDGED_PARTS))}
     return sorted(labels.intersection(model.card.get("classes", ())))
@@ -90,7 +97,7 @@ def seen_in_training(model: Model, data: Path | str) -> list[str]:
 def judge_model(
     model: Model,
     samples: Sequence[Sample],
-    vectors: Float32Array,
+    vectors: Rows,
     *,
     report: Path | None,
     run: Path | None,
@@ -110,7 +117,7 @@ def judge_model(
             pictures=samples,
             labels=labels,
             history=read_history(run) if run else None,
-            about=_about(model, samples, broken),
+            about=about(model, samples, broken),
         )
         write_atomic(report, page)
     return replace(scores, broken=tuple(broken))
@@ -119,7 +126,7 @@ def judge_model(
 def judge_classifier(
     model: Model,
     samples: Sequence[Sample],
-    probabilities: Float32Array,
+    probabilities: Rows,
     *,
     report: Path | None,
     run: Path | None,
@@ -131,7 +138,8 @@ def judge_classifier(
     ``chosen``: these pictures chose the best epoch, which the report then says.
     """
     labels = [sample.label for sample in samples]
-    scores = judge_classification(probabilities, labels, classes=model.classes or ())
+    classes, tree = model.classes or (), model.tree
+    scores = judge_classification(probabilities, labels, classes=classes, tree=tree)
     if report is not None:
         from saccade.judge.classification_report import classification_report
 
@@ -139,7 +147,7 @@ def judge_classifier(
             scores,
             pictures=samples,
             history=read_history(run) if run else None,
-            about=_about(model, samples, broken),
+            about=about(model, samples, broken),
             note=CHOSE_THE_EPOCH if chosen else "",
         )
         write_atomic(report, page)
@@ -173,13 +181,12 @@ def _answer_readable(
     *,
     allowed: float,
     progress: Callable[[range], Iterable[int]],
-) -> tuple[Float32Array, list[Sample], list[Broken]]:
-    """Answer what can be read: vectors or probabilities, a row a sample; their samples; the others.
+) -> tuple[Rows, list[Sample], list[Broken]]:
+    """Answer what can be read: a row a sample; their samples; the others.
 
     Raises InputError when more than the share ``allowed`` cannot be read.
     """
-    answer = model.embed_prepared if model.classes is None else model.classify_prepared
-    rows: list[Float32Array] = []
+    rows: list[Rows] = []
     read: list[Sample] = []
     broken: list[Broken] = []
     for start in progress(range(0, len(samples), BLOCK)):
@@ -189,43 +196,12 @@ def _answer_readable(
         read += good
         broken += bad
         if good:
-            rows.append(answer(pictures))
+            rows.append(_answer(model, pictures))
     require_few(broken, of=len(samples), allowed=allowed)
     return np.concatenate(rows), read, broken
 
 
-def _about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> dict[str, str]:
-    card = model.card
-    labels = {sample.label for sample in samples}
-    size = f"{model.size_hw[0]}x{model.size_hw[1]}, {'grey' if model.channels == 1 else 'colour'}"
-    answers, units = f"{model.dimension} dimensions", "identities"
-    if model.classes is not None:
-        answers, units = f"{len(model.classes)} classes", "classes"
-    return {
-        "model": f"{card.get('backbone', card['kind'])}, {answers}",
-        "pictures are seen at": size,
-        "licence": str(card.get("licence", "not stated")),
-        "provenance": str(card.get("provenance", "not stated")),
-        **_of_embedder(model, labels),
-        "judged on": f"{len(samples)} pictures of {len(labels)} {units}",
-        **({"left out, unreadable": f"{len(broken)} pictures"} if broken else {}),
-        "fingerprint": model.fingerprint[:16],
-    }
-
-
-def _of_embedder(model: Model, labels: set[str]) -> dict[str, str]:
-    """The rows that only an embedder has; nothing for a classifier."""
-    if model.classes is not None:
-        return {}
-    seen = labels.intersection(model.card.get("classes", ()))
-    return {
-        "threshold": _threshold_text(model.card.get("threshold")),
-        "seen in training": f"{len(seen)} of them; the figures flatter" if seen else "none of them",
-    }
-
-
-def _threshold_text(found: dict[str, Any] | None) -> str:
-    if found is None:
-        return "none"
-    where = f"found on {found.get('identities')} identities held out from training"
-    return f"{found['similarity']:.4f}, {found.get('criterion')}, {where}"
+def _answer(model: Model, pictures: Tensor) -> Rows:
+    if model.targets is not None:
+        return model.estimate_prepared(pictures)
+    return model.embed_prepared(pictures) if model.dimension else model.classify_prepared(pictures)

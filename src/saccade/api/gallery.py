@@ -121,10 +121,10 @@ def _kept(root: Path) -> Embedder | None:
 
 def _loaded(embedder: Embedder | Path | str) -> Embedder:
     found = load(embedder) if isinstance(embedder, str | Path) else embedder
-    if isinstance(found, Model) and found.classes is not None:
+    if isinstance(found, Model) and not found.dimension:
         what = embedder if isinstance(embedder, str | Path) else "the model"
         raise GalleryError(
-            f"{what} is a classifier, which makes no vectors; train with --task embed"
+            f"{what} is {found.called}, which makes no vectors; train with --task embed"
         )
     return found
 

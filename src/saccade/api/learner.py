@@ -71,7 +71,7 @@ def make_learner(
             network.initialise(first, batch)
         own = Counter(sample.label for sample in data.kept)
         counts = [own[label] for label in data.classes] * len(images)
-        task = procedure.task(network, counts=counts)
+        task = procedure.task(network, counts=counts, card=data.card)
         task = task.to(memory_format=torch.channels_last)
     optimiser = make_optimiser(
         [task],

@@ -1,17 +1,19 @@
-"""``predict``: which of its classes a classifier sees in pictures."""
+"""``predict``: which of its classes a classifier sees in pictures, or a regressor's numbers."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from saccade.api.evaluate import load
 from saccade.data.pictures import find_pictures, refuse_picture
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder, write_atomic
 from saccade.tasks.model import Model
-from saccade.values import Prediction
+from saccade.values import Estimate, Prediction
 
+Answer = TypeVar("Answer", Prediction, Estimate)
 CSV_HEAD = ("path", "label", "probability")
 
 
@@ -21,13 +23,13 @@ def predict(
     *,
     at_least: float = 0.0,
     out: Path | str | None = None,
-) -> list[Prediction]:
-    """Say for each picture which class it shows; folders are searched at any depth.
+) -> list[Prediction] | list[Estimate]:
+    """Say for each picture which class it shows, or its numbers; folders are searched at any depth.
 
     An answer whose probability is below ``at_least`` is "unsure". ``out`` is a CSV file to write,
-    with the columns path, label, probability. A picture that cannot be read has a ``reason`` and no
-    label. Raises InputError, with nothing written, when no picture can be read, the run is no
-    classifier, or the CSV has no folder to stand in.
+    with the columns path, label, probability; of a regressor path and each target. A picture that
+    cannot be read has a ``reason`` and no label or values. Raises InputError, with nothing written,
+    when no picture can be read, the run is an embedder, or the CSV has no folder to stand in.
     """
     if not 0.0 <= at_least <= 1.0:
         raise SettingError(f"--at-least must be a probability, 0 to 1. Got {at_least} instead")
@@ -35,18 +37,31 @@ def predict(
     if not pictures:
         raise InputError("no picture is named; give files or folders")
     model = run if isinstance(run, Model) else load(run)
-    if model.classes is None:
+    if model.dimension:
         raise InputError(
             f"{'the model' if isinstance(run, Model) else run} is an embedder and knows no "
             "classes; train one with --task classify, or use find with a gallery"
         )
+    if at_least and model.targets is not None:
+        raise SettingError(
+            "--at-least is for classifiers: numbers have no probability; leave it out"
+        )
     paths = [found for item in pictures for found in find_pictures(Path(item))]
-    predictions = model.predict(paths, at_least=at_least)
-    if all(one.reason for one in predictions):
-        raise InputError(f"no picture can be answered: {predictions[0].reason}")
+    if model.targets is not None:
+        estimates = _some_answered(model.estimate(paths))
+        if place is not None:
+            write_atomic(place, _numbers_csv(estimates, model.targets))
+        return estimates
+    predictions = _some_answered(model.predict(paths, at_least=at_least))
     if place is not None:
-        write_atomic(place, _csv(predictions))
+        write_atomic(place, _csv(CSV_HEAD, map(_row, predictions)))
     return predictions
+
+
+def _some_answered(found: list[Answer]) -> list[Answer]:
+    if all(one.reason for one in found):
+        raise InputError(f"no picture can be answered: {found[0].reason}")
+    return found
 
 
 def _writable(place: Path) -> Path:
@@ -57,11 +72,22 @@ def _writable(place: Path) -> Path:
     return place
 
 
-def _csv(predictions: Iterable[Prediction]) -> str:
+def _row(one: Prediction) -> Sequence[str]:
+    return one.picture, one.answer, "" if one.reason else f"{one.probability:.6f}"
+
+
+def _numbers_csv(estimates: Iterable[Estimate], targets: Sequence[str]) -> str:
+    """Numbers with all their digits; none for a picture that could not be read."""
+    rows = (
+        [one.picture, *(repr(one.values[name]) if one.values else "" for name in targets)]
+        for one in estimates
+    )
+    return _csv(("path", *targets), rows)
+
+
+def _csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV_HEAD)
-    for one in predictions:
-        probability = "" if one.reason else f"{one.probability:.6f}"
-        writer.writerow((one.picture, one.answer, probability))
+    writer.writerow(head)
+    writer.writerows(rows)
     return stream.getvalue()

@@ -5,19 +5,26 @@ which figure is watched, how training is completed, and how the model is judged.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from saccade.api.evaluate import Scores, find_threshold, judge_classifier, judge_model
-from saccade.config import AUTO, Recipe
+from saccade.api.recipe import chosen_loss
+from saccade.api.regression import RegressProcedure
+from saccade.class_tree import ClassTree
+from saccade.config import Recipe
+from saccade.data.readers import read_data
 from saccade.data.splits import hold_out_classes, stratified_split
 from saccade.data.stored import Pictures
-from saccade.errors import SettingError
+from saccade.data.targets import LABEL
+from saccade.data.trees import nested_tree, read_tree
+from saccade.errors import InputError, SettingError
 from saccade.judge.classification import ClassificationScores, numbered
 from saccade.judge.embedding import EmbeddingScores
 from saccade.losses.class_weights import CLASS_WEIGHTS
@@ -25,6 +32,8 @@ from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
 from saccade.tasks.model import Model, Network
 from saccade.values import Sample
+
+FOLDERS = "folders"  # data.tree: the folders say it
 
 
 class Procedure(Protocol):
@@ -39,6 +48,12 @@ class Procedure(Protocol):
 
     def __init__(self, recipe: Recipe) -> None: ...
 
+    def read(self, place: Path) -> list[Sample]:
+        """Return the samples of undivided data, or of one part."""
+
+    def require(self, samples: Sequence[Sample], place: Path) -> None:
+        """Raise InputError, naming ``place``, when there is nothing to learn from these samples."""
+
     def hold_out(
         self, samples: Sequence[Sample], validation: Sequence[Sample]
     ) -> tuple[list[Sample], list[Sample]]:
@@ -47,13 +62,19 @@ class Procedure(Protocol):
         ``validation`` is the data's part val, empty when there is none; else of ``samples``.
         """
 
-    def card(self) -> dict[str, Any]:
-        """Return the model card's entries of this task."""
+    def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
+        """Return the model card's entries of this task, for who is learned from."""
 
-    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
+    def targets(self, kept: Sequence[Sample]) -> Tensor:
+        """Return what the task is called with beside these pictures, a row a sample."""
+
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
         """Return the module that trains ``network``, called with pictures and targets.
 
-        ``counts`` are the pictures learned from, class by class.
+        ``counts`` are the pictures learned from, class by class; empty without classes. ``card``
+        is the model's.
         """
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float | None:
@@ -68,18 +89,47 @@ class Procedure(Protocol):
         """Judge on the held-out pictures, and write card, weights and report into ``run``."""
 
 
-class EmbedProcedure:
+class OfClasses:
+    """What procedures have in common whose samples show classes."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        if recipe.data.target != LABEL:
+            raise SettingError(
+                f"data.target is for task regress; task {recipe.task} learns the column label. "
+                f"Got '{recipe.data.target}'; leave it out"
+            )
+
+    def read(self, place: Path) -> list[Sample]:
+        return read_data(place)
+
+    def require(self, samples: Sequence[Sample], place: Path) -> None:
+        labels = sorted({sample.label for sample in samples})
+        if len(labels) < 2:
+            has = f"one class, '{labels[0]}'" if labels else "no class"
+            raise InputError(f"data {place} hold {has}; training needs pictures of at least two")
+
+    def targets(self, kept: Sequence[Sample]) -> Tensor:
+        number = {label: place for place, label in enumerate(_classes(kept))}
+        return torch.tensor([number[sample.label] for sample in kept])
+
+
+class EmbedProcedure(OfClasses):
     """Whole classes are held out: an embedding must tell apart who it has never seen."""
 
     batches = "balanced"
     watched: str | None = None
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+        super().__init__(recipe)
         if not recipe.train.epochs and recipe.model.projection == "trained":
             raise SettingError(
                 "train.epochs 0 trains no head, which model.projection trained would take; "
                 "take whitened, or train.epochs 1 or more"
+            )
+        if recipe.data.tree:
+            raise SettingError(
+                f"data.tree is for task classify. Got '{recipe.data.tree}'; leave it out"
             )
         if recipe.loss.class_weights != "none":
             raise SettingError(
@@ -98,11 +148,14 @@ class EmbedProcedure:
         kept = [sample for sample in samples if sample.label not in held]
         return kept, [sample for sample in samples if sample.label in held]
 
-    def card(self) -> dict[str, Any]:
-        return {"kind": "network", "dimension": self.recipe.model.dimension}
+    def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
+        dimension = self.recipe.model.dimension
+        return {"kind": "network", "dimension": dimension, "classes": _classes(kept)}
 
-    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
-        name, settings = _loss(self.recipe, auto="arcface")
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
+        name, settings = chosen_loss(self.recipe, auto="arcface")
         return EmbedTask(
             cast(EmbeddingNetwork, network),
             loss=name,
@@ -132,17 +185,17 @@ class EmbedProcedure:
         return scores
 
 
-class ClassifyProcedure:
+class ClassifyProcedure(OfClasses):
     """The part val, else a share of each class's pictures, is held out; it chooses the epoch."""
 
     batches = "shuffled"
     watched: str | None = "validation_accuracy"
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+        super().__init__(recipe)
         if not recipe.train.epochs:
             raise SettingError(
-                "train.epochs 0 trains no head, so it is for task embed only; take 1 or more"
+                "train.epochs 0 trains no head, so it is for embed and regress only; take 1 or more"
             )
         if recipe.data.extra_classes != "none":
             raise SettingError(
@@ -161,16 +214,40 @@ class ClassifyProcedure:
         kept, held = stratified_split(labels, share=share, seed=seed, least=1)
         return [samples[place] for place in kept], [samples[place] for place in held]
 
-    def card(self) -> dict[str, Any]:
-        return {"kind": "classifier"}
+    def read(self, place: Path) -> list[Sample]:
+        return read_data(place, nested=self.recipe.data.tree == FOLDERS)
 
-    def task(self, network: Network, *, counts: Sequence[int]) -> nn.Module:
-        name, settings = _loss(self.recipe, auto="cross_entropy")
+    def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
+        classes = _classes(kept)
+        return {"kind": "classifier", "classes": classes, **self._tree(kept, classes)}
+
+    def _tree(self, kept: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
+        """The card's entries of the classes' tree, if there is one."""
+        name = self.recipe.data.tree
+        if not name:
+            return {}
+        tree = nested_tree(kept) if name == FOLDERS else read_tree(Path(name))
+        try:
+            parents = tree.above(classes).parents
+        except InputError as error:
+            raise InputError(
+                f"data.tree {name}: {error}; every class must be one of its leaves"
+            ) from error
+        return {"tree": dict(parents), "nested": name == FOLDERS}
+
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
+        tree = ClassTree(card["tree"]) if "tree" in card else None
+        auto = "cross_entropy" if tree is None else "hierarchical_cross_entropy"
+        name, settings = chosen_loss(self.recipe, auto=auto)
         weights = CLASS_WEIGHTS[self.recipe.loss.class_weights](counts)
         return ClassifyTask(
             cast(ClassifyNetwork, network),
             loss=name,
             class_weights=weights,
+            tree=tree,
+            classes=card["classes"],
             dropout=self.recipe.model.dropout,
             **settings,
         )
@@ -194,12 +271,8 @@ class ClassifyProcedure:
         return scores
 
 
-def _loss(recipe: Recipe, *, auto: str) -> tuple[str, dict[str, Any]]:
-    """The loss's name, ``auto`` for "auto", and the settings that are not left to the loss."""
-    settings = {key: value for key, value in vars(recipe.loss).items() if value != AUTO}
-    name = settings.pop("name", auto)
-    del settings["class_weights"]  # Known only with the pictures.
-    return name, settings
+def _classes(samples: Sequence[Sample]) -> list[str]:
+    return sorted({sample.label for sample in samples})
 
 
 def _searchable(validation: Sequence[Sample], learned: Sequence[Sample]) -> bool:
@@ -209,4 +282,8 @@ def _searchable(validation: Sequence[Sample], learned: Sequence[Sample]) -> bool
     return enough and not counts.keys() & {sample.label for sample in learned}
 
 
-PROCEDURES: dict[str, type[Procedure]] = {"classify": ClassifyProcedure, "embed": EmbedProcedure}
+PROCEDURES: dict[str, type[Procedure]] = {
+    "classify": ClassifyProcedure,
+    "embed": EmbedProcedure,
+    "regress": RegressProcedure,
+}

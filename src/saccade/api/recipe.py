@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from saccade.config import Recipe, override, read_recipe, settings
+from saccade.config import AUTO, Recipe, override, read_recipe, settings
 from saccade.errors import SettingError
 
 MAX_BATCH = 4096
@@ -33,3 +33,11 @@ def whole_recipe(
 def recipe_values(recipe: Recipe) -> dict[str, Any]:
     """Return every setting by its name, as a checkpoint keeps it."""
     return {name: entry.value for name, entry in settings(recipe).items()}
+
+
+def chosen_loss(recipe: Recipe, *, auto: str) -> tuple[str, dict[str, Any]]:
+    """Return the loss's name, ``auto`` for "auto", and the settings not left to the loss."""
+    chosen = {key: value for key, value in vars(recipe.loss).items() if value != AUTO}
+    name = chosen.pop("name", auto)
+    del chosen["class_weights"]  # Known only with the pictures.
+    return name, chosen

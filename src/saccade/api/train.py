@@ -78,10 +78,10 @@ def train(
     settings: Mapping[str, Any] | None = None,
     resume: Path | str | None = None,
 ) -> Run:
-    """Learn from pictures with labels and return the finished run.
+    """Learn from pictures with labels, or numbers, and return the finished run.
 
     ``data`` is what ``read_data`` reads; of divided data the part train is learned from, and the
-    part val gives the scores: for embed when it shares no class with train, for classify always.
+    part val gives the scores: for embed when it shares no class with train, for the others always.
     ``recipe`` is a TOML file or a Recipe; ``settings``, as ``{"train.epochs": 10}``, are laid over
     it. ``out`` is the run folder to make; without one, the next free below ``runs/``. ``resume``
     goes on with a run folder that was stopped, with the settings that it has and, without ``data``,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from saccade.api.evaluate import Scores
     from saccade.api.train import Training
     from saccade.training.loop import Record
-    from saccade.values import Prediction
+    from saccade.values import Estimate, Prediction
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
@@ -32,7 +32,7 @@ def train(
     precision: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Learn from pictures with labels; any setting can be given as --section.key value.
+    """Learn from pictures with labels or numbers; any setting as --section.key value.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def train(
         DATA (class folders, CSV, idx pair or .npz; its part train, if divided) and settings; with
         --resume, DATA only if it moved.
     task
-        What is learned: embed (the default) or classify.
+        What is learned: embed (the default), classify or regress.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
@@ -167,16 +167,16 @@ def predict(
     at_least: float = 0.0,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Say which class pictures show; exit code 1 when every answer is unsure.
+    """Say which class pictures show, or their numbers; exit code 1 when every answer is unsure.
 
     Parameters
     ----------
     run
-        Run folder of a classifier.
+        Run folder of a classifier or a regressor.
     pictures
         Picture files, or folders that are searched at any depth.
     out
-        CSV file to write: path, label, probability.
+        CSV file to write: path, label, probability; of a regressor path and each target.
     at_least
         Probability, 0 to 1, below which the answer is unsure.
     json
@@ -189,16 +189,20 @@ def predict(
         say_json([_answer(one) for one in found])
     else:
         for one in found:
-            _print_prediction(one)
+            say(_line(one))
         if out:
             say(f"written: {shown(str(out))}")
     broken = [one.reason for one in found if one.reason]
     if broken:
         raise InputError(f"{len(broken)} of {len(found)} pictures have no answer: {broken[0]}")
-    return 0 if any(one.sure for one in found) else 1
+    return 0 if any(getattr(one, "sure", True) for one in found) else 1
 
 
-def _answer(one: "Prediction") -> dict[str, Any]:
+def _answer(one: "Prediction | Estimate") -> dict[str, Any]:
+    from saccade.values import Estimate  # Loads NumPy.
+
+    if isinstance(one, Estimate):
+        return {"picture": one.picture, "values": one.values or None, "error": one.reason or None}
     if one.reason:
         return {"picture": one.picture, "answer": None, "error": one.reason, "sure": False}
     entries = asdict(one)
@@ -206,13 +210,17 @@ def _answer(one: "Prediction") -> dict[str, Any]:
     return {**entries, "answer": one.answer, "error": None, "sure": one.sure}
 
 
-def _print_prediction(one: "Prediction") -> None:
+def _line(one: "Prediction | Estimate") -> str:
+    from saccade.values import Estimate
+
     if one.reason:
-        say(f"{shown(one.picture)}: {shown(one.reason)}")
-        return
+        return f"{shown(one.picture)}: {shown(one.reason)}"
+    if isinstance(one, Estimate):
+        numbers = (f"{shown(name)} {number:.6g}" for name, number in one.values.items())
+        return f"{shown(one.picture)}: {'   '.join(numbers)}"
     label = "" if one.sure else f"{shown(one.label)} "
     second = f"then {shown(one.runner_up)} {one.runner_up_probability:.4f}"
-    say(f"{shown(one.picture)}: {shown(one.answer)}   {label}{one.probability:.4f}   {second}")
+    return f"{shown(one.picture)}: {shown(one.answer)}   {label}{one.probability:.4f}   {second}"
 
 
 def _print_part(data: Path, part: Path) -> None:

@@ -18,13 +18,14 @@ from saccade.cli.app import build_app
 from saccade.cli.parts import parts_page
 from saccade.config import AUTO, settings
 from saccade.files import write_atomic
-from saccade.losses import LOGIT_LOSSES, PAIR_LOSSES, VECTOR_LOSSES
+from saccade.losses import LOGIT_LOSSES, PAIR_LOSSES, VALUE_LOSSES, VECTOR_LOSSES
 from saccade.nn import (
     ACTIVATIONS,
     BACKBONES,
     FAMILIES,
     INITIALISATIONS,
     LAYER_NORMALISATIONS,
+    PLAIN,
 )
 from saccade.optim import OPTIMISERS, SCHEDULES
 from saccade.tasks import TASKS
@@ -123,11 +124,11 @@ def _signature(value: Any) -> str:
 # Settings whose allowed values are the names of a table.
 TABLES: dict[str, Iterable[str]] = {
     "task": TASKS,
-    "model.backbone": (*BACKBONES, *(f"{family}/NAME" for family in FAMILIES)),
+    "model.backbone": (*BACKBONES, *PLAIN, *(f"{family}/NAME" for family in FAMILIES)),
     "model.activation": ACTIVATIONS,
     "model.normalisation": ("none", *LAYER_NORMALISATIONS),
     "model.initialisation": INITIALISATIONS,
-    "loss.name": (AUTO, *LOGIT_LOSSES, *VECTOR_LOSSES, *PAIR_LOSSES),
+    "loss.name": (AUTO, *LOGIT_LOSSES, *VECTOR_LOSSES, *PAIR_LOSSES, *VALUE_LOSSES),
     "optim.name": OPTIMISERS,
     "optim.schedule": SCHEDULES,
 }

@@ -8,6 +8,8 @@ from saccade.data.arrays import is_archive, read_arrays
 from saccade.data.folders import folder_parts, read_class_folders
 from saccade.data.idx import idx_parts, is_idx, read_idx
 from saccade.data.tables import is_table, read_table
+from saccade.data.targets import label_numbers
+from saccade.data.trees import read_nested_folders
 from saccade.errors import InputError
 from saccade.names import suggest
 from saccade.values import Sample
@@ -28,13 +30,18 @@ class Reader:
     parts: Callable[[Path], dict[str, Path]]
 
 
-def read_data(source: Path | str) -> list[Sample]:
+def read_data(
+    source: Path | str, *, targets: Sequence[str] = (), nested: bool = False
+) -> list[Sample]:
     """Return the samples at ``source``, in an order that never changes; pictures are not decoded.
 
     ``source`` is a folder of class folders, a .csv table with the columns path and label, an idx
-    pair (its file of pictures, or the folder), or a .npz archive with pictures and labels. Raises
-    InputError, in one line, when it is none of them, when it is damaged, and when it is divided
-    into train, val and test: name one of them then, so that nothing is mixed unseen.
+    pair (its file of pictures, or the folder), or a .npz archive with pictures and labels.
+    ``targets`` are columns of a table that hold numbers, which the samples then carry; label serves
+    elsewhere too. ``nested``: folders are read as class folders in those of wider kinds. Raises
+    InputError, in one line, when it is none of them, when it is damaged, for a target that is no
+    number, and when it is divided into train, val and test: name one of them then, so that nothing
+    is mixed unseen.
     """
     path = Path(source)
     reader = _reader_of(path)
@@ -44,7 +51,11 @@ def read_data(source: Path | str) -> list[Sample]:
         raise InputError(
             f"data {path} are divided into {', '.join(parts)}; name one of them, as {first}"
         )
-    return reader.read(path)
+    if nested and reader is READERS["folders"]:
+        return read_nested_folders(path)
+    if targets and is_table(path):
+        return read_table(path, targets=targets)
+    return label_numbers(reader.read(path), targets) if targets else reader.read(path)
 
 
 def find_parts(source: Path | str) -> dict[str, Path]:

@@ -1,20 +1,23 @@
 """CSV tables: a picture a row, with the columns ``path`` and ``label`` and any others.
 
+Where columns of numbers are asked for, they stand in the place of ``label``.
+
 UTF-8, commas, a header; RFC 4180 quoting, so that a name may hold commas, quotes and line breaks.
 Paths are relative to the table's folder. They may be absolute or leave that folder: who reads a
 foreign table lets it name any picture that this computer can read.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from saccade.data.targets import LABEL, read_number
 from saccade.errors import InputError
 from saccade.names import suggest
 from saccade.values import Sample
 
 MAX_TABLE_BYTES = 1 << 30
-NEEDED = ("path", "label")
+PATH = "path"
 
 
 def is_table(source: Path) -> bool:
@@ -22,19 +25,23 @@ def is_table(source: Path) -> bool:
     return source.suffix.lower() == ".csv" and source.is_file()
 
 
-def read_table(table: Path) -> list[Sample]:
+def read_table(table: Path, *, targets: Sequence[str] = ()) -> list[Sample]:
     """Return a sample for each row, in the order of the table; other columns become metadata.
 
+    ``targets`` are columns that become the samples' ``numbers``; the label may then be missing.
     Raises InputError, naming the line, for a column that is missing or stands twice, and for a row
-    with too few or too many cells, or without a path or a label.
+    with too few or too many cells, without a path or a label, or a target that is no number.
     """
     if table.stat().st_size > MAX_TABLE_BYTES:
         raise InputError(f"{table} is larger than {MAX_TABLE_BYTES >> 30} GiB; divide it")
     with table.open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.reader(stream, strict=True)
         try:
-            columns = _columns(table, next(rows, []))
-            samples = [_sample(table, columns, line, row) for line, row in _numbered(rows)]
+            columns = _columns(table, next(rows, []), needed=(PATH, *(targets or (LABEL,))))
+            samples = [
+                _sample(f"{table} line {line}", table.parent, columns, row, targets)
+                for line, row in _numbered(rows)
+            ]
         except UnicodeDecodeError as error:
             raise InputError(f"{table} is not UTF-8 text; save it as CSV in UTF-8") from error
         except csv.Error as error:
@@ -46,13 +53,13 @@ def read_table(table: Path) -> list[Sample]:
     return samples
 
 
-def _columns(table: Path, header: list[str]) -> list[str]:
+def _columns(table: Path, header: list[str], *, needed: Sequence[str]) -> list[str]:
     columns = [name.strip() for name in header]
-    for name in NEEDED:
+    for name in needed:
         if name not in columns:
             raise InputError(
                 f"{table} line 1: there is no column '{name}'; {suggest(name, columns)}. "
-                "The first line must name the columns path and label"
+                f"The first line must name the columns {' and '.join(needed)}"
             )
     for name in columns:
         if columns.count(name) > 1:
@@ -69,17 +76,19 @@ def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
         line = rows.line_num + 1  # type: ignore[attr-defined]
 
 
-def _sample(table: Path, columns: list[str], line: int, row: list[str]) -> Sample:
-    where = f"{table} line {line}"
+def _sample(
+    where: str, folder: Path, columns: list[str], row: list[str], targets: Sequence[str]
+) -> Sample:
     if len(row) != len(columns):
         raise InputError(
             f"{where}: {len(columns)} cells are needed, as in the header. Got {len(row)} instead"
         )
     cells = dict(zip(columns, row, strict=True))
-    for name in NEEDED:
+    for name in (PATH,) if targets else (PATH, LABEL):
         if not cells[name].strip():
             raise InputError(f"{where}: the {name} is empty; fill it in, or remove the row")
-    if "\0" in cells["path"]:
+    if "\0" in cells[PATH]:
         raise InputError(f"{where}: the path holds a zero byte; write it again")
-    path, label = (cells.pop(name) for name in NEEDED)
-    return Sample(table.parent / path, label, metadata=cells)
+    numbers = tuple(read_number(cells[name], f"{where}: {name}") for name in targets)
+    path, label = cells.pop(PATH), cells.pop(LABEL, "")
+    return Sample(folder / path, label, metadata=cells, numbers=numbers)

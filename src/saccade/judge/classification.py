@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from saccade.class_tree import ClassTree
 from saccade.errors import InputError
 from saccade.intervals import LEVEL, binomial_interval, holding
 from saccade.judge.intervals import (
@@ -26,6 +27,7 @@ from saccade.judge.intervals import (
     percentile_bounds,
 )
 from saccade.judge.plain import as_json, plain
+from saccade.judge.tree import TreeScores, judge_tree
 from saccade.metrics.classification import Margins, confusion_matrix
 from saccade.names import suggest
 from saccade.values import Broken, IntArray, Interval
@@ -82,8 +84,9 @@ class ClassificationScores:
     ``classes``: those of the model, in its order. ``confusion``: counts, row the true class, column
     the answer. ``chance``: accuracy of always naming the commonest class. ``wrong`` pictures were
     answered wrong; ``mistakes`` are at most WORST of them, surest first. ``typical``: for each
-    class its picture that was answered right with the highest probability, -1 for none. ``broken``
-    names the pictures that were left out.
+    class its picture that was answered right with the highest probability, -1 for none. ``tree``:
+    how far mistakes lie, where the classes have a tree. ``broken`` names the pictures that were
+    left out.
     """
 
     pictures: int
@@ -101,15 +104,18 @@ class ClassificationScores:
     typical: tuple[int, ...]
     seed: int
     resamples: int
+    tree: TreeScores | None = None
     broken: tuple[Broken, ...] = ()
 
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:
         """The first figures to print, by name."""
+        distance = self.tree and self.tree.mistakes
         return (
             ("accuracy", self.accuracy),
             ("balanced accuracy", self.balanced_accuracy),
             ("macro F1", self.macro_f1),
+            *((("mistake distance", distance),) if distance else ()),
         )
 
     @property
@@ -141,14 +147,16 @@ def judge_classification(
     labels: Sequence[str],
     *,
     classes: Sequence[str],
+    tree: ClassTree | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
 ) -> ClassificationScores:
     """Judge ``probabilities`` (n, k), columns in the order of ``classes``, against ``labels`` (n,).
 
-    A class of the model may be absent from ``labels``. Pictures must not be those trained on, or
-    the figures flatter. Raises InputError for no picture, or a label that is no class.
+    A class of the model may be absent from ``labels``; all are leaves of ``tree``, if one is given.
+    Pictures must not be those trained on, or the figures flatter. Raises InputError for no picture,
+    or a label that is no class.
     """
     check_settings(resamples, level)
     truth = numbered(labels, classes)
@@ -179,6 +187,17 @@ def judge_classification(
         typical=_typical(surest, right, truth, len(classes)),
         seed=seed,
         resamples=resamples,
+        tree=None
+        if tree is None
+        else judge_tree(
+            truth,
+            answers,
+            tree=tree,
+            classes=classes,
+            seed=seed,
+            resamples=resamples,
+            level=level,
+        ),
     )
 
 

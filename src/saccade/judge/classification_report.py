@@ -9,6 +9,7 @@ import numpy as np
 from saccade.errors import InputError
 from saccade.judge.classification import ClassificationScores, WrongAnswer
 from saccade.judge.embedding_charts import history_charts
+from saccade.judge.tree_report import tree_part
 from saccade.judge.wording import (
     decimal,
     file_name,
@@ -63,6 +64,7 @@ def classification_report(
         Section("The result", _summary(scores, note)),
         Section("When it is unsure", _abstention(scores)),
         Section("What is taken for what", _confusion(scores)),
+        *([] if scores.tree is None else [Section("How far off", tree_part(scores.tree))]),
         Section("Class by class", (_per_class(scores),)),
         Section("The surest mistakes", _mistakes(scores, pictures)),
     ]
@@ -145,34 +147,36 @@ def _abstention(scores: ClassificationScores) -> tuple[Part, ...]:
 
 
 def _confusion(scores: ClassificationScores) -> tuple[Part, ...]:
-    counts = np.array(scores.confusion)
+    order = range(len(scores.classes)) if scores.tree is None else scores.tree.order
+    counts = np.array(scores.confusion)[np.ix_(list(order), list(order))]
+    totals, names = counts.sum(axis=1), [scores.classes[place] for place in order]
+    beside = "" if scores.tree is None else " Classes of one kind stand side by side."
     chart = Chart(
         "Rows: the true class. Columns: the answer.",
         confusion_chart(
             counts,
-            scores.classes,
+            names,
             title="Confusion matrix",
             description=f"Accuracy {scores.accuracy}; {scores.wrong} of {scores.pictures} wrong.",
         ),
         "Right answers lie on the diagonal, mistakes beside it. The stronger the colour, the "
-        "larger a cell's share of its row.",
+        f"larger a cell's share of its row.{beside}",
         wide=len(scores.classes) >= WIDE_FROM,
     )
     np.fill_diagonal(counts, 0)
     if not counts.any():
         return (Charts((chart,)),)
-    totals = np.array(scores.confusion).sum(axis=1)
-    order = np.argsort(-counts, axis=None, kind="stable")[
+    largest = np.argsort(-counts, axis=None, kind="stable")[
         : min(MOST_CONFUSIONS, (counts > 0).sum())
     ]
     rows = [
         (
-            scores.classes[row],
-            scores.classes[column],
+            names[row],
+            names[column],
             f"{counts[row, column]:,}",
             f"{percent(counts[row, column] / totals[row])} of {totals[row]:,}",
         )
-        for row, column in zip(*np.unravel_index(order, counts.shape), strict=True)
+        for row, column in zip(*np.unravel_index(largest, counts.shape), strict=True)
     ]
     head = ("True class", "Answered", "Pictures", "Share of the class")
     return Charts((chart,)), Table(head, tuple(rows), caption="The commonest mistakes.")

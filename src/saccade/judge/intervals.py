@@ -55,7 +55,7 @@ def intervals_of_means(
     """
     check_settings(resamples, level)
     value = sums.sum(axis=0) / counts.sum()
-    means = _resampled_means(sums, counts, seed, resamples)
+    means = resampled_means(sums, counts, seed, resamples)
     low, high = percentile_bounds(means, level)
     n = len(counts)
     answer = []
@@ -90,7 +90,7 @@ def paired_bootstrap(
     if not difference.any() and _same(a, b):
         bound = 1.0 - none_right(n, level).high
         return Interval(0.0, bound - 1.0, 1.0 - bound, n, level)
-    low, high = percentile_bounds(_resampled_means(difference, counts, seed, resamples), level)
+    low, high = percentile_bounds(resampled_means(difference, counts, seed, resamples), level)
     return holding(float(difference.sum() / counts.sum()), low[0], high[0], n, level)
 
 
@@ -111,16 +111,12 @@ def none_right(n: int, level: float) -> Interval:
     return Interval(0.0, 0.0, 1.0 - ((1.0 - level) / 2) ** (1.0 / n), n, level)
 
 
-def check_settings(resamples: int, level: float) -> None:
-    """Raise SettingError for a number of resamples or a level that makes no interval."""
-    if resamples < 100:
-        raise SettingError(f"resamples must be 100 or more; got {resamples}")
-    if not 0.0 < level < 1.0:
-        raise SettingError(f"level must lie between 0 and 1, such as 0.95; got {level}")
+def resampled_means(sums: FloatRows, counts: FloatRows, seed: int, resamples: int) -> FloatRows:
+    """Return (resamples, k): the mean over all searches of the identities drawn.
 
-
-def _resampled_means(sums: FloatRows, counts: FloatRows, seed: int, resamples: int) -> FloatRows:
-    """Return (resamples, k): the mean over all searches of the identities drawn."""
+    ``sums`` and ``counts`` as for ``intervals_of_means``; where the units are pictures, all counts
+    are 1.
+    """
     rng = np.random.default_rng(seed)
     n = len(counts)
     block = max(1, BLOCK_CELLS // n)
@@ -129,6 +125,14 @@ def _resampled_means(sums: FloatRows, counts: FloatRows, seed: int, resamples: i
         times = rng.multinomial(n, np.full(n, 1.0 / n), size=min(block, resamples - start))
         pieces.append((times @ sums) / (times @ counts)[:, None])
     return np.concatenate(pieces)
+
+
+def check_settings(resamples: int, level: float) -> None:
+    """Raise SettingError for a number of resamples or a level that makes no interval."""
+    if resamples < 100:
+        raise SettingError(f"resamples must be 100 or more; got {resamples}")
+    if not 0.0 < level < 1.0:
+        raise SettingError(f"level must lie between 0 and 1, such as 0.95; got {level}")
 
 
 def _totals(per_identity_scores: Scores) -> tuple[FloatRows, FloatRows]:

@@ -41,9 +41,13 @@ def decimal(share: float) -> str:
     return f"{share:.{digits}f}"
 
 
-def tile(label: str, found: Interval, write: Callable[[float], str] = percent) -> Tile:
-    """Return a tile with a figure, and its interval below."""
+def tile(
+    label: str, found: Interval, write: Callable[[float], str] = percent, *, drawn: bool = True
+) -> Tile:
+    """Return a tile with a figure, and its interval below; ``drawn`` as a bar, if it is a share."""
     detail = f"{percent(found.level, 0)} interval: {limits(found, write)}"
+    if not drawn:
+        return Tile(label, write(found.value), detail)
     return Tile(label, write(found.value), detail, low=found.low, at=found.value, high=found.high)
 
 

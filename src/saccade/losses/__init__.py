@@ -70,7 +70,7 @@ LOGIT_LOSSES = {
         definition="-Σ exp(-alpha depth) log p(node | parent) over the edges from the root to y",
         source="Bertinetto et al., 2020, arXiv:1912.09393, section 3.1",
         range="[0, ∞)",
-        note="from Python only: needs a ClassTree; alpha 0 is cross-entropy",
+        note="needs data.tree; alpha 0 is cross-entropy",
     ),
 }
 VECTOR_LOSSES = {

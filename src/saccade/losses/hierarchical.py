@@ -42,8 +42,8 @@ class HierarchicalCrossEntropy(nn.Module):
         super().__init__()
         if tree is None:
             raise InputError(
-                "loss hierarchical_cross_entropy needs a tree of the classes, which recipes do not "
-                "give; take cross_entropy, or build the loss in Python"
+                "loss hierarchical_cross_entropy needs a tree of the classes; name one with "
+                "data.tree, or take cross_entropy"
             )
         for name, table in _tables(tree.paths(classes), alpha).items():
             self.register_buffer(name, table, persistent=False)

@@ -14,6 +14,7 @@ from saccade.metrics.classification import (
 )
 from saccade.metrics.identification import cmc, rank_k_accuracy, ranks
 from saccade.metrics.pairs import Pairs, collect_pairs, pair_scores
+from saccade.metrics.regression import mae, r2, rmse
 from saccade.metrics.similarity import SIMILARITIES
 from saccade.metrics.verification import (
     Roc,
@@ -40,9 +41,12 @@ __all__ = [
     "equal_error_rate",
     "error_rates",
     "macro_f1",
+    "mae",
     "pair_scores",
+    "r2",
     "rank_k_accuracy",
     "ranks",
+    "rmse",
     "roc",
     "threshold_at_false_accept_rate",
 ]
@@ -53,11 +57,12 @@ class Metric:
     """A figure by name: what it is computed from, and whether more is better.
 
     ``reads`` "ranks": ``compute(ranks)``. ``reads`` "pair_scores": ``compute(genuine, impostor)``.
-    ``reads`` "confusion": ``compute(matrix)``, rows the true classes.
+    ``reads`` "confusion": ``compute(matrix)``, rows the true classes. ``reads`` "values":
+    ``compute(truth, values)``, numbers a picture each.
     """
 
     compute: Callable[..., float]
-    reads: Literal["ranks", "pair_scores", "confusion"]
+    reads: Literal["ranks", "pair_scores", "confusion", "values"]
     rises: bool
     meaning: str
 
@@ -86,4 +91,7 @@ METRICS = {
     "equal_error_rate": Metric(
         _equal_error_rate, "pair_scores", False, "rate at which both kinds of error are equal"
     ),
+    "mae": Metric(mae, "values", False, "mean absolute error, in the target's unit"),
+    "rmse": Metric(rmse, "values", False, "root of the mean squared error, in the target's unit"),
+    "r2": Metric(r2, "values", True, "share of the truth's variance that is explained"),
 }

@@ -16,6 +16,7 @@ from saccade.nn.layers import LAYERS
 from saccade.nn.lenet import LeNet
 from saccade.nn.mlp import Mlp
 from saccade.nn.normalisation import LAYER_NORMALISATIONS, NORMALISATIONS
+from saccade.nn.pixels import Pixels
 from saccade.nn.resnet import ResNet
 from saccade.nn.small_resnet import SmallResNet
 from saccade.nn.timm_backbone import timm_backbone, timm_names
@@ -30,6 +31,7 @@ __all__ = [
     "LAYERS",
     "LAYER_NORMALISATIONS",
     "NORMALISATIONS",
+    "PLAIN",
     "Family",
     "make_backbone",
 ]
@@ -52,7 +54,7 @@ def make_backbone(
     normalisation: str = "",
     initialisation: str = "",
 ) -> nn.Module:
-    """Return a backbone with fresh weights: one of BACKBONES, or "family/name" of FAMILIES.
+    """Return a backbone with fresh weights: of BACKBONES, PLAIN, or "family/name" of FAMILIES.
 
     Called with (n, channels, H, W) float, normalised, it gives (n, ``features``) float. ``width``
     and what follows ``size_hw`` count for BACKBONES only; an empty name is the network's own. An
@@ -74,10 +76,14 @@ def make_backbone(
                 f"or take one of {', '.join(BACKBONES)}"
             )
         return library.build(member, size_hw=size_hw)
+    if name in PLAIN:
+        for part in parts:
+            raise InputError(f"backbone {name} has no layers; leave out model.{part}")
+        return PLAIN[name](channels=channels, size_hw=size_hw)
     for other, found in FAMILIES.items() if name not in BACKBONES else ():
         if name in found.names():
             raise UnknownNameError(f"there is no backbone '{name}'; did you mean '{other}/{name}'?")
-    own = look_up(BACKBONES, name, "backbone")
+    own = look_up(BACKBONES | PLAIN, name, "backbone")
     if needs_pictures(initialisation):
         del parts["initialisation"]
     return own(channels=channels, width=width, size_hw=size_hw, **parts)
@@ -92,6 +98,8 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "small_resnet": SmallResNet,
     "vgg": Vgg,
 }
+# Without layers, so without parts to choose.
+PLAIN: dict[str, Callable[..., nn.Module]] = {"pixels": Pixels}
 FAMILIES = {
     "timm": Family(timm_backbone, timm_names),
     "torchvision": Family(torchvision_backbone, torchvision_names),

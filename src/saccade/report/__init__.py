@@ -1,6 +1,6 @@
 """Charts and pages: plain parts in, one self-contained HTML file out."""
 
-from saccade.report.charts import Series, confusion_chart, histogram, line_chart
+from saccade.report.charts import Series, confusion_chart, histogram, line_chart, scatter_chart
 from saccade.report.page import page
 from saccade.report.parts import (
     Chart,
@@ -33,4 +33,5 @@ __all__ = [
     "histogram",
     "line_chart",
     "page",
+    "scatter_chart",
 ]

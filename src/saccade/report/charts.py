@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -153,6 +153,31 @@ def histogram(
         axes.set_ylim(bottom=0)
         _percentages(axes, "y")
         axes.legend(handlelength=2.6)
+        return _finish(figure, title, description)
+
+
+def scatter_chart(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    line: Literal["diagonal", "zero"],
+    description: str = "",
+) -> str:
+    """Return an SVG of the points (x, y), (n,) each, and a line where y is x, or where it is 0."""
+    across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if across.ndim != 1 or across.shape != up.shape or across.size == 0:
+        raise InputError(f"chart '{title}' needs as many x as y; got {across.shape}, {up.shape}")
+    with _MATPLOTLIB, mpl.rc_context(_settings()):
+        figure, axes = _empty(x_label, y_label)
+        axes.plot(across, up, "o", color=COLOURS[0], alpha=0.55, markersize=3.2, markeredgewidth=0)
+        if line == "diagonal":
+            low, high = min(across.min(), up.min()), max(across.max(), up.max())
+            axes.plot([low, high], [low, high], color=INK, linewidth=1.1, linestyle=(0, (1.5, 2)))
+        else:
+            axes.axhline(0, color=INK, linewidth=1.1, linestyle=(0, (1.5, 2)))
         return _finish(figure, title, description)
 
 

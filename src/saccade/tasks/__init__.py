@@ -2,5 +2,6 @@
 
 from saccade.tasks.classify import ClassifyTask
 from saccade.tasks.embed import EmbedTask
+from saccade.tasks.regress import RegressTask
 
-TASKS = {"classify": ClassifyTask, "embed": EmbedTask}
+TASKS = {"classify": ClassifyTask, "embed": EmbedTask, "regress": RegressTask}

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from saccade.class_tree import ClassTree
 from saccade.data.batches import load_pictures, load_readable
 from saccade.data.pictures import read_picture, resize, several
 from saccade.data.stored import Pictures
@@ -19,9 +20,10 @@ from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
-from saccade.values import Float32Array, Prediction, Sample, UInt8Array
+from saccade.tasks.regress import RegressNetwork, estimate_batch
+from saccade.values import Estimate, Float32Array, Float64Array, Prediction, Sample, UInt8Array
 
-Network = EmbeddingNetwork | ClassifyNetwork
+Network = EmbeddingNetwork | ClassifyNetwork | RegressNetwork
 
 FORMAT = 1
 BATCH = 64
@@ -33,7 +35,9 @@ NEEDED_KEYS = {
     "pixels": PIXEL_KEYS,
     "network": PIXEL_KEYS | WEIGHT_KEYS,
     "classifier": WEIGHT_KEYS | {"classes"},
+    "regressor": WEIGHT_KEYS | {"targets", "centre", "spread"},
 }
+KINDS = {"network": "an embedder", "pixels": "an embedder"}  # the others as "a classifier"
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
 # Those that decide it only where they are; without, each picture is brought to its own mean.
@@ -43,12 +47,12 @@ PART_KEYS = ("activation", "normalisation")
 
 
 class Model:
-    """An embedder (a trained network, or plain pixels) or a classifier, with its card.
+    """An embedder (a trained network, or plain pixels), a classifier or a regressor, with its card.
 
-    An embedder is called with pictures, or ``embed`` with files; of a classifier, ``predict``.
-    Each refuses the other's work with InputError. ``card`` is the content of ``model.json``:
-    format, kind, task, classes, preprocessing, licence, provenance, threshold, score, and the
-    SHA-256 of the weights.
+    An embedder is called with pictures, or ``embed`` with files; of a classifier, ``predict``; of a
+    regressor, ``estimate``. Each refuses the others' work with InputError. ``card`` is the content
+    of ``model.json``: format, kind, task, classes or targets, preprocessing, licence, provenance,
+    threshold, score, and the SHA-256 of the weights.
     """
 
     def __init__(self, card: dict[str, Any], network: Network | None) -> None:
@@ -58,7 +62,13 @@ class Model:
         self.network = None if network is None else network.to(memory_format=plain)
         self.size_hw: tuple[int, int] = (int(card["size_hw"][0]), int(card["size_hw"][1]))
         self.channels: int = card["channels"]
-        self.dimension: int = card.get("dimension", 0)  # A classifier has none.
+        self.dimension: int = card.get("dimension", 0)  # Only an embedder has one.
+
+    @property
+    def called(self) -> str:
+        """What it is, in words: "an embedder", "a classifier", "a regressor"."""
+        kind: str = self.card["kind"]
+        return KINDS.get(kind, f"a {kind}")
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -66,11 +76,21 @@ class Model:
         return tuple(self.card["classes"]) if self.card["kind"] == "classifier" else None
 
     @property
+    def targets(self) -> tuple[str, ...] | None:
+        """The names of a regressor's numbers, in their order."""
+        return tuple(self.card["targets"]) if self.card["kind"] == "regressor" else None
+
+    @property
+    def tree(self) -> ClassTree | None:
+        """The tree that a classifier's classes are the leaves of, if it has learned one."""
+        return ClassTree(self.card["tree"]) if "tree" in self.card else None
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the answers, in hexadecimal."""
         keys = [*ANSWER_KEYS, *(key for key in COLOUR_KEYS + PART_KEYS if key in self.card)]
-        if self.classes:
-            keys.append("classes")
+        keys += ["classes"] if self.classes else []
+        keys += ["targets", "centre", "spread"] if self.targets else []
         answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
@@ -101,8 +121,8 @@ class Model:
         blocks = _blocks(pictures)
         if self.network is None:
             vectors = [_pixels(block) for block in blocks]
-        elif isinstance(self.network, ClassifyNetwork):
-            raise InputError("a classifier makes no vectors; train a model with --task embed")
+        elif not isinstance(self.network, EmbeddingNetwork):
+            raise InputError(f"{self.called} makes no vectors; train a model with --task embed")
         else:
             mirror = bool(self.card.get("mirror"))
             vectors = [embed_batch(self.network, block, mirror=mirror) for block in blocks]
@@ -114,8 +134,8 @@ class Model:
         """Decode files or samples and say what each shows, with probabilities.
 
         Below the probability ``at_least`` a Prediction's ``answer`` is "unsure"; that of a picture
-        that cannot be read has a ``reason`` instead. Raises InputError when the model is an
-        embedder.
+        that cannot be read has a ``reason`` instead. Raises InputError when the model is no
+        classifier.
         """
         sources, classes = several(pictures), self.classes or ()
         found: list[Prediction] = []
@@ -149,13 +169,45 @@ class Model:
         network = self.network
         if not isinstance(network, ClassifyNetwork):
             raise InputError(
-                "an embedder knows no classes to choose from; train a model with --task classify"
+                f"{self.called} knows no classes to choose from; train a model with --task classify"
             )
         if len(pictures) == 0:
             return np.zeros((0, len(self.classes or ())), np.float32)
         mirror = bool(self.card.get("mirror"))
         shares = [classify_batch(network, block, mirror=mirror) for block in _blocks(pictures)]
         return np.ascontiguousarray(torch.cat(shares).numpy(), dtype=np.float32)
+
+    def estimate(self, pictures: Sequence[Path | str | Sample]) -> list[Estimate]:
+        """Decode files or samples and say each one's number for every target; for regressors.
+
+        That of a picture that cannot be read has a ``reason`` instead.
+        """
+        sources, names = several(pictures), self.targets or ()
+        found: list[Estimate] = []
+        for start in range(0, len(sources), BATCH):
+            block = sources[start : start + BATCH]
+            prepared, broken = load_readable(block, size_hw=self.size_hw, channels=self.channels)
+            rows = iter(self.estimate_prepared(prepared).tolist())
+            for number, source in enumerate(block):
+                name = str(source.path if isinstance(source, Sample) else source)
+                if number in broken:
+                    found.append(Estimate(name, reason=broken[number]))
+                else:
+                    found.append(Estimate(name, dict(zip(names, next(rows), strict=True))))
+        return found
+
+    def estimate_prepared(self, pictures: Pictures) -> Float64Array:
+        """(n, channels, H, W) uint8 of the model's own size → (n, targets) float64, their units."""
+        network = self.network
+        if not isinstance(network, RegressNetwork):
+            raise InputError(
+                f"{self.called} knows no numbers to estimate; train a model with --task regress"
+            )
+        if len(pictures) == 0:
+            return np.zeros((0, len(self.targets or ())), np.float64)
+        mirror = bool(self.card.get("mirror"))
+        values = [estimate_batch(network, block, mirror=mirror) for block in _blocks(pictures)]
+        return np.ascontiguousarray(torch.cat(values).numpy())
 
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
@@ -200,6 +252,9 @@ def build_network(card: dict[str, Any], *, initialisation: str = "") -> Network:
     shape["initialisation"] = initialisation
     if card["kind"] == "classifier":
         return ClassifyNetwork(classes=len(card["classes"]), size_hw=size_hw, **shape)
+    if card["kind"] == "regressor":
+        shape |= {key: card[key] for key in ("centre", "spread")}
+        return RegressNetwork(size_hw=size_hw, **shape)
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
 
 
@@ -270,7 +325,11 @@ def _complete(card: dict[str, Any]) -> bool:
         return False
     if not _is_threshold(card.get("threshold")):
         return False
-    if card["kind"] == "classifier" and not _names(card["classes"]):
+    if card["kind"] == "classifier" and not (_names(card["classes"]) and card["classes"][1:]):
+        return False
+    if "tree" in card and not _is_tree(card["tree"], card.get("classes", [])):
+        return False
+    if card["kind"] == "regressor" and not _units(card):
         return False
     if not _colours(card.get("mean"), card.get("std")):
         return False
@@ -300,8 +359,28 @@ def _colours(mean: Any, std: Any) -> bool:
     )
 
 
-def _names(classes: Any) -> bool:
-    """True for at least two distinct names."""
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+def _names(found: Any) -> bool:
+    """True for at least one name, all distinct."""
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return False
-    return len(set(classes)) == len(classes) > 1
+    return len(set(found)) == len(found) > 0
+
+
+def _is_tree(found: Any, classes: list[str]) -> bool:
+    """True for names with their parents, in no loop, of which the classes are leaves."""
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        return False
+    try:
+        ClassTree(found).paths(classes)
+    except InputError:
+        return False
+    return True
+
+
+def _units(card: dict[str, Any]) -> bool:
+    """True for names of targets, with as many finite means, and deviations above zero."""
+    names, centre, spread = (card[key] for key in ("targets", "centre", "spread"))
+    if not (_names(names) and isinstance(centre, list) and isinstance(spread, list)):
+        return False
+    numbers = all(type(v) in (int, float) and abs(v) < math.inf for v in centre + spread)
+    return len(names) == len(centre) == len(spread) and numbers and min(spread) > 0

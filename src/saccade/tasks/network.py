@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from saccade.nn import make_backbone
 from saccade.nn.initialisation import initialise
+from saccade.nn.pixels import Pixels
 from saccade.nn.standardise import normalise
 
 
@@ -50,5 +51,7 @@ class BackboneNetwork(nn.Module):
 
     def features(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, ``length``) float."""
-        found: Tensor = self.backbone(normalise(pictures, mean=self.mean, std=self.std))
+        plain = isinstance(self.backbone, Pixels)
+        seen = pictures if plain else normalise(pictures, mean=self.mean, std=self.std)
+        found: Tensor = self.backbone(seen)
         return found

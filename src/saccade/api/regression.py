@@ -1,0 +1,159 @@
+"""Task ``regress`` in training, and how its models are judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from saccade.api.about import CHOSE_THE_EPOCH, about
+from saccade.api.recipe import chosen_loss
+from saccade.config import Recipe
+from saccade.data.readers import read_data
+from saccade.data.splits import stratified_split
+from saccade.data.stored import Pictures
+from saccade.data.targets import target_names
+from saccade.errors import InputError, SettingError
+from saccade.files import write_atomic
+from saccade.judge.regression import RegressionScores, judge_regression
+from saccade.metrics import r2
+from saccade.tasks.model import Model, Network
+from saccade.tasks.regress import RegressNetwork, RegressTask
+from saccade.training.run import read_history
+from saccade.values import Broken, Float64Array, Sample
+
+FEWEST_HELD = 2  # pictures: fewer have no interval
+
+
+class RegressProcedure:
+    """The part val, else a share of the pictures, is held out; it chooses the epoch."""
+
+    batches = "shuffled"
+    watched: str | None = "validation_r2"
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.names = target_names(recipe.data.target)
+        for name, value, neutral in (
+            ("data.tree", recipe.data.tree, ("",)),
+            ("data.extra_classes", recipe.data.extra_classes, ("none",)),
+            ("loss.class_weights", recipe.loss.class_weights, ("none",)),
+            ("train.batches", recipe.train.batches, ("auto", "shuffled")),
+        ):
+            if value not in neutral:
+                raise SettingError(
+                    f"{name} {value} needs classes, and task regress has none; "
+                    f"{'leave it out' if neutral == ('',) else f'take {neutral[-1]}'}"
+                )
+
+    def read(self, place: Path) -> list[Sample]:
+        return read_data(place, targets=self.names)
+
+    def require(self, samples: Sequence[Sample], place: Path) -> None:
+        self._require_two_values(samples, f"data {place} hold")
+
+    def hold_out(
+        self, samples: Sequence[Sample], validation: Sequence[Sample]
+    ) -> tuple[list[Sample], list[Sample]]:
+        if len(validation) == 1:
+            raise InputError("the part val has one picture to judge numbers on; put more there")
+        if validation:
+            return list(samples), list(validation)
+        share = self.recipe.data.validation if len(samples) >= FEWEST_HELD + 2 else 0.0
+        kept, held = stratified_split(
+            [""] * len(samples), share=share, seed=self.recipe.train.seed, least=FEWEST_HELD
+        )
+        return [samples[place] for place in kept], [samples[place] for place in held]
+
+    def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
+        self._require_two_values(kept, "the pictures left to learn from have")
+        numbers = _numbers(kept)
+        return {
+            "kind": "regressor",
+            "targets": list(self.names),
+            "centre": numbers.mean(axis=0).tolist(),
+            "spread": numbers.std(axis=0).tolist(),
+        }
+
+    def _require_two_values(self, samples: Sequence[Sample], who: str) -> None:
+        for name, column in zip(self.names, _numbers(samples).T, strict=True):
+            if (column == column[0]).all() or not column.std() > 0:
+                raise InputError(
+                    f"{who} one value of {name}, {column[0]:g}, in {len(column)} pictures, from "
+                    "which nothing can be learned; name another column with data.target, or add "
+                    "pictures"
+                )
+
+    def targets(self, kept: Sequence[Sample]) -> Tensor:
+        return torch.from_numpy(_numbers(kept))
+
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
+        name, settings = chosen_loss(self.recipe, auto="squared")
+        dropout = self.recipe.model.dropout
+        return RegressTask(cast(RegressNetwork, network), loss=name, dropout=dropout, **settings)
+
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float | None:
+        """R², averaged over the targets; None when one never varies in what is held out."""
+        figure = r2(_numbers(held), model.estimate_prepared(pictures))
+        return None if np.isnan(figure) else figure
+
+    def complete(self, task: nn.Module, pictures: Pictures, targets: Tensor) -> None:
+        """Solve for the head where it was not trained; else nothing remains."""
+        if not self.recipe.train.epochs:
+            cast(RegressTask, task).complete(pictures, targets, penalty=self.recipe.model.ridge)
+
+    def judge(
+        self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
+    ) -> RegressionScores:
+        model.save(run)
+        estimates = model.estimate_prepared(pictures)
+        scores = judge_regressor(
+            model,
+            held,
+            estimates,
+            report=run / "report.html",
+            run=run,
+            chosen="best_epoch" in model.card,
+        )
+        figures = {name: getattr(scores, name) for name in ("mae", "rmse", "r2")}
+        told = {name: asdict(figure) for name, figure in figures.items() if figure is not None}
+        model.card["score"] = {"on": "held-out pictures", **told}
+        model.save(run)
+        return scores
+
+
+def judge_regressor(
+    model: Model,
+    samples: Sequence[Sample],
+    estimates: NDArray[np.floating],
+    *,
+    report: Path | None,
+    run: Path | None,
+    broken: Sequence[Broken] = (),
+    chosen: bool = True,
+) -> RegressionScores:
+    """Judge numbers already estimated, and write the report; as ``judge_classifier``."""
+    scores = judge_regression(estimates, _numbers(samples), targets=model.targets or ())
+    if report is not None:
+        from saccade.judge.regression_report import regression_report  # Loads the charts.
+
+        page = regression_report(
+            scores,
+            pictures=samples,
+            history=read_history(run) if run else None,
+            about=about(model, samples, broken),
+            note=CHOSE_THE_EPOCH if chosen else "",
+        )
+        write_atomic(report, page)
+    return replace(scores, broken=tuple(broken))
+
+
+def _numbers(samples: Sequence[Sample]) -> Float64Array:
+    """(n, targets) float64."""
+    return np.array([sample.numbers for sample in samples], dtype=np.float64)
