@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 
 import saccade
@@ -279,3 +279,34 @@ def test_neighbours_are_for_models_that_keep_their_pictures(class_folders, tmp_p
     assert "train one with --model.name knn" in error and error.count("\n") == 1
     assert not sheet.exists()
     assert main([*words[:-1], str(tmp_path / "none" / "sheet.html")]) == 2
+
+
+@pytest.mark.parametrize("features", ["pixels", "hog"])
+def test_linear_softmax_comes_to_logistic_regression(class_folders, others, tmp_path, features):
+    decay, samples = 0.01, read_class_folders(class_folders)
+    still = {name: 0 for name in settings() if name.startswith("augment.")}
+    descent = {
+        "optim.name": "lbfgs",
+        "optim.lr": 1,
+        "optim.schedule": "constant",
+        "optim.warm_up": 0,
+        "optim.weight_decay": decay,
+        "loss.smoothing": 0,
+        "train.epochs": 150,
+        "data.validation": 0,
+    }
+    chosen = {"model.name": "linear", "model.features": features}
+    run = saccade.train(
+        class_folders, task="classify", out=tmp_path / "run", settings=still | descent | chosen
+    )
+
+    def rows(sources):
+        pictures = np.stack([read_picture(one) for one in sources])
+        with torch.no_grad():
+            return run.model.network.features(torch.from_numpy(pictures).movedim(-1, 1) / 255)
+
+    peer = LogisticRegression(C=1 / (decay * len(samples)), tol=1e-8, max_iter=5000)
+    peer.fit(rows(samples), [one.label for one in samples])
+    asked = read_class_folders(others)
+    shares = run.model.probabilities(asked)
+    assert np.allclose(shares, peer.predict_proba(rows(asked)), atol=2e-3)
