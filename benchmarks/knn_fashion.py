@@ -54,25 +54,30 @@ def compared(
     peer.fit(rows.astype(np.float32))
     floats = asked.astype(np.float32)
     seconds: dict[str, list[float]] = {"ours": [], "peer": []}
+    of_cores: dict[str, list[float]] = {"ours": [], "peer": []}
     for _ in range(TURNS):
-        begun = time.perf_counter()
+        begun = time.perf_counter(), time.process_time()
         sums, numbers = scan.neighbours(scan.kernel(), rows, queries, K, name, threads=threads)
-        seconds["ours"].append(time.perf_counter() - begun)
-        begun = time.perf_counter()
+        seconds["ours"].append(time.perf_counter() - begun[0])
+        of_cores["ours"].append(time.process_time() - begun[1])
+        begun = time.perf_counter(), time.process_time()
         peer.kneighbors(floats)
-        seconds["peer"].append((time.perf_counter() - begun) * scale)
+        seconds["peer"].append((time.perf_counter() - begun[0]) * scale)
+        of_cores["peer"].append((time.process_time() - begun[1]) * scale)
     check(name, rows, queries, sums, numbers)
     ours, theirs = (statistics.median(seconds[who]) for who in ("ours", "peer"))
     ratios = [b / a for a, b in zip(seconds["ours"], seconds["peer"], strict=True)]
     accuracy = float((voted(labels, numbers) == right).mean())
     scaled = f", scaled from {len(asked):,} queries" if scale > 1 else ""
+    own, peers = (statistics.median(of_cores[who]) for who in ("ours", "peer"))
     print(
         f"{name}: ours {ours:.2f} s, scikit-learn {theirs:.2f} s{scaled}; ratio "
-        f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}); "
-        f"accuracy {accuracy:.4f}",
+        f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}); processor time "
+        f"{own:.2f} and {peers:.2f} s; accuracy {accuracy:.4f}",
         flush=True,
     )
-    return {"ours_s": ours, "peer_s": theirs, "ratios": ratios, "accuracy": accuracy}
+    figures = {"ours_s": ours, "peer_s": theirs, "ratios": ratios, "accuracy": accuracy}
+    return figures | {"processor_s": of_cores}
 
 
 def voted(labels: Labels, numbers: NDArray[np.uint32]) -> Labels:
