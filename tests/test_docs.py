@@ -49,6 +49,7 @@ DOCS = ROOT / "docs"
 CATALOGUE = DOCS / "catalogue.md"
 TABLES = {
     "Tasks": TASKS,
+    "Models": dict.fromkeys(settings()["model.name"].choices),
     "Backbones": BACKBONES | PLAIN | dict.fromkeys(f"{family}/NAME" for family in FAMILIES),
     "Activations": ACTIVATIONS,
     "Normalisations": NORMALISATIONS,

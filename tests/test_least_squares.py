@@ -24,9 +24,10 @@ def test_equals_scikit_learn(penalty, t):
     ours = ridge(features, targets, penalty=penalty)
     peer = Ridge(alpha=penalty, solver="svd") if penalty else LinearRegression()
     peer.fit(features, targets)
-    assert np.allclose(ours.weights, peer.coef_.T, rtol=1e-9, atol=1e-9)
+    assert np.allclose(ours.weights, np.atleast_2d(peer.coef_).T, rtol=1e-9, atol=1e-9)
     assert np.allclose(ours.bias, peer.intercept_, rtol=1e-9, atol=1e-8)
-    assert np.allclose(ours(features), peer.predict(features), rtol=1e-9, atol=1e-8)
+    predicted = peer.predict(features).reshape(len(features), t)
+    assert np.allclose(ours(features), predicted, rtol=1e-9, atol=1e-8)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 3.0])

@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LinearRegression, Ridge
 
 import saccade
-import saccade.tasks.regress
+import saccade.tasks.closed_form
 from saccade.cli.app import main
 from saccade.errors import InputError
 from saccade.tasks.model import Model
@@ -139,7 +139,7 @@ def test_a_trained_run_lends_its_backbone(number_table, tmp_path):
 
 
 def test_features_that_do_not_fit_in_memory_are_refused(tables, tmp_path, monkeypatch):
-    monkeypatch.setattr(saccade.tasks.regress, "MAX_BYTES", 1000)
+    monkeypatch.setattr(saccade.tasks.closed_form, "MAX_BYTES", 1000)
     with pytest.raises(InputError, match=r"features of 120 pictures .* smaller data\.size"):
         fitted(tables[0], tmp_path / "run")
 

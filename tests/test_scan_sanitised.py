@@ -13,7 +13,12 @@ ROOT = Path(__file__).parent.parent
 FLAGS = (
     "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1"
 )
-CHECKED = ("test_scan_kernels.py", "test_scan_cells.py", "test_scan_encode.py")
+CHECKED = (
+    "test_scan_kernels.py",
+    "test_scan_cells.py",
+    "test_scan_encode.py",
+    "test_scan_neighbours.py",
+)
 # Loads the checked build in place of the installed one, then runs the tests.
 RUNNER = """
 import importlib.util, sys

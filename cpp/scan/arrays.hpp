@@ -44,5 +44,6 @@ inline const Kernel& kernel_named(const std::string& name) {
 void bind_encode(nanobind::module_& m);
 void bind_cells(nanobind::module_& m);
 void bind_find(nanobind::module_& m);
+void bind_neighbours(nanobind::module_& m);
 
 }  // namespace saccade

@@ -63,4 +63,5 @@ NB_MODULE(_kernel, m) {
   m.def("dots", &dots, "kernel"_a, "half"_a, "query"_a);
   bind_cells(m);
   bind_find(m);
+  bind_neighbours(m);
 }

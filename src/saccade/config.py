@@ -81,8 +81,24 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """The network."""
+    """What answers: a network, or a model without descent."""
 
+    name: str = setting(
+        "network",
+        "for classify: network and linear learn by descent, linear on model.features; knn asks the "
+        "nearest training pictures, ridge is solved for (also for regress)",
+        choices=("network", "linear", "knn", "ridge"),
+    )
+    k: int = setting(5, "knn: how many of the nearest training pictures vote", low=1, high=100_000)
+    distance: str = setting(
+        "l2", "knn: l1 is the sum of absolute differences, l2 Euclidean", choices=("l1", "l2")
+    )
+    features: str = setting(
+        "",
+        "what takes the place of the backbone; empty is pixels for linear, knn and ridge, unless a "
+        "backbone or weights are named",
+        choices=("", "pixels", "canny", "hog", "sift"),
+    )
     backbone: str = setting(
         "small_resnet", "name of the backbone; of another library as timm/resnet18"
     )
@@ -114,8 +130,8 @@ class ModelSettings:
     )
     ridge: float = setting(
         1.0,
-        "regress with train.epochs 0: penalty on the squared weights of the last map; 0 is least "
-        "squares",
+        "ridge, and regress with train.epochs 0: penalty on the squared weights of the last map; "
+        "0 is least squares",
         low=0,
         high=1e12,
     )

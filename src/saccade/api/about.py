@@ -17,7 +17,7 @@ def about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> 
     card = model.card
     size = f"{model.size_hw[0]}x{model.size_hw[1]}, {'grey' if model.channels == 1 else 'colour'}"
     return {
-        "model": f"{card.get('backbone', card['kind'])}, {_answers(model)}",
+        "model": f"{_built(card)}, {_answers(model)}",
         "pictures are seen at": size,
         "licence": str(card.get("licence", "not stated")),
         "provenance": str(card.get("provenance", "not stated")),
@@ -26,6 +26,13 @@ def about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> 
         **({"left out, unreadable": f"{len(broken)} pictures"} if broken else {}),
         "fingerprint": model.fingerprint[:16],
     }
+
+
+def _built(card: dict[str, Any]) -> str:
+    seen = str(card.get("backbone", card["kind"]))
+    if card.get("model") == "knn":
+        return f"{card['k']} nearest neighbours by {card['distance']} on {seen}"
+    return f"{card['model']} on {seen}" if "model" in card else seen
 
 
 def _answers(model: Model) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from saccade.api.evaluate import load
+from saccade.api.neighbours import neighbours_page, require_neighbours
 from saccade.data.pictures import find_pictures, refuse_picture
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder, write_atomic
@@ -23,17 +24,23 @@ def predict(
     *,
     at_least: float = 0.0,
     out: Path | str | None = None,
+    neighbours: Path | str | None = None,
 ) -> list[Prediction] | list[Estimate]:
     """Say for each picture which class it shows, or its numbers; folders are searched at any depth.
 
     An answer whose probability is below ``at_least`` is "unsure". ``out`` is a CSV file to write,
-    with the columns path, label, probability; of a regressor path and each target. A picture that
-    cannot be read has a ``reason`` and no label or values. Raises InputError, with nothing written,
-    when no picture can be read, the run is an embedder, or the CSV has no folder to stand in.
+    with the columns path, label, probability; of a regressor path and each target. ``neighbours``
+    is an HTML file to write, with the training pictures nearest to each, of a knn model. A picture
+    that cannot be read has a ``reason`` and no label or values. Raises InputError, with nothing
+    written, when no picture can be read, the run is an embedder, or a file has no folder to stand
+    in.
     """
     if not 0.0 <= at_least <= 1.0:
         raise SettingError(f"--at-least must be a probability, 0 to 1. Got {at_least} instead")
-    place = None if out is None else _writable(Path(out))
+    place = None if out is None else _writable(Path(out), "a CSV file with --out")
+    sheet = None
+    if neighbours is not None:
+        sheet = _writable(Path(neighbours), "an HTML file with --neighbours")
     if not pictures:
         raise InputError("no picture is named; give files or folders")
     model = run if isinstance(run, Model) else load(run)
@@ -46,6 +53,8 @@ def predict(
         raise SettingError(
             "--at-least is for classifiers: numbers have no probability; leave it out"
         )
+    if sheet is not None:
+        require_neighbours(model)
     paths = [found for item in pictures for found in find_pictures(Path(item))]
     if model.targets is not None:
         estimates = _some_answered(model.estimate(paths))
@@ -55,6 +64,8 @@ def predict(
     predictions = _some_answered(model.predict(paths, at_least=at_least))
     if place is not None:
         write_atomic(place, _csv(CSV_HEAD, map(_row, predictions)))
+    if sheet is not None:
+        write_atomic(sheet, neighbours_page(model, predictions))
     return predictions
 
 
@@ -64,11 +75,11 @@ def _some_answered(found: list[Answer]) -> list[Answer]:
     return found
 
 
-def _writable(place: Path) -> Path:
-    existing_folder(place.absolute().parent, "folder for the CSV")
+def _writable(place: Path, wanted: str) -> Path:
+    existing_folder(place.absolute().parent, f"folder for {place.name}")
     if place.is_dir():
-        raise InputError(f"{place} is a folder; name a CSV file with --out")
-    refuse_picture(place, "name a CSV file with --out")
+        raise InputError(f"{place} is a folder; name {wanted}")
+    refuse_picture(place, f"name {wanted}")
     return place
 
 

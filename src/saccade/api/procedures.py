@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.api.evaluate import Scores, find_threshold, judge_classifier, judge_model
-from saccade.api.recipe import chosen_loss
+from saccade.api.recipe import WITHOUT_DESCENT, chosen_loss
 from saccade.api.regression import RegressProcedure
 from saccade.class_tree import ClassTree
 from saccade.config import Recipe
@@ -31,6 +31,8 @@ from saccade.losses.class_weights import CLASS_WEIGHTS
 from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
 from saccade.tasks.model import Model, Network
+from saccade.tasks.neighbours import NeighboursNetwork, NeighboursTask
+from saccade.tasks.ridge import RidgeNetwork, RidgeTask
 from saccade.values import Sample
 
 FOLDERS = "folders"  # data.tree: the folders say it
@@ -131,6 +133,8 @@ class EmbedProcedure(OfClasses):
             raise SettingError(
                 f"data.tree is for task classify. Got '{recipe.data.tree}'; leave it out"
             )
+        if recipe.model.name != "network":
+            raise SettingError(f"model.name {recipe.model.name} is for task classify; take network")
         if recipe.loss.class_weights != "none":
             raise SettingError(
                 "loss.class_weights is for task classify; for embed, train.batches balanced draws "
@@ -193,9 +197,10 @@ class ClassifyProcedure(OfClasses):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
-        if not recipe.train.epochs:
+        if not recipe.train.epochs and recipe.model.name not in WITHOUT_DESCENT:
             raise SettingError(
-                "train.epochs 0 trains no head, so it is for embed and regress only; take 1 or more"
+                "train.epochs 0 trains no head, so it is for embed, regress, and model.name knn or "
+                "ridge only; take 1 or more"
             )
         if recipe.data.extra_classes != "none":
             raise SettingError(
@@ -219,7 +224,27 @@ class ClassifyProcedure(OfClasses):
 
     def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
         classes = _classes(kept)
-        return {"kind": "classifier", "classes": classes, **self._tree(kept, classes)}
+        told = self._tree(kept, classes) | self._without_descent(len(kept))
+        return {"kind": "classifier", "classes": classes, **told}
+
+    def _without_descent(self, pictures: int) -> dict[str, Any]:
+        """The card's entries of a model without descent; none of others."""
+        model = self.recipe.model
+        if model.name not in WITHOUT_DESCENT:
+            return {}
+        if self.recipe.loss.class_weights != "none":
+            raise SettingError(
+                f"loss.class_weights is for models that learn by descent, and {model.name} does "
+                "not; take none"
+            )
+        if model.name == "ridge":
+            return {"model": model.name}
+        if model.k > pictures:
+            raise SettingError(
+                f"model.k {model.k} is more than the {pictures} pictures learned from; take "
+                f"{pictures} or fewer"
+            )
+        return {"model": model.name, "k": model.k, "distance": model.distance}
 
     def _tree(self, kept: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
         """The card's entries of the classes' tree, if there is one."""
@@ -238,6 +263,10 @@ class ClassifyProcedure(OfClasses):
     def task(
         self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
     ) -> nn.Module:
+        if isinstance(network, NeighboursNetwork):
+            return NeighboursTask(network)
+        if isinstance(network, RidgeNetwork):
+            return RidgeTask(network, penalty=self.recipe.model.ridge)
         tree = ClassTree(card["tree"]) if "tree" in card else None
         auto = "cross_entropy" if tree is None else "hierarchical_cross_entropy"
         name, settings = chosen_loss(self.recipe, auto=auto)
@@ -258,14 +287,23 @@ class ClassifyProcedure(OfClasses):
         return float(np.mean([names[a] == s.label for a, s in zip(answers, held, strict=True)]))
 
     def complete(self, task: nn.Module, pictures: Pictures, targets: Tensor) -> None:
-        """Nothing remains: the head that was trained is the head that answers."""
+        """Nothing remains but for a model without descent, which is made here."""
+        if isinstance(task, NeighboursTask | RidgeTask):
+            task.complete(pictures, targets)
 
     def judge(
         self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
     ) -> ClassificationScores:
         model.save(run)
         shares = model.classify_prepared(pictures)
-        scores = judge_classifier(model, held, shares, report=run / "report.html", run=run)
+        scores = judge_classifier(
+            model,
+            held,
+            shares,
+            report=run / "report.html",
+            run=run,
+            chosen=self.recipe.train.epochs > 0,
+        )
         model.card["score"] = {"on": "held-out pictures", "accuracy": asdict(scores.accuracy)}
         model.save(run)
         return scores

@@ -1,13 +1,15 @@
 """The recipe of a run: a file or a Recipe, with settings laid over it, checked as a whole."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saccade.config import AUTO, Recipe, override, read_recipe, settings
+from saccade.config import AUTO, ModelSettings, Recipe, override, read_recipe, settings
 from saccade.errors import SettingError
 
 MAX_BATCH = 4096
+WITHOUT_DESCENT = ("knn", "ridge")
 
 
 def whole_recipe(
@@ -27,7 +29,25 @@ def whole_recipe(
             f"a batch of {batch:,} pictures is over {MAX_BATCH:,}; lower train.classes_per_batch "
             "or train.pictures_per_class"
         )
-    return whole
+    return _with_features(whole)
+
+
+def _with_features(recipe: Recipe) -> Recipe:
+    """Put model.features in the place of the backbone; no epochs for a model without descent."""
+    model = recipe.model
+    usual = model.backbone == ModelSettings().backbone
+    if model.features and not usual and model.backbone != model.features:
+        raise SettingError(
+            f"model.features {model.features} and model.backbone {model.backbone} exclude each "
+            "other; leave one of them out"
+        )
+    if model.features:
+        recipe = replace(recipe, model=replace(model, backbone=model.features))
+    elif model.name != "network" and usual and not model.weights:
+        recipe = replace(recipe, model=replace(model, backbone="pixels"))
+    if model.name in WITHOUT_DESCENT:
+        recipe = replace(recipe, train=replace(recipe.train, epochs=0))
+    return recipe
 
 
 def recipe_values(recipe: Recipe) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class RegressProcedure:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.names = target_names(recipe.data.target)
+        if recipe.model.name == "knn":
+            raise SettingError("model.name knn is for task classify; take network, linear or ridge")
         for name, value, neutral in (
             ("data.tree", recipe.data.tree, ("",)),
             ("data.extra_classes", recipe.data.extra_classes, ("none",)),

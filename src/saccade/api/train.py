@@ -29,6 +29,7 @@ from saccade.config import AUTO, Recipe, to_toml
 from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
 from saccade.names import look_up
+from saccade.nn import LEARNS_WORDS
 from saccade.nn.initialisation import needs_pictures
 from saccade.optim import FULL_BATCH, SCHEDULES, after_step, takes_whole_loss
 from saccade.optim.patience import Patience
@@ -128,7 +129,9 @@ class Training:
         # Made before the pictures are decoded: every name in the recipe is checked by it.
         self.learner = self._made()
         changed = self.data.decode()
-        looks = needs_pictures(self.recipe.model.initialisation) and not self.resumed
+        model = self.recipe.model
+        words = model.backbone in LEARNS_WORDS
+        looks = (words or needs_pictures(model.initialisation)) and not self.resumed
         if changed or looks:
             self.learner = self._made(first_batch(self.data) if looks else None)
         self.batches = make_batches(self.recipe, self.data, self.procedure)
@@ -196,7 +199,9 @@ class Training:
         settings = self.recipe.train
         whole = takes_whole_loss(self.recipe.optim.name)
         chosen = choose_precision("float32" if whole else settings.precision)
-        if settings.precision == AUTO and chosen != torch.float32:
+        if not settings.epochs:
+            chosen = torch.float32  # Nothing is timed, as nothing is trained.
+        elif settings.precision == AUTO and chosen != torch.float32:
             rows = torch.from_numpy(next(iter(self.batches.epoch(0))))
             batch = self.data.pictures[rows].float() / 255
             chosen = faster_precision(self.learner.task, batch, self.data.targets[rows])

@@ -165,6 +165,7 @@ def predict(
     *pictures: Path,
     out: Path | None = None,
     at_least: float = 0.0,
+    neighbours: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Say which class pictures show, or their numbers; exit code 1 when every answer is unsure.
@@ -179,19 +180,21 @@ def predict(
         CSV file to write: path, label, probability; of a regressor path and each target.
     at_least
         Probability, 0 to 1, below which the answer is unsure.
+    neighbours
+        HTML file to write: the training pictures nearest to each, of a model with model.name knn.
     json
         Print one JSON document instead of text.
     """
     from saccade.api.predict import predict as answer
 
-    found = answer(run, pictures, at_least=at_least, out=out)
+    found = answer(run, pictures, at_least=at_least, out=out, neighbours=neighbours)
     if json:
         say_json([_answer(one) for one in found])
     else:
         for one in found:
             say(_line(one))
-        if out:
-            say(f"written: {shown(str(out))}")
+        for file in filter(None, (out, neighbours)):
+            say(f"written: {shown(str(file))}")
     broken = [one.reason for one in found if one.reason]
     if broken:
         raise InputError(f"{len(broken)} of {len(found)} pictures have no answer: {broken[0]}")

@@ -9,8 +9,10 @@ from saccade.errors import InputError, UnknownNameError
 from saccade.names import look_up
 from saccade.nn.activations import ACTIVATIONS
 from saccade.nn.alexnet import AlexNet
+from saccade.nn.canny import Canny
 from saccade.nn.foreign import ForeignBackbone
 from saccade.nn.gradients import GradientResNet
+from saccade.nn.hog import Hog
 from saccade.nn.initialisation import INITIALISATIONS, needs_pictures
 from saccade.nn.layers import LAYERS
 from saccade.nn.lenet import LeNet
@@ -18,6 +20,7 @@ from saccade.nn.mlp import Mlp
 from saccade.nn.normalisation import LAYER_NORMALISATIONS, NORMALISATIONS
 from saccade.nn.pixels import Pixels
 from saccade.nn.resnet import ResNet
+from saccade.nn.sift import Sift
 from saccade.nn.small_resnet import SmallResNet
 from saccade.nn.timm_backbone import timm_backbone, timm_names
 from saccade.nn.torchvision_backbone import torchvision_backbone, torchvision_names
@@ -30,6 +33,7 @@ __all__ = [
     "INITIALISATIONS",
     "LAYERS",
     "LAYER_NORMALISATIONS",
+    "LEARNS_WORDS",
     "NORMALISATIONS",
     "PLAIN",
     "Family",
@@ -98,8 +102,14 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "small_resnet": SmallResNet,
     "vgg": Vgg,
 }
-# Without layers, so without parts to choose.
-PLAIN: dict[str, Callable[..., nn.Module]] = {"pixels": Pixels}
+# Without layers, so without parts to choose: features made by hand, of pictures as they are.
+PLAIN: dict[str, type[nn.Module]] = {
+    "canny": Canny,
+    "hog": Hog,
+    "pixels": Pixels,
+    "sift": Sift,
+}
+LEARNS_WORDS = ("sift",)  # of PLAIN: those that look at training pictures first
 FAMILIES = {
     "timm": Family(timm_backbone, timm_names),
     "torchvision": Family(torchvision_backbone, torchvision_names),

@@ -143,6 +143,20 @@ def nearest(
     1 ≤ d ≤ 4096, |bias| ≤ 2**30. ``threads`` share the rows.
     """
 
+def neighbours(
+    kernel: str,
+    rows: UInt8Array,
+    queries: UInt8Array,
+    k: int,
+    distance: str,
+    threads: int = 1,
+) -> tuple[UInt32Array, UInt32Array]:
+    """(n, d), (q, d) → distances (q, k) and numbers of the nearest rows (q, k), nearest first.
+
+    ``distance``: l1, the sum of absolute differences, or l2, that of squared ones; of equally near
+    rows the lower. 1 ≤ k ≤ n, 1 ≤ d ≤ 32768. ``threads`` share the queries.
+    """
+
 class Chooser:
     """The cells of one gallery, to choose those that a query looks at.
 

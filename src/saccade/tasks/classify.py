@@ -48,7 +48,7 @@ class ClassifyTask(nn.Module):
 
 
 @torch.inference_mode()
-def classify_batch(network: ClassifyNetwork, pictures: Tensor, *, mirror: bool) -> Tensor:
+def classify_batch(network: nn.Module, pictures: Tensor, *, mirror: bool) -> Tensor:
     """(n, c, H, W) uint8 → (n, classes) float32 probabilities, from the network in eval mode.
 
     With ``mirror`` the probabilities of the picture and of its mirror image are averaged.

@@ -20,10 +20,13 @@ from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
+from saccade.tasks.neighbours import DISTANCES, TOGETHER, NeighboursNetwork
 from saccade.tasks.regress import RegressNetwork, estimate_batch
+from saccade.tasks.ridge import RidgeNetwork
 from saccade.values import Estimate, Float32Array, Float64Array, Prediction, Sample, UInt8Array
 
-Network = EmbeddingNetwork | ClassifyNetwork | RegressNetwork
+Classifier = ClassifyNetwork | NeighboursNetwork
+Network = EmbeddingNetwork | Classifier | RegressNetwork
 
 FORMAT = 1
 BATCH = 64
@@ -44,6 +47,8 @@ ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", 
 COLOUR_KEYS = ("mean", "std")
 # And these; without, the backbone has its own.
 PART_KEYS = ("activation", "normalisation")
+# And these of a classifier; without, its head was trained by descent.
+HEAD_KEYS = ("model", "k", "distance")
 
 
 class Model:
@@ -88,7 +93,10 @@ class Model:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the answers, in hexadecimal."""
-        keys = [*ANSWER_KEYS, *(key for key in COLOUR_KEYS + PART_KEYS if key in self.card)]
+        keys = [
+            *ANSWER_KEYS,
+            *(key for key in COLOUR_KEYS + PART_KEYS + HEAD_KEYS if key in self.card),
+        ]
         keys += ["classes"] if self.classes else []
         keys += ["targets", "centre", "spread"] if self.targets else []
         answers = {key: self.card.get(key) for key in keys}
@@ -167,14 +175,16 @@ class Model:
     def classify_prepared(self, pictures: Pictures) -> Float32Array:
         """(n, channels, H, W) uint8 of the model's own size → (n, classes) float32."""
         network = self.network
-        if not isinstance(network, ClassifyNetwork):
+        if not isinstance(network, Classifier):
             raise InputError(
                 f"{self.called} knows no classes to choose from; train a model with --task classify"
             )
         if len(pictures) == 0:
             return np.zeros((0, len(self.classes or ())), np.float32)
         mirror = bool(self.card.get("mirror"))
-        shares = [classify_batch(network, block, mirror=mirror) for block in _blocks(pictures)]
+        size = TOGETHER if isinstance(network, NeighboursNetwork) else BATCH
+        blocks = _blocks(pictures, size)
+        shares = [classify_batch(network, block, mirror=mirror) for block in blocks]
         return np.ascontiguousarray(torch.cat(shares).numpy(), dtype=np.float32)
 
     def estimate(self, pictures: Sequence[Path | str | Sample]) -> list[Estimate]:
@@ -238,6 +248,8 @@ class Model:
         try:
             network = build_network(card)
             network.load_state_dict(load_file(weights))
+            if isinstance(network, NeighboursNetwork):
+                network.require_pictures()
         except (SafetensorError, RuntimeError) as error:
             raise InputError(f"{weights} does not fit {CARD_FILE}; copy the run again") from error
         return cls(card, network.eval())
@@ -251,7 +263,10 @@ def build_network(card: dict[str, Any], *, initialisation: str = "") -> Network:
     shape |= {key: card.get(key, "") for key in PART_KEYS}
     shape["initialisation"] = initialisation
     if card["kind"] == "classifier":
-        return ClassifyNetwork(classes=len(card["classes"]), size_hw=size_hw, **shape)
+        shape |= {"classes": len(card["classes"]), "size_hw": size_hw}
+        if card.get("model") == "knn":
+            return NeighboursNetwork(k=card["k"], distance=card["distance"], **shape)
+        return (RidgeNetwork if card.get("model") == "ridge" else ClassifyNetwork)(**shape)
     if card["kind"] == "regressor":
         shape |= {key: card[key] for key in ("centre", "spread")}
         return RegressNetwork(size_hw=size_hw, **shape)
@@ -286,9 +301,9 @@ def _prediction(
     )
 
 
-def _blocks(pictures: Pictures) -> Iterator[torch.Tensor]:
+def _blocks(pictures: Pictures, size: int = BATCH) -> Iterator[torch.Tensor]:
     """Gather (n, c, H, W) uint8 a few at a time; one empty block when there are none."""
-    for rows in torch.split(torch.arange(len(pictures)), BATCH):
+    for rows in torch.split(torch.arange(len(pictures)), size):
         yield pictures[rows]
 
 
@@ -331,6 +346,8 @@ def _complete(card: dict[str, Any]) -> bool:
         return False
     if card["kind"] == "regressor" and not _units(card):
         return False
+    if not _head(card):
+        return False
     if not _colours(card.get("mean"), card.get("std")):
         return False
     sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
@@ -345,6 +362,14 @@ def _is_threshold(entry: Any) -> bool:
         return True
     found = entry.get("similarity") if isinstance(entry, dict) else None
     return isinstance(found, float | int) and -1 <= found <= 1
+
+
+def _head(card: dict[str, Any]) -> bool:
+    """True for a way to answer that exists, and of nearest neighbours all that they need."""
+    if card.get("model") != "knn":
+        return card.get("model") in (None, "ridge")
+    whole = type(card.get("k")) is int and card["k"] > 0
+    return whole and card["kind"] == "classifier" and card.get("distance") in DISTANCES
 
 
 def _colours(mean: Any, std: Any) -> bool:

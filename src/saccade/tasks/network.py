@@ -5,9 +5,9 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from saccade.nn import make_backbone
+from saccade.nn import PLAIN, make_backbone
 from saccade.nn.initialisation import initialise
-from saccade.nn.pixels import Pixels
+from saccade.nn.sift import Sift
 from saccade.nn.standardise import normalise
 
 
@@ -46,12 +46,15 @@ class BackboneNetwork(nn.Module):
 
     def initialise(self, name: str, pictures: Tensor) -> None:
         """Set the backbone's first weights by what it sees of ``pictures``, as ``features``."""
+        if isinstance(self.backbone, Sift):
+            self.backbone.learn(pictures)
+            return
         seen = normalise(pictures, mean=self.mean, std=self.std)
         initialise(self.backbone, name, batch=seen)
 
     def features(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, ``length``) float."""
-        plain = isinstance(self.backbone, Pixels)
+        plain = isinstance(self.backbone, tuple(PLAIN.values()))
         seen = pictures if plain else normalise(pictures, mean=self.mean, std=self.std)
         found: Tensor = self.backbone(seen)
         return found

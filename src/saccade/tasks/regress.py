@@ -13,13 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from saccade.data.stored import Pictures
-from saccade.errors import InputError
 from saccade.losses import VALUE_LOSSES, find_loss
-from saccade.models.least_squares import ridge
+from saccade.tasks.closed_form import solve_head
 from saccade.tasks.network import BackboneNetwork
-
-BATCH = 64
-MAX_BYTES = 4 << 30
 
 
 class RegressNetwork(BackboneNetwork):
@@ -74,27 +70,14 @@ class RegressTask(nn.Module):
         loss: Tensor = self.criterion(values.float(), wanted)
         return loss
 
-    @torch.no_grad()
     def complete(self, pictures: Pictures, targets: Tensor, *, penalty: float) -> None:
         """Set the head in closed form, by ridge regression on the features of these pictures.
 
         (n, c, H, W) uint8, (n, targets) float64; ``penalty`` on the squared weights of standardised
-        targets, 0 for least squares. Raises InputError when the features take over MAX_BYTES.
+        targets, 0 for least squares. Raises InputError when the features take too much memory.
         """
-        self.eval()
-        size_bytes = 4 * len(pictures) * self.network.length
-        if size_bytes > MAX_BYTES:
-            raise InputError(
-                f"the features of {len(pictures):,} pictures take {size_bytes / 2**30:.0f} GiB, "
-                f"more than {MAX_BYTES >> 30}; set a smaller data.size, or learn by descent with "
-                "train.epochs 1 or more"
-            )
-        blocks = torch.split(torch.arange(len(pictures)), BATCH)
-        features = torch.cat([self.network.features(pictures[b].float() / 255) for b in blocks])
         wanted = self.network.standardised(targets)
-        found = ridge(features.numpy(), wanted.numpy(), penalty=penalty)
-        self.network.head.weight.copy_(torch.from_numpy(found.weights.T))
-        self.network.head.bias.copy_(torch.from_numpy(found.bias))
+        solve_head(self.network, self.network.head, pictures, wanted, penalty=penalty)
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""The kernels of ``nearest`` built alone: with every access checked, and for an Arm processor."""
+"""The kernels that are built alone: with every access checked, and for an Arm processor."""
 
 import os
 import platform
@@ -21,12 +21,15 @@ X86, ARM = ("avx512", "avx2", "plain"), ("neon", "plain")
 CROSS_COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
 ON_ARM = platform.machine() in ("aarch64", "arm64")
 CASES = 2000
+FUNCTIONS = ("nearest", "neighbours")
 
 
-def built(folder, compiler, kernels, flags):
+def built(folder, function, compiler, kernels, flags):
     """Compile each kernel with its own instructions and link them into the comparison."""
-    sources = {CPP / "scan" / f"nearest_{name}.cpp": INSTRUCTIONS.get(name, []) for name in kernels}
-    sources |= {CPP / "scan" / "nearest.cpp": [], CPP / "tests" / "nearest_agree.cpp": []}
+    sources = {
+        CPP / "scan" / f"{function}_{name}.cpp": INSTRUCTIONS.get(name, []) for name in kernels
+    }
+    sources |= {CPP / "scan" / f"{function}.cpp": [], CPP / "tests" / f"{function}_agree.cpp": []}
     objects = [folder / f"{source.stem}.o" for source in sources]
     for (source, own), target in zip(sources.items(), objects, strict=True):
         subprocess.run([compiler, *COMMON, *flags, *own, "-c", source, "-o", target], check=True)
@@ -42,22 +45,24 @@ def agrees(command, kernels):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs g++")
-def test_no_access_is_wrong_and_no_number_overflows(tmp_path):
+def test_no_access_is_wrong_and_no_number_overflows(tmp_path, function):
     asan = subprocess.run(
         ["g++", "-print-file-name=libasan.so"], capture_output=True, text=True
     ).stdout
     if os.sep not in asan:
         pytest.skip("the compiler has no address sanitiser")
-    program = built(tmp_path, "g++", ARM if ON_ARM else X86, CHECKED)
+    program = built(tmp_path, function, "g++", ARM if ON_ARM else X86, CHECKED)
     agrees([program], scan.names())
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.skipif(
     ON_ARM or not (shutil.which(CROSS_COMPILER) and shutil.which(EMULATOR)),
     reason=f"needs {CROSS_COMPILER} and {EMULATOR} (Debian: g++-aarch64-linux-gnu, qemu-user)",
 )
-def test_the_neon_kernel_agrees_in_an_emulator(tmp_path):
-    program = built(tmp_path, CROSS_COMPILER, ARM, ["-O2", "-static"])
+def test_the_neon_kernel_agrees_in_an_emulator(tmp_path, function):
+    program = built(tmp_path, function, CROSS_COMPILER, ARM, ["-O2", "-static"])
     agrees([EMULATOR, program], ARM)
