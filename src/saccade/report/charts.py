@@ -94,11 +94,15 @@ def line_chart(
     percent: str = "",
     y_limits: tuple[float, float] | None = None,
     whole_x: bool = False,
+    log_y: bool = False,
+    shaded: Sequence[tuple[float, float]] = (),
+    shaded_name: str = "",
 ) -> str:
     """Return an SVG of lines with their bands.
 
     ``title`` and ``description`` are for those who cannot see it. ``percent``: the axes, "x", "y"
     or "xy", whose values are shares shown as percentages. ``whole_x``: ticks at whole numbers.
+    ``shaded``: spans of x behind the lines, all of one name.
     """
     if not series:
         raise InputError(f"chart '{title}' has no series; give at least one")
@@ -106,7 +110,12 @@ def line_chart(
         figure, axes = _empty(x_label, y_label)
         if log_x:
             axes.set_xscale("log")
+        if log_y:
+            axes.set_yscale("log")
         _draw(axes, series)
+        for number, (start, end) in enumerate(shaded):
+            label = shaded_name if number == 0 else None
+            axes.axvspan(start, end, color=GRID, alpha=0.6, linewidth=0, zorder=0, label=label)
         if log_x and "x" not in percent:
             _plain_log_ticks(axes)
         if y_limits is not None:
@@ -114,7 +123,7 @@ def line_chart(
         if whole_x:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _percentages(axes, percent)
-        if len(series) > 1:
+        if len(series) > 1 or shaded:
             axes.legend(handlelength=2.6)
         return _finish(figure, title, description)
 
