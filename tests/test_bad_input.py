@@ -128,7 +128,6 @@ WRONG = [
     ("blocks mihs", ["'mihs'", "'mish'"]),
     ("blocks --graph z=tahn(x) x=1", ["'tahn'", "'tanh'"]),
     ("summary empty", ["empty", "model.json"]),
-    ("bench find gallery --kinds exct", ["'exct'", "'exact'"]),
     ("train people --task embd", ["'embed'"]),
     ("train people empty", ["people, empty", "one data folder"]),
     ("train one_class --task classify --out new", ["one class", "'ann'"]),

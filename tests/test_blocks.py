@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy, multi_margin_loss
 
 from saccade.api.block_pictures import (
     CURVATURE,
+    FLOOR,
     STEPS,
     activation_curve,
     descent,
@@ -140,11 +141,11 @@ def test_the_example_is_part_of_the_json(capsys):
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_an_optimiser_descends_by_its_rule(name):
     losses = descent(OPTIMISERS[name], lr=OPTIMISERS[name].lr)
-    assert len(losses) == STEPS and losses[0] == (1 + CURVATURE) / 2
-    assert losses[-1] < losses[0]
+    assert losses[0] == (1 + CURVATURE) / 2
+    assert losses[-1] < FLOOR or (len(losses) == STEPS and losses[-1] < losses[0])
     if name in ("sgd", "gd", "asgd"):
         rate = OPTIMISERS[name].lr
-        steps = np.arange(STEPS)
+        steps = np.arange(len(losses))
         exact = (1 - rate) ** (2 * steps) + CURVATURE * (1 - CURVATURE * rate) ** (2 * steps)
         np.testing.assert_allclose(losses, exact / 2, rtol=1e-9, atol=1e-30)
 
@@ -162,7 +163,7 @@ def test_parts_of_one_kind_are_drawn_on_the_same_axes(capsys, tmp_path, names):
 @pytest.mark.parametrize("name", [name for shelf in SHELVES.values() for name in shelf])
 def test_every_part_is_told(capsys, name):
     text = told(capsys, name)
-    assert f"{name}: " in text and "definition" in text and "source" in text
+    assert f"{name} (" in text and "definition" in text and "source" in text
 
 
 def test_a_formula_is_told_and_drawn(capsys, tmp_path):
@@ -176,7 +177,9 @@ def test_a_formula_is_told_and_drawn(capsys, tmp_path):
         ["L", "**", "144", "1"],
     ]
     written = texts(tmp_path / "graph.svg")
-    assert {"x", "value 3", "gradient 96", "z = *", "L = **", "gradient -72"} <= set(written)
+    assert {"x", "value 3", "gradient 96", "z = x * y", "L = z ** 2", "gradient -72"} <= set(
+        written
+    )
     found = json.loads(told(capsys, "--graph", "-x*2", "x=3", "--json"))
     assert found["nodes"][0] == {
         "name": "x", "operation": "", "inputs": [], "value": 3.0, "gradient": -2.0

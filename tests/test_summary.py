@@ -82,8 +82,8 @@ def test_values_and_gradients_are_those_of_autograd_also_through_layers_that_wor
     c = second(b)
     slopes = torch.autograd.grad(half_squares(c), [a, b, c])
     for layer, values, slope in zip(found, (a, b, c), slopes, strict=True):
-        assert layer.value == pytest.approx(float(values.square().mean().sqrt()), rel=1e-6)
-        assert layer.gradient == pytest.approx(float(slope.square().mean().sqrt()), rel=1e-6)
+        assert layer.value == pytest.approx(values.square().mean().sqrt().item(), rel=1e-6)
+        assert layer.gradient == pytest.approx(slope.square().mean().sqrt().item(), rel=1e-6)
 
 
 def test_looking_changes_nothing():

@@ -116,16 +116,14 @@ class _Reader:
     def _place(self, tree: ast.expr) -> int:
         if isinstance(tree, ast.Name):
             return self._named(tree.id)
-        if isinstance(tree, ast.Constant) and type(tree.value) in (int, float):
-            return self._leaf(_text(tree), tree.value, CONSTANT)
+        number = _literal(tree)
+        if number is not None:
+            return self._leaf(_text(tree), number, CONSTANT)
         if isinstance(tree, ast.BinOp) and type(tree.op) in OPERATORS:
             inputs = (self._place(tree.left), self._place(tree.right))
             return self._add(OPERATORS[type(tree.op)], _text(tree), inputs)
         if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
-            inner = tree.operand
-            if isinstance(inner, ast.Constant) and type(inner.value) in (int, float):
-                return self._leaf(_text(tree), -inner.value, CONSTANT)
-            return self._add("-x", _text(tree), (self._place(inner),))
+            return self._add("-x", _text(tree), (self._place(tree.operand),))
         if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.UAdd):
             return self._place(tree.operand)
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.keywords:
@@ -202,6 +200,16 @@ def _backward(nodes: list[Node], slopes: list[tuple[float, ...]], last: int) -> 
 
 def _text(tree: ast.AST) -> str:
     return ast.unparse(tree)
+
+
+def _literal(tree: ast.expr) -> float | None:
+    """The number that is written here, with its sign; None for anything else."""
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        inner = tree.operand if isinstance(tree.operand, ast.Constant) else None
+        number = None if inner is None else _literal(inner)
+        return None if number is None else -number
+    value = tree.value if isinstance(tree, ast.Constant) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _short(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import torch
 
 from saccade.api.block_pictures import draw
 from saccade.errors import InputError
-from saccade.expression import CONSTANT, Node, trace
+from saccade.expression import CONSTANT, FUNCTIONS, Node, trace
 from saccade.files import write_atomic
 from saccade.losses import LOSSES
 from saccade.names import look_up
@@ -147,8 +147,7 @@ def draw_formula(nodes: Sequence[Node], out: Path) -> Path:
     """Draw the nodes with value and gradient into an SVG file."""
     boxes = []
     for node in nodes:
-        signed = f"{node.name} = {node.operation}" if _adds(node) else node.name
-        lines = [signed, f"value {node.value:.6g}"]
+        lines = [_told(node, nodes), f"value {node.value:.6g}"]
         if node.operation != CONSTANT:
             lines.append(f"gradient {node.gradient:.6g}")
         boxes.append(Box(tuple(lines), node.inputs, given=not node.inputs))
@@ -156,9 +155,18 @@ def draw_formula(nodes: Sequence[Node], out: Path) -> Path:
     return _written(graph_chart(boxes, title="Value and gradient", description=told), out)
 
 
-def _adds(node: Node) -> bool:
-    """True where the name alone does not tell what is done."""
-    return bool(node.inputs) and node.operation != "=" and node.name.isidentifier()
+def _told(node: Node, nodes: Sequence[Node]) -> str:
+    """The name of a node and, where it has one of its own, what it is made of, as "z = x * y"."""
+    if not (node.inputs and node.name.isidentifier()):
+        return node.name
+    names = [nodes[place].name for place in node.inputs]
+    if node.operation in FUNCTIONS:
+        return f"{node.name} = {node.operation}({', '.join(names)})"
+    pieces = [name if name.replace(".", "").isalnum() else f"({name})" for name in names]
+    sign = {"-x": "-", "=": ""}.get(node.operation)
+    return f"{node.name} = " + (
+        f" {node.operation} ".join(pieces) if sign is None else sign + pieces[0]
+    )
 
 
 def _block(name: str, shelf: str, row: Entry) -> Block:
@@ -174,7 +182,11 @@ def _block(name: str, shelf: str, row: Entry) -> Block:
             cost=activation_costs()[name],
         )
     if isinstance(row, Optimiser):
-        given = {"lr": row.lr, "schedule": row.schedule, "warm_up": row.warm_up}
+        given: dict[str, float | str] = {
+            "lr": row.lr,
+            "schedule": row.schedule,
+            "warm_up": row.warm_up,
+        }
         return Block(name, shelf, row, settings=given)
     return Block(name, shelf, row, settings=_settings(row) if shelf == "Losses" else {})
 
@@ -216,4 +228,8 @@ def _focal_terms(*, gamma: float) -> tuple[str, list[float]]:
     ]
 
 
-WORKED = {"cross_entropy": _cross_entropy_terms, "hinge": _hinge_terms, "focal": _focal_terms}
+WORKED: dict[str, Callable[..., tuple[str, list[float]]]] = {
+    "cross_entropy": _cross_entropy_terms,
+    "hinge": _hinge_terms,
+    "focal": _focal_terms,
+}

@@ -125,15 +125,17 @@ def field_in_words(found: Summary) -> str:
 
 
 def summary_page(found: Summary) -> str:
-    """Return the page: totals, sizes by layer as curves, and the table."""
+    """Return the page: totals, sizes by layer as curves, and the tables."""
     channels, height, width = found.picture
-    field = found.receptive_field
-    seen = "not known" if field is None else f"{field[0]}×{field[1]}"
+    seen, apart = "not known", ""
+    if found.receptive_field is not None and found.stride is not None:
+        seen = "×".join(map(str, found.receptive_field))
+        apart = f"; neighbours' are {found.stride[0]}×{found.stride[1]} apart"
     tiles = Tiles(
         (
             Tile("parameters", f"{found.parameters:,}", f"{found.parameters / 2**18:.1f} MiB"),
             Tile("operations a picture", f"{found.operations:,}", "multiplications and additions"),
-            Tile("receptive field", seen, f"of {height}×{width} pixels"),
+            Tile("receptive field", seen, f"of {height}×{width} pixels{apart}"),
         )
     )
     chart = Chart(
@@ -141,17 +143,30 @@ def summary_page(found: Summary) -> str:
         size_chart(found.layers),
         f"Root mean squares, {found.shown}. Values that grow or vanish from layer to layer, or "
         "gradients that vanish towards the first, are why training fails.",
-        wide=True,
     )
-    table = Table(
-        HEAD,
-        tuple(layer_rows(found)),
-        "fully and locally connected: the weights that such layers between the same numbers need",
+    note = (Text(f"The receptive field is {field_in_words(found)}."),) if found.unknown else ()
+    rows = layer_rows(found)
+    weights, numbers = (1, 2, 3, 4, 5, 6), (1, 7, 8, 9)
+    caption = "fully and locally connected: the weights of such layers between the same numbers"
+    sections = [
+        Section("In all", (tiles, *note, Charts((chart,)))),
+        Section("Weights", (_columns(rows, weights, caption),)),
+        Section(
+            "What goes through", (_columns(rows, numbers, f"root mean squares {found.shown}"),)
+        ),
+    ]
+    colours = "grey" if channels == 1 else "red, green, blue"
+    return page("Layers of the network", sections, subtitle=f"{height}×{width} pixels, {colours}")
+
+
+def _columns(rows: Sequence[tuple[str, ...]], places: Sequence[int], caption: str) -> Table:
+    """A table of some columns; a layer's number, as in the chart, goes with its name."""
+    named = [(row[0], f"{row[0]}  {row[1]}", *row[2:]) for row in rows]
+    return Table(
+        tuple(HEAD[place] for place in places),
+        tuple(tuple(row[place] for place in places) for row in named),
+        caption,
     )
-    parts = (Text(field_in_words(found)), table)
-    sections = [Section("In all", (tiles, Charts((chart,)))), Section("Layers", parts)]
-    subtitle = f"{channels} channels, {height}×{width} pixels"
-    return page("Layers of the network", sections, subtitle=subtitle)
 
 
 def size_chart(layers: Sequence[LayerFigures]) -> str:

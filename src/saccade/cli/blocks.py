@@ -53,7 +53,7 @@ def blocks(
         say_json({"blocks": told, "worked": worked, "picture": place})
         return 0
     for one in found:
-        say(f"{one.name}: {one.shelf.lower()}")
+        say(f"{one.name} ({one.shelf})")
         table([(f"  {key}", text) for key, text in _facts(one) if text])
     if worked:
         _print_worked(worked)
@@ -113,7 +113,7 @@ def _print_worked(worked: "list[WorkedLoss]") -> None:
 
     say("worked example: three classes, y = 1 is the right one")
     rows = [
-        ("", "   class 1", " class 2", " class 3", ""),
+        ("", *(f"{f'class {number}':>8}" for number in (1, 2, 3)), ""),
         ("  score z", *numbers(list(SCORES)), ""),
         ("  p = softmax(z)", *numbers(probabilities()), ""),
     ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+from torch.autograd import grad
 from torch.utils.hooks import RemovableHandle
 
 from saccade.errors import InputError
@@ -60,7 +61,7 @@ def layer_figures(
             figures = _figures(name, layer, seen[0], output, counted)
             found.append(figures)
             if output.requires_grad:
-                output.register_hook(lambda slope: _note(figures, slope))
+                output.register_hook(lambda slope: _note(figures, slope))  # type: ignore[no-untyped-call]
 
         return hook
 
@@ -72,9 +73,9 @@ def layer_figures(
     ]
     network.eval()
     try:
-        # By the batch itself, so that nothing is added to the gradients of weights.
+        # By the batch itself: every layer lies between it and the loss.
         pictures = batch.detach().requires_grad_()
-        loss(network(pictures)).backward(inputs=[pictures])
+        grad(loss(network(pictures)), [pictures])
     finally:
         for handle in handles:
             handle.remove()

@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -117,7 +118,9 @@ def line_chart(
             label = shaded_name if number == 0 else None
             axes.axvspan(start, end, color=GRID, alpha=0.6, linewidth=0, zorder=0, label=label)
         if log_x and "x" not in percent:
-            _plain_log_ticks(axes)
+            _plain_log_ticks(axes.xaxis)
+        if log_y:
+            _plain_log_ticks(axes.yaxis)
         if y_limits is not None:
             axes.set_ylim(y_limits)
         if whole_x:
@@ -300,14 +303,14 @@ def _draw(axes: Axes, series: Sequence[Series]) -> None:
         place += 1
 
 
-def _plain_log_ticks(axes: Axes) -> None:
+def _plain_log_ticks(axis: Axis) -> None:
     """Numbers such as 0.2 along a logarithmic axis, as many as its decades leave room for."""
-    low, high = axes.get_xlim()
+    low, high = axis.get_view_interval()
     decades = np.log10(high / low)
     steps = (1, 1.5, 2, 3, 4, 5, 7) if decades < 1 else (1, 2, 5) if decades < 3 else (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=steps))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.6g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.6g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _percentages(axes: Axes, which: str) -> None:
