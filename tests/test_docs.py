@@ -17,6 +17,7 @@ from saccade.cli import bench, learn, reference
 from saccade.cli.app import build_app, main
 from saccade.config import AUTO, Recipe, override, read_recipe, settings
 from saccade.data.folders import read_class_folders
+from saccade.data.pairs import SAMPLERS
 from saccade.data.readers import READERS
 from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.losses import LOSSES
@@ -47,6 +48,7 @@ from tests.documents import (
 
 DOCS = ROOT / "docs"
 CATALOGUE = DOCS / "catalogue.md"
+CATALOGUE_PAGE = "../catalogue.md"
 TABLES = {
     "Tasks": TASKS,
     "Models": dict.fromkeys(settings()["model.name"].choices),
@@ -57,6 +59,7 @@ TABLES = {
     "Layers": LAYERS,
     "Losses": LOSSES,
     "Optimisers": OPTIMISERS,
+    "Samplers": SAMPLERS,
     "Readers": READERS,
     "Regularisers": REGULARISERS,
     "Schedules": SCHEDULES,
@@ -79,7 +82,7 @@ NAMED = {
     "model.initialisation": {"", *INITIALISATIONS},
     "loss.name": {AUTO, *LOSSES},
     "optim.name": OPTIMISERS,
-    "optim.schedule": SCHEDULES,
+    "optim.schedule": {AUTO, *SCHEDULES},
 }
 # Whose blocks are run, one page after the other; the tutorial has its own test.
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
@@ -128,6 +131,26 @@ def flags_without_help():
     return silent
 
 
+def names_wanted():
+    """Return the names of ``names.txt`` by section."""
+    found = {}
+    for line in (ROOT / "tests" / "names.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = found.setdefault(line.strip("[]"), set())
+        elif line and not line.startswith("#"):
+            section.add(line)
+    return found
+
+
+def test_the_catalogue_has_every_name_that_must_be_there():
+    rows = tables(CATALOGUE)
+    wanted = names_wanted()
+    assert sum(map(len, wanted.values())) >= 84
+    listed = {section: {row[0].strip("`") for row in found} for section, found in rows.items()}
+    missing = {s: names - listed.get(s, set()) for s, names in wanted.items()}
+    assert {section: names for section, names in missing.items() if names} == {}
+
+
 def test_the_reference_says_what_the_code_says():
     assert stale_pages() == [], "docs/reference is out of date; run: make docs"
 
@@ -142,7 +165,7 @@ def test_a_planted_command_is_noticed(monkeypatch):
         return 0
 
     monkeypatch.setitem(learn.COMMANDS, "shred", shred)
-    assert stale_pages() == ["commands.md"]
+    assert stale_pages() == ["commands.md", CATALOGUE_PAGE]
     assert catalogue_gaps() == {"Commands": {"shred"}}
     assert set(flags_without_help()) == {"shred", "shred GALLERY", "shred --fast"}
 
@@ -156,7 +179,7 @@ def test_a_planted_command_below_another_is_noticed(monkeypatch):
         return 0
 
     monkeypatch.setitem(bench.COMMANDS, "bench", group)
-    assert stale_pages() == ["commands.md"]
+    assert stale_pages() == ["commands.md", CATALOGUE_PAGE]
     assert catalogue_gaps() == {"Commands": {"bench find", "bench shred"}}
     assert set(flags_without_help()) == {"bench shred", "bench shred GALLERY"}
 

@@ -204,8 +204,12 @@ class OptimSettings:
     """How the weights are moved."""
 
     name: str = setting("adamw", "name of the optimiser")
-    lr: float = setting(
-        0.002, "highest learning rate; each optimiser has its own usual one", low=0, high=100
+    lr: float | str = setting(
+        AUTO,
+        "highest learning rate; auto is the optimiser's own, 0.002 for adamw",
+        low=0,
+        high=100,
+        auto=True,
     )
     backbone_lr: float = setting(
         1.0,
@@ -231,8 +235,17 @@ class OptimSettings:
         low=0,
         high=1000,
     )
-    schedule: str = setting("one_cycle", "how the rate goes through the run")
-    warm_up: float = setting(0.15, "share of the run in which the rate rises", low=0, high=0.9)
+    schedule: str = setting(
+        AUTO,
+        "how the rate goes through the run; auto is one_cycle, constant for asgd, lbfgs and newton",
+    )
+    warm_up: float | str = setting(
+        AUTO,
+        "share of the run in which the rate rises; auto is 0.15, 0 for lbfgs and newton",
+        low=0,
+        high=0.9,
+        auto=True,
+    )
     clip: float = setting(
         5.0, "largest norm of the gradient; 0, lbfgs and newton do not clip", low=0
     )

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from saccade.api.data import TrainingData
 from saccade.api.procedures import Procedure
+from saccade.api.rates import chosen_rates
 from saccade.api.weights import Weights
 from saccade.config import AUTO, Recipe
 from saccade.data.batches import BalancedBatches, Batches, ShuffledBatches
@@ -76,7 +77,7 @@ def make_learner(
     optimiser = make_optimiser(
         [task],
         name=recipe.optim.name,
-        lr=recipe.optim.lr,
+        lr=chosen_rates(recipe.optim).lr,
         weight_decay=recipe.optim.weight_decay,
         slow=network.backbone,
         slow_share=recipe.optim.backbone_lr,

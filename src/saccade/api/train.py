@@ -16,6 +16,7 @@ from saccade.api.evaluate import Scores
 from saccade.api.full_batch import require_full_batch
 from saccade.api.learner import Learner, first_batch, make_batches, make_learner
 from saccade.api.procedures import PROCEDURES
+from saccade.api.rates import chosen_rates
 from saccade.api.recipe import recipe_values, whole_recipe
 from saccade.api.resume import (
     disk_told,
@@ -125,7 +126,9 @@ class Training:
         self.data = TrainingData(
             source, recipe=self.recipe, procedure=self.procedure, weights=self.weights
         )
-        self.schedule = look_up(SCHEDULES, self.recipe.optim.schedule, "schedule")
+        rates = chosen_rates(self.recipe.optim)
+        schedule = look_up(SCHEDULES, rates.schedule, "schedule")
+        self.schedule = partial(schedule, warm_up=rates.warm_up)
         # Made before the pictures are decoded: every name in the recipe is checked by it.
         self.learner = self._made()
         changed = self.data.decode()
@@ -254,7 +257,7 @@ class Training:
             batches=self.batches,
             augment=Augment(**vars(self.recipe.augment)),
             optimiser=self.learner.optimiser,
-            schedule=partial(self.schedule, warm_up=optim.warm_up),
+            schedule=self.schedule,
             epochs=settings.epochs,
             clip=optim.clip,
             seed=settings.seed,

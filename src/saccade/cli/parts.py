@@ -1,20 +1,10 @@
 """``docs/reference/parts.md``: what is chosen by name, told by the rows of the shelves."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from saccade.losses import LOSSES
-from saccade.nn import ACTIVATIONS, INITIALISATIONS, LAYERS, NORMALISATIONS
-from saccade.nn.activations import SATURATED, activation_costs
-from saccade.shelf import Entry
+from saccade.api.blocks import SHELVES, blocks
+from saccade.nn.activations import SATURATED
 
-SHELVES: dict[str, Mapping[str, Entry]] = {
-    "Activations": ACTIVATIONS,
-    "Normalisations": NORMALISATIONS,
-    "Initialisations": INITIALISATIONS,
-    "Layers": LAYERS,
-    "Losses": LOSSES,
-}
 EXPLAINED = (
     f"Saturated: |f'(x)| stays below {SATURATED}. Zero-centred: the mean of f(x) is 0 for normal x "
     "of mean 0 and deviation 1. Cost: the time of f and f' on (256, 64, 28, 28) float32 over "
@@ -34,22 +24,18 @@ def parts_page() -> str:
 
 
 def _behaviour() -> list[list[str]]:
-    costs = activation_costs()
     return [
         [
-            f"`{name}`",
-            row.derivative,
-            row.range,
-            " and ".join(_half_line(*line) for line in row.saturation) or "nowhere",
-            "yes" if row.zero_centred else "no",
-            f"{costs[name]:.1f}",
+            f"`{one.name}`",
+            one.derivative or "",
+            one.row.range,
+            one.saturated or "",
+            "yes" if one.zero_centred else "no",
+            f"{one.cost:.1f}",
         ]
-        for name, row in ACTIVATIONS.items()
+        for one in blocks()
+        if one.derivative
     ]
-
-
-def _half_line(start: float, end: float) -> str:
-    return f"x < {end:g}" if start == -math.inf else f"x > {start:g}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

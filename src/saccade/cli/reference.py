@@ -1,4 +1,4 @@
-"""``docs/reference``, made from the code: commands, settings, parts, the Python API.
+"""``docs/reference`` and the catalogue beside it, made from the code.
 
 ``python -m saccade.cli.reference`` writes it; a test compares, so that nothing stays undocumented.
 """
@@ -15,6 +15,7 @@ from cyclopts import App
 
 import saccade
 from saccade.cli.app import build_app
+from saccade.cli.catalogue import catalogue_page
 from saccade.cli.parts import parts_page
 from saccade.config import AUTO, settings
 from saccade.files import write_atomic
@@ -130,13 +131,14 @@ TABLES: dict[str, Iterable[str]] = {
     "model.initialisation": INITIALISATIONS,
     "loss.name": (AUTO, *LOGIT_LOSSES, *VECTOR_LOSSES, *PAIR_LOSSES, *VALUE_LOSSES),
     "optim.name": OPTIMISERS,
-    "optim.schedule": SCHEDULES,
+    "optim.schedule": (AUTO, *SCHEDULES),
 }
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "settings.md": settings_page,
     "parts.md": lambda: f"{MADE}\n{parts_page()}",
     "python.md": python_page,
+    "../catalogue.md": lambda: f"{MADE}\n{catalogue_page(command_names(build_app()))}",
 }
 
 if __name__ == "__main__":

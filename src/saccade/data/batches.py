@@ -84,19 +84,20 @@ class Batches(Protocol):
 class ShuffledBatches:
     """Each picture once an epoch, in a new order; the sizes of the batches differ by one at most.
 
-    So no batch is left with one picture, from which batch normalisation could learn nothing.
+    No batch is left with one picture, from which batch normalisation could learn nothing: of an odd
+    number in twos, one batch has three.
     """
 
     def __init__(self, pictures: int, *, batch_size: int, seed: int) -> None:
         self.pictures, self.seed = pictures, seed
-        self.batches = math.ceil(pictures / batch_size)
+        self.batches = max(1, min(math.ceil(pictures / batch_size), pictures // 2))
 
     def __len__(self) -> int:
         """Batches an epoch."""
         return self.batches
 
     def epoch(self, number: int) -> Iterator[IntArray]:
-        """Yield the rows of each batch of epoch ``number``: at most ``batch_size``, int64."""
+        """Yield the rows of each batch of epoch ``number``, int64."""
         order = np.random.default_rng((self.seed, number)).permutation(self.pictures)
         yield from np.array_split(order, self.batches)
 

@@ -85,3 +85,6 @@ class SiameseDraws:
         classes = len(self.counts)
         step = draw.integers(1, classes, size=len(chosen))
         return self._one_of((chosen + step) % classes, draw)
+
+
+SAMPLERS = {"pairs": SiameseDraws.pairs, "triplets": SiameseDraws.triplets}

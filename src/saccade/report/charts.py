@@ -15,6 +15,7 @@ from typing import Any, Literal
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -94,11 +95,15 @@ def line_chart(
     percent: str = "",
     y_limits: tuple[float, float] | None = None,
     whole_x: bool = False,
+    log_y: bool = False,
+    shaded: Sequence[tuple[float, float]] = (),
+    shaded_name: str = "",
 ) -> str:
     """Return an SVG of lines with their bands.
 
     ``title`` and ``description`` are for those who cannot see it. ``percent``: the axes, "x", "y"
     or "xy", whose values are shares shown as percentages. ``whole_x``: ticks at whole numbers.
+    ``shaded``: spans of x behind the lines, all of one name.
     """
     if not series:
         raise InputError(f"chart '{title}' has no series; give at least one")
@@ -106,15 +111,22 @@ def line_chart(
         figure, axes = _empty(x_label, y_label)
         if log_x:
             axes.set_xscale("log")
+        if log_y:
+            axes.set_yscale("log")
         _draw(axes, series)
+        for number, (start, end) in enumerate(shaded):
+            label = shaded_name if number == 0 else None
+            axes.axvspan(start, end, color=GRID, alpha=0.6, linewidth=0, zorder=0, label=label)
         if log_x and "x" not in percent:
-            _plain_log_ticks(axes)
+            _plain_log_ticks(axes.xaxis)
+        if log_y:
+            _plain_log_ticks(axes.yaxis)
         if y_limits is not None:
             axes.set_ylim(y_limits)
         if whole_x:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _percentages(axes, percent)
-        if len(series) > 1:
+        if len(series) > 1 or shaded:
             axes.legend(handlelength=2.6)
         return _finish(figure, title, description)
 
@@ -316,14 +328,14 @@ def _draw(axes: Axes, series: Sequence[Series]) -> None:
         place += 1
 
 
-def _plain_log_ticks(axes: Axes) -> None:
+def _plain_log_ticks(axis: Axis) -> None:
     """Numbers such as 0.2 along a logarithmic axis, as many as its decades leave room for."""
-    low, high = axes.get_xlim()
+    low, high = axis.get_view_interval()
     decades = np.log10(high / low)
     steps = (1, 1.5, 2, 3, 4, 5, 7) if decades < 1 else (1, 2, 5) if decades < 3 else (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=steps))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.6g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.6g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _percentages(axes: Axes, which: str) -> None:

@@ -59,3 +59,14 @@ def prefix_ids(svg: str, prefix: str) -> str:
 
 def _variable(colour: str, variables: Mapping[str, str]) -> str:
     return f"var({variables[colour]}, {colour})" if colour in variables else colour
+
+
+def standalone(svg: str, *, paper: str) -> str:
+    """Return a chart as the content of a file of its own: with a size, on ``paper``, a colour."""
+    head, box, rest = VIEW_BOX.split(svg, maxsplit=1)
+    width, height = box.split()[2:]
+    start = rest.index("</title>") + len("</title>")
+    return (
+        f'{head}width="{width}" height="{height}" viewBox="{box}"{rest[:start]}'
+        f'<rect width="100%" height="100%" style="fill: {paper}"/>{rest[start:]}\n'
+    )
