@@ -1,7 +1,7 @@
 """What a run learns from and is judged on: samples, their parts, the model card, the pixels."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,17 @@ class TrainingData:
 
     ``source``: as the user names it; ``part``: the part train of it, or all of it. ``kept`` are
     learned from, ``held`` are judged on, ``classes`` are the names of those kept, sorted, and
-    ``card`` holds their model's size, channels and names. After ``decode``: ``pictures``
-    (n, c, H, W) uint8 with ``targets`` (n,) int64, ``held_pictures`` likewise, and ``broken``, the
-    pictures that were left out. ``note`` says why the cache was not used, if it should have been.
+    ``card`` holds their model's size, channels and names. ``apart``: places in ``part`` of a fold
+    that is neither; its samples are ``fold``. After ``decode``: ``pictures`` (n, c, H, W) uint8
+    with ``targets`` (n,) int64, ``held_pictures`` and ``fold_pictures`` likewise, and ``broken``,
+    the pictures that were left out. ``note`` says why the cache was not used, if it should have
+    been.
     """
 
     pictures: StoredPictures
     targets: Tensor
     held_pictures: StoredPictures
+    fold_pictures: StoredPictures
 
     def __init__(
         self,
@@ -47,11 +50,15 @@ class TrainingData:
         recipe: Recipe,
         procedure: Procedure,
         weights: Weights | None = None,
+        apart: Collection[int] = (),
     ) -> None:
         self.source, self.recipe, self.procedure = source, recipe, procedure
         self.weights = weights
         self.part = choose_part(source, ("train",))
-        self._learned = read_data(self.part)
+        samples, places = read_data(self.part), frozenset(apart)
+        self._order = samples
+        self.fold = [one for place, one in enumerate(samples) if place in places]
+        self._learned = [one for place, one in enumerate(samples) if place not in places]
         _require_two_classes(self._learned, self.part)
         self._validation = _validation_samples(source, recipe)
         self._suited = suit(self._learned, longest=LONGEST_SIDE)
@@ -65,9 +72,9 @@ class TrainingData:
         Raises InputError when more than the share data.broken cannot be read.
         """
         height, width = self.card["size_hw"]
-        used = {id(sample) for sample in self.kept + self.held}
-        # In the readers' order: the cache finds them again whoever is held out.
-        samples = [sample for sample in self._learned + self._validation if id(sample) in used]
+        used = {id(sample) for sample in self.kept + self.held + self.fold}
+        # In the readers' order: the cache finds them again whoever is held out, in every fold.
+        samples = [sample for sample in self._order + self._validation if id(sample) in used]
         decoded = decode_once(
             samples,
             size_hw=(height, width),
@@ -82,6 +89,7 @@ class TrainingData:
             good = {id(sample) for sample in read}
             self._learned = [sample for sample in self._learned if id(sample) in good]
             self._validation = [sample for sample in self._validation if id(sample) in good]
+            self.fold = [sample for sample in self.fold if id(sample) in good]
             self._hold_out()
         self._gather({id(sample): row for row, sample in enumerate(samples)}, decoded)
         return bool(broken)
@@ -91,7 +99,8 @@ class TrainingData:
 
         It comes from the files' content, so moved pictures have the same, written anew another.
         """
-        names = (DECODING, *self.pictures.shape, self.classes, [one.label for one in self.held])
+        judged = [one.label for one in self.held + self.fold]
+        names = (DECODING, *self.pictures.shape, self.classes, judged)
         digest = hashlib.sha256(repr(names).encode())
         digest.update(self._sources.tobytes())
         digest.update(self.targets.numpy().tobytes())
@@ -99,17 +108,18 @@ class TrainingData:
 
     def _gather(self, place: Mapping[int, int], decoded: Decoded) -> None:
         """Set pictures and targets; ``place`` is the row of each sample, by its id."""
-        kept, held = (
+        kept, held, fold = (
             np.array([place[id(sample)] for sample in part], np.int64)
-            for part in (self.kept, self.held)
+            for part in (self.kept, self.held, self.fold)
         )
         number = {label: place for place, label in enumerate(self.classes)}
         targets = torch.tensor([number[sample.label] for sample in self.kept])
         self.held_pictures = StoredPictures(decoded.pixels, held)
+        self.fold_pictures = StoredPictures(decoded.pixels, fold)
         self.pictures, self.targets = add_classes(
             StoredPictures(decoded.pixels, kept), targets, how=self.recipe.data.extra_classes
         )
-        self._sources = decoded.sources[np.concatenate([kept, held])]
+        self._sources = decoded.sources[np.concatenate([kept, held, fold])]
 
     def _hold_out(self) -> None:
         _require_two_classes(self._learned, self.part)
