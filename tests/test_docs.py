@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 import saccade.api.train
-from saccade.cli import bench, learn, reference
+from saccade.cli import bench, learn, reference, tune
 from saccade.cli.app import build_app, main
 from saccade.config import AUTO, Recipe, override, read_recipe, settings
 from saccade.data.folders import read_class_folders
@@ -239,11 +239,18 @@ def all_blocks(*languages):
 def check_command(words):
     """Raise when a command line names what is not there; nothing is run."""
     function, bound, *_ = build_app().parse_args(words, exit_on_error=False, print_error=False)
-    if function is learn.train:
+    flags = {learn.train: learn.TRAIN_FLAGS, tune.tune: tune.TUNE_FLAGS}.get(function)
+    if flags is not None:
         given = bound.arguments
         resumes = given.get("resume") is not None
-        _, values = learn._data_and_settings(given.get("words", ()), resumes=resumes)
-        check_recipe(override(Recipe(), values.items(), where="flags"))
+        _, values = learn.data_and_settings(
+            given.get("words", ()), command=words[0], flags=flags, resumes=resumes
+        )
+        recipe = override(Recipe(), values.items(), where="flags")
+        check_recipe(recipe)
+        for name, varied in tune.grid(given.get("vary", ())).items():
+            for value in varied:
+                check_recipe(override(recipe, [(name, value)], where="flags"))
 
 
 def check_recipe(recipe):
@@ -266,6 +273,8 @@ def test_shell_blocks_use_commands_and_flags_that_exist(block):
         "saccade train people --train.epoch 5",
         "saccade train people --train.epochs many",
         "saccade train people --loss.name arcfase",
+        "saccade tune people --vary optim.rate=1,2",
+        "saccade tune people --vary model.activation=relu,rellu",
         "for n in 1 2; do saccade shred $n; done",
         "saccade list a || saccade lisst b  # saccade list c",
     ],

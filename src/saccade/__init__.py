@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from saccade.api.gallery import Gallery
     from saccade.api.predict import predict
     from saccade.api.train import Run, Training, train
+    from saccade.api.tune import Tuning, tune
     from saccade.config import Recipe, read_recipe
     from saccade.data.readers import read_data
     from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
+    from saccade.judge.tuning import Tuned
     from saccade.tasks.model import Model
     from saccade.values import Estimate, Found, Hit, Interval, Prediction, Sample
     from saccade.vectors.tuned import Wish
@@ -35,6 +37,8 @@ _HOME = {
     "SaccadeError": "errors",
     "Sample": "values",
     "Training": "api.train",
+    "Tuned": "judge.tuning",
+    "Tuning": "api.tune",
     "Wish": "vectors.tuned",
     "evaluate": "api.evaluate",
     "load": "api.evaluate",
@@ -43,6 +47,7 @@ _HOME = {
     "read_recipe": "config",
     "read_vectors": "data.vector_files",
     "train": "api.train",
+    "tune": "api.tune",
 }
 
 __all__ = [
@@ -60,6 +65,8 @@ __all__ = [
     "SaccadeError",
     "Sample",
     "Training",
+    "Tuned",
+    "Tuning",
     "Wish",
     "evaluate",
     "load",
@@ -68,6 +75,7 @@ __all__ = [
     "read_recipe",
     "read_vectors",
     "train",
+    "tune",
 ]
 
 

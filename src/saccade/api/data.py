@@ -1,7 +1,7 @@
 """What a run learns from and is judged on: samples, their parts, the model card, the pixels."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,17 @@ class TrainingData:
 
     ``source``: as the user names it; ``part``: the part train of it, or all of it. ``kept`` are
     learned from, ``held`` are judged on, ``classes`` are the names of those kept, sorted, if the
-    task has any, and ``card`` holds their model's size, channels and names. After ``decode``:
-    ``pictures`` (n, c, H, W) uint8 with ``targets``, a row each, ``held_pictures`` likewise, and
-    ``broken``, the pictures that were left out. ``note`` says why the cache was not used, if it
-    should have been.
+    task has any, and ``card`` holds their model's size, channels and names. ``apart``: places in
+    ``part`` of a fold that is neither; its samples are ``fold``. After ``decode``: ``pictures``
+    (n, c, H, W) uint8 with ``targets``, a row each, ``held_pictures`` and ``fold_pictures``
+    likewise, and ``broken``, the pictures that were left out. ``note`` says why the cache was not
+    used, if it should have been.
     """
 
     pictures: StoredPictures
     targets: Tensor
     held_pictures: StoredPictures
+    fold_pictures: StoredPictures
 
     def __init__(
         self,
@@ -47,11 +49,15 @@ class TrainingData:
         recipe: Recipe,
         procedure: Procedure,
         weights: Weights | None = None,
+        apart: Collection[int] = (),
     ) -> None:
         self.source, self.recipe, self.procedure = source, recipe, procedure
         self.weights = weights
         self.part = choose_part(source, ("train",))
-        self._learned = procedure.read(self.part)
+        samples, places = procedure.read(self.part), frozenset(apart)
+        self._order = samples
+        self.fold = [one for place, one in enumerate(samples) if place in places]
+        self._learned = [one for place, one in enumerate(samples) if place not in places]
         procedure.require(self._learned, self.part)
         held = find_parts(source).get("val") if recipe.data.validation else None
         self._validation = [] if held is None else procedure.read(held)
@@ -66,9 +72,9 @@ class TrainingData:
         Raises InputError when more than the share data.broken cannot be read.
         """
         height, width = self.card["size_hw"]
-        used = {id(sample) for sample in self.kept + self.held}
-        # In the readers' order: the cache finds them again whoever is held out.
-        samples = [sample for sample in self._learned + self._validation if id(sample) in used]
+        used = {id(sample) for sample in self.kept + self.held + self.fold}
+        # In the readers' order: the cache finds them again whoever is held out, in every fold.
+        samples = [sample for sample in self._order + self._validation if id(sample) in used]
         decoded = decode_once(
             samples,
             size_hw=(height, width),
@@ -83,6 +89,7 @@ class TrainingData:
             good = {id(sample) for sample in read}
             self._learned = [sample for sample in self._learned if id(sample) in good]
             self._validation = [sample for sample in self._validation if id(sample) in good]
+            self.fold = [sample for sample in self.fold if id(sample) in good]
             self._hold_out()
         self._gather({id(sample): row for row, sample in enumerate(samples)}, decoded)
         return bool(broken)
@@ -92,9 +99,9 @@ class TrainingData:
 
         It comes from the files' content, so moved pictures have the same, written anew another.
         """
-        held = [one.numbers or one.label for one in self.held]
+        judged = [one.numbers or one.label for one in self.held + self.fold]
         tree = (self.card["tree"],) if "tree" in self.card else ()
-        names = (DECODING, *self.pictures.shape, self.classes, held, *tree)
+        names = (DECODING, *self.pictures.shape, self.classes, judged, *tree)
         digest = hashlib.sha256(repr(names).encode())
         digest.update(self._sources.tobytes())
         digest.update(self.targets.numpy().tobytes())
@@ -102,16 +109,17 @@ class TrainingData:
 
     def _gather(self, place: Mapping[int, int], decoded: Decoded) -> None:
         """Set pictures and targets; ``place`` is the row of each sample, by its id."""
-        kept, held = (
+        kept, held, fold = (
             np.array([place[id(sample)] for sample in part], np.int64)
-            for part in (self.kept, self.held)
+            for part in (self.kept, self.held, self.fold)
         )
         targets = self.procedure.targets(self.kept)
         self.held_pictures = StoredPictures(decoded.pixels, held)
+        self.fold_pictures = StoredPictures(decoded.pixels, fold)
         self.pictures, self.targets = add_classes(
             StoredPictures(decoded.pixels, kept), targets, how=self.recipe.data.extra_classes
         )
-        self._sources = decoded.sources[np.concatenate([kept, held])]
+        self._sources = decoded.sources[np.concatenate([kept, held, fold])]
 
     def _hold_out(self) -> None:
         self.procedure.require(self._learned, self.part)

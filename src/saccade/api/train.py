@@ -1,7 +1,7 @@
 """``train``: from a folder of pictures to a run folder."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,7 +97,10 @@ def train(
 
 
 class Training:
-    """A run in its three parts: made ready, ``records()`` to iterate, ``finish()``."""
+    """A run in its three parts: made ready, ``records()`` to iterate, ``finish()``.
+
+    ``apart``: places, in the order of ``read_data``, of pictures that this run takes no notice of.
+    """
 
     def __init__(
         self,
@@ -108,6 +111,7 @@ class Training:
         out: Path | str | None = None,
         settings: Mapping[str, Any] | None = None,
         resume: Path | str | None = None,
+        apart: Collection[int] = (),
     ) -> None:
         self.resumed = resume is not None
         place = _place(out, resume)
@@ -124,7 +128,11 @@ class Training:
         require_full_batch(self.recipe)
         self.weights = self._first_weights(resume)
         self.data = TrainingData(
-            source, recipe=self.recipe, procedure=self.procedure, weights=self.weights
+            source,
+            recipe=self.recipe,
+            procedure=self.procedure,
+            weights=self.weights,
+            apart=apart,
         )
         rates = chosen_rates(self.recipe.optim)
         schedule = look_up(SCHEDULES, rates.schedule, "schedule")
@@ -268,7 +276,15 @@ class Training:
         )
 
     def finish(self) -> Run:
-        """Complete the model, judge it on what was held out, and write model and report.
+        """Complete the model, judge it on what was held out, and write model and report."""
+        model = self.complete()
+        with disk_told(self.folder):
+            run = self._finish(model)
+            mark_finished(self.folder)
+        return run
+
+    def complete(self) -> Model:
+        """Return the model when all records have come; nothing is judged or written.
 
         With an average of the weights (optim.ema, asgd), that is what the model gets; with a best
         epoch, the weights, or their average, after it.
@@ -277,12 +293,6 @@ class Training:
             raise SaccadeError(
                 f"iterate over all records first: {self._steps_done} of {self.steps} done"
             )
-        with disk_told(self.folder):
-            run = self._finish()
-            mark_finished(self.folder)
-        return run
-
-    def _finish(self) -> Run:
         data, card = self.data, self.data.card
         if self.learner.average:
             self.learner.average.apply()
@@ -290,7 +300,10 @@ class Training:
             self.learner.network.load_state_dict(self.best.weights)
             card["best_epoch"] = self.best.epoch
         self.procedure.complete(self.learner.task, data.pictures, data.targets)
-        model = Model(card, self.learner.network.eval())
+        return Model(card, self.learner.network.eval())
+
+    def _finish(self, model: Model) -> Run:
+        data = self.data
         if not data.held:
             model.save(self.folder)
             return Run(self.folder, model, None, data.broken)

@@ -1,6 +1,6 @@
 """Commands that teach, judge and answer: train, evaluate, predict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,7 +52,9 @@ def train(
     json
         Print one JSON document instead of text.
     """
-    data, values = _data_and_settings(words, resumes=resume is not None)
+    data, values = data_and_settings(
+        words, command="train", flags=TRAIN_FLAGS, resumes=resume is not None
+    )
     if precision is not None and values.setdefault("train.precision", precision) != precision:
         raise SettingError(
             f"--precision {precision} and --train.precision {values['train.precision']} mean the "
@@ -240,14 +242,14 @@ def _print_scores(scores: "Scores") -> None:
         say(f"  {scores.warning}")
 
 
-def _data_and_settings(
-    words: tuple[str, ...], *, resumes: bool
+def data_and_settings(
+    words: tuple[str, ...], *, command: str, flags: Sequence[str], resumes: bool
 ) -> tuple[Path | None, dict[str, Any]]:
     """Read DATA, ``--section.key value`` and ``--section.key=value``, in any order.
 
-    A run that ``resumes`` needs no DATA.
+    ``flags`` are the others that ``command`` knows. One that ``resumes`` needs no DATA.
     """
-    known = [*settings(), *TRAIN_FLAGS]
+    known = [*settings(), *flags]
     data: list[str] = []
     values: dict[str, Any] = {}
     rest = iter([part for word in words for part in _halves(word)])
@@ -264,7 +266,7 @@ def _data_and_settings(
         values[name] = value
     if len(data) > 1 or not (data or resumes):
         got = ", ".join(data) or "none"
-        raise SettingError(f"train needs one data folder, or --resume RUN. Got {got}")
+        raise SettingError(f"{command} needs one data folder, or --resume RUN. Got {got}")
     return Path(data[0]) if data else None, values
 
 

@@ -1,6 +1,13 @@
 """Charts and pages: plain parts in, one self-contained HTML file out."""
 
-from saccade.report.charts import Series, confusion_chart, histogram, line_chart, scatter_chart
+from saccade.report.charts import (
+    Series,
+    confusion_chart,
+    histogram,
+    interval_chart,
+    line_chart,
+    scatter_chart,
+)
 from saccade.report.page import page
 from saccade.report.parts import (
     Chart,
@@ -31,6 +38,7 @@ __all__ = [
     "confusion_chart",
     "data_uri",
     "histogram",
+    "interval_chart",
     "line_chart",
     "page",
     "scatter_chart",

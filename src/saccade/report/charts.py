@@ -228,6 +228,31 @@ def confusion_chart(
         return _finish(figure, title, description)
 
 
+def interval_chart(
+    rows: Sequence[tuple[str, float, float, float]],
+    *,
+    title: str,
+    x_label: str,
+    description: str = "",
+) -> str:
+    """Return an SVG of named values with their intervals, the first on top.
+
+    ``rows``: (name, value, low, high) each.
+    """
+    if not rows:
+        raise InputError(f"chart '{title}' has no row; give at least one")
+    values, lows, highs = (np.array([row[place] for row in rows]) for place in (1, 2, 3))
+    with _MATPLOTLIB, mpl.rc_context(_settings()):
+        figure, axes = _empty(x_label, "")
+        figure.set_size_inches(SIZE_INCHES[0], max(SIZE_INCHES[1], 0.25 * len(rows) + 0.8))
+        places = np.arange(len(rows))
+        axes.hlines(places, lows, highs, color=COLOURS[0], alpha=0.45, linewidth=4)
+        axes.plot(values, places, "o", color=COLOURS[0], markersize=5)
+        axes.set_yticks(places, [_short(row[0]) for row in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        return _finish(figure, title, description)
+
+
 def _write_counts(
     axes: Axes, matrix: NDArray[np.generic], rates: NDArray[np.float64], *, size: float
 ) -> None:
