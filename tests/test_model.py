@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from saccade.errors import InputError, PictureError, UnknownNameError
-from saccade.tasks.model import CARD_FILE, FORMAT, WEIGHTS_FILE, Model, build_network, pixel_model
+from saccade.tasks.card import CARD_FILE, FORMAT
+from saccade.tasks.model import WEIGHTS_FILE, Model, build_network, pixel_model
 
 CARD = {
     "format": FORMAT,

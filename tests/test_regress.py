@@ -18,7 +18,8 @@ from saccade.data.batches import ShuffledBatches
 from saccade.errors import GalleryError, InputError
 from saccade.losses import VALUE_LOSSES
 from saccade.optim import make_optimiser, one_cycle
-from saccade.tasks.model import FORMAT, Model, build_network
+from saccade.tasks.card import FORMAT
+from saccade.tasks.model import Model, build_network
 from saccade.tasks.regress import RegressNetwork, RegressTask
 from saccade.training.loop import train
 from saccade.training.run import read_history

@@ -19,7 +19,7 @@ from saccade.data.readers import choose_part, find_parts
 from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import add_classes
 from saccade.nn import PLAIN
-from saccade.tasks.model import FORMAT
+from saccade.tasks.card import FORMAT
 from saccade.values import Broken
 
 LONGEST_SIDE = 64

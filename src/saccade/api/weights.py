@@ -16,7 +16,8 @@ from saccade.nn.foreign import ForeignBackbone
 from saccade.nn.hub import fetch, published_card
 from saccade.nn.weights import load_foreign, load_own, read_weights
 from saccade.nn.weights_card import UNKNOWN, WeightsCard, read_weights_card
-from saccade.tasks.model import PART_KEYS, WEIGHTS_FILE, Model
+from saccade.tasks.card import PART_KEYS
+from saccade.tasks.model import WEIGHTS_FILE, Model
 
 HUB = "hub"
 TIMM = "timm/"

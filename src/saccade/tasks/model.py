@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,9 +17,10 @@ from saccade.data.pictures import read_picture, resize, several
 from saccade.data.stored import Pictures
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
+from saccade.tasks.card import CARD_FILE, FORMAT, PART_KEYS, read_card
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
-from saccade.tasks.neighbours import DISTANCES, TOGETHER, NeighboursNetwork
+from saccade.tasks.neighbours import TOGETHER, NeighboursNetwork
 from saccade.tasks.regress import RegressNetwork, estimate_batch
 from saccade.tasks.ridge import RidgeNetwork
 from saccade.values import Estimate, Float32Array, Float64Array, Prediction, Sample, UInt8Array
@@ -28,25 +28,13 @@ from saccade.values import Estimate, Float32Array, Float64Array, Prediction, Sam
 Classifier = ClassifyNetwork | NeighboursNetwork
 Network = EmbeddingNetwork | Classifier | RegressNetwork
 
-FORMAT = 1
 BATCH = 64
-WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
-# The keys that a card must have, by its kind.
-PIXEL_KEYS = {"dimension", "channels", "size_hw"}
-WEIGHT_KEYS = {"channels", "size_hw", "backbone", "width", "sha256"}
-NEEDED_KEYS = {
-    "pixels": PIXEL_KEYS,
-    "network": PIXEL_KEYS | WEIGHT_KEYS,
-    "classifier": WEIGHT_KEYS | {"classes"},
-    "regressor": WEIGHT_KEYS | {"targets", "centre", "spread"},
-}
+WEIGHTS_FILE = "model.safetensors"
 KINDS = {"network": "an embedder", "pixels": "an embedder"}  # the others as "a classifier"
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
 # Those that decide it only where they are; without, each picture is brought to its own mean.
 COLOUR_KEYS = ("mean", "std")
-# And these; without, the backbone has its own.
-PART_KEYS = ("activation", "normalisation")
 # And these of a classifier; without, its head was trained by descent.
 HEAD_KEYS = ("model", "k", "distance")
 
@@ -237,7 +225,7 @@ class Model:
         the card names.
         """
         root = existing_folder(folder, "model folder")
-        card = _read_card(root / CARD_FILE)
+        card = read_card(root / CARD_FILE)
         if card["kind"] == "pixels":
             return cls(card, None)
         weights = root / WEIGHTS_FILE
@@ -311,101 +299,3 @@ def _pixels(pictures: torch.Tensor) -> torch.Tensor:
     rows = pictures.flatten(1).float()
     rows[rows.sum(1) == 0] = 1.0  # A black picture has no direction; it gets that of a flat one.
     return torch.nn.functional.normalize(rows)
-
-
-def _read_card(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise InputError(
-            f"{file.parent} holds no {CARD_FILE}: it is not a run, or its training did not end"
-        )
-    try:
-        card = json.loads(file.read_text(encoding="utf-8"))
-        newer = card["format"] > FORMAT
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file} is not a model card; copy the run again") from error
-    if newer:
-        raise InputError(
-            f"{file} has format {card['format']}, this Saccade reads {FORMAT}; install a newer one"
-        )
-    if not _complete(card):
-        raise InputError(f"{file} is not a complete model card; copy the run again")
-    found: dict[str, Any] = card
-    return found
-
-
-def _complete(card: dict[str, Any]) -> bool:
-    """True when the card has all keys of its kind, and its sizes are whole numbers above zero."""
-    needed = NEEDED_KEYS.get(str(card.get("kind")), {"a kind that Saccade knows"})
-    if not needed <= card.keys() or not isinstance(card["size_hw"], list):
-        return False
-    if not _is_threshold(card.get("threshold")):
-        return False
-    if card["kind"] == "classifier" and not (_names(card["classes"]) and card["classes"][1:]):
-        return False
-    if "tree" in card and not _is_tree(card["tree"], card.get("classes", [])):
-        return False
-    if card["kind"] == "regressor" and not _units(card):
-        return False
-    if not _head(card):
-        return False
-    if not _colours(card.get("mean"), card.get("std")):
-        return False
-    sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
-    whole = all(type(size) is int and size > 0 for size in sizes)
-    names = all(isinstance(card.get(key, ""), str) for key in ("backbone", *PART_KEYS))
-    return whole and len(card["size_hw"]) == 2 and names
-
-
-def _is_threshold(entry: Any) -> bool:
-    """True for none, or for an entry whose similarity is a cosine."""
-    if entry is None:
-        return True
-    found = entry.get("similarity") if isinstance(entry, dict) else None
-    return isinstance(found, float | int) and -1 <= found <= 1
-
-
-def _head(card: dict[str, Any]) -> bool:
-    """True for a way to answer that exists, and of nearest neighbours all that they need."""
-    if card.get("model") != "knn":
-        return card.get("model") in (None, "ridge")
-    whole = type(card.get("k")) is int and card["k"] > 0
-    return whole and card["kind"] == "classifier" and card.get("distance") in DISTANCES
-
-
-def _colours(mean: Any, std: Any) -> bool:
-    """True for neither, or for three finite numbers each, the deviations above zero."""
-    if mean is None and std is None:
-        return True
-    lists = isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3
-    return (
-        lists
-        and all(type(v) in (int, float) and abs(v) < math.inf for v in mean + std)
-        and (min(std) > 0)
-    )
-
-
-def _names(found: Any) -> bool:
-    """True for at least one name, all distinct."""
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        return False
-    return len(set(found)) == len(found) > 0
-
-
-def _is_tree(found: Any, classes: list[str]) -> bool:
-    """True for names with their parents, in no loop, of which the classes are leaves."""
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
-        return False
-    try:
-        ClassTree(found).paths(classes)
-    except InputError:
-        return False
-    return True
-
-
-def _units(card: dict[str, Any]) -> bool:
-    """True for names of targets, with as many finite means, and deviations above zero."""
-    names, centre, spread = (card[key] for key in ("targets", "centre", "spread"))
-    if not (_names(names) and isinstance(centre, list) and isinstance(spread, list)):
-        return False
-    numbers = all(type(v) in (int, float) and abs(v) < math.inf for v in centre + spread)
-    return len(names) == len(centre) == len(spread) and numbers and min(spread) > 0

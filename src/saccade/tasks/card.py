@@ -1,0 +1,134 @@
+"""A model card, ``model.json``, read with distrust: whatever it holds, a model is made of it."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from saccade.class_tree import ClassTree
+from saccade.errors import InputError
+from saccade.tasks.neighbours import DISTANCES
+
+FORMAT = 1
+CARD_FILE = "model.json"
+# The keys that a card must have, by its kind.
+PIXEL_KEYS = {"dimension", "channels", "size_hw"}
+WEIGHT_KEYS = {"channels", "size_hw", "backbone", "width", "sha256"}
+NEEDED_KEYS = {
+    "pixels": PIXEL_KEYS,
+    "network": PIXEL_KEYS | WEIGHT_KEYS,
+    "classifier": WEIGHT_KEYS | {"classes"},
+    "regressor": WEIGHT_KEYS | {"targets", "centre", "spread"},
+}
+# These may be missing; then the backbone has its own.
+PART_KEYS = ("activation", "normalisation")
+
+
+def read_card(file: Path) -> dict[str, Any]:
+    """Return the content of ``model.json``; raises InputError where it makes no model."""
+    if not file.is_file():
+        raise InputError(
+            f"{file.parent} holds no {CARD_FILE}: it is not a run, or its training did not end"
+        )
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+        newer = card["format"] > FORMAT
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file} is not a model card; copy the run again") from error
+    if newer:
+        raise InputError(
+            f"{file} has format {card['format']}, this Saccade reads {FORMAT}; install a newer one"
+        )
+    if not _complete(card):
+        raise InputError(f"{file} is not a complete model card; copy the run again")
+    found: dict[str, Any] = card
+    return found
+
+
+def _complete(card: dict[str, Any]) -> bool:
+    """True when the card has all keys of its kind, and what they hold can be."""
+    needed = NEEDED_KEYS.get(str(card.get("kind")), {"a kind that Saccade knows"})
+    return needed <= card.keys() and all(check(card) for check in CHECKS)
+
+
+def _sizes(card: dict[str, Any]) -> bool:
+    """True for a height and a width, all sizes whole numbers above zero."""
+    if not isinstance(card["size_hw"], list) or len(card["size_hw"]) != 2:
+        return False
+    sizes = [card.get("dimension", 1), card["channels"], *card["size_hw"], card.get("width", 1)]
+    return all(type(size) is int and size > 0 for size in sizes)
+
+
+def _parts(card: dict[str, Any]) -> bool:
+    """True where parts of the network are told by their names."""
+    return all(isinstance(card.get(key, ""), str) for key in ("backbone", *PART_KEYS))
+
+
+def _classes(card: dict[str, Any]) -> bool:
+    """True for a classifier's two names or more; of other kinds always."""
+    if card["kind"] != "classifier":
+        return True
+    return _names(card["classes"]) and len(card["classes"]) > 1
+
+
+def _threshold(card: dict[str, Any]) -> bool:
+    """True for none, or for an entry whose similarity is a cosine."""
+    entry = card.get("threshold")
+    if entry is None:
+        return True
+    found = entry.get("similarity") if isinstance(entry, dict) else None
+    return isinstance(found, float | int) and -1 <= found <= 1
+
+
+def _head(card: dict[str, Any]) -> bool:
+    """True for a way to answer that exists, and of nearest neighbours all that they need."""
+    if card.get("model") != "knn":
+        return card.get("model") in (None, "ridge")
+    whole = type(card.get("k")) is int and card["k"] > 0
+    return whole and card["kind"] == "classifier" and card.get("distance") in DISTANCES
+
+
+def _colours(card: dict[str, Any]) -> bool:
+    """True for no mean and deviation, or for three finite numbers each, deviations above zero."""
+    mean, std = card.get("mean"), card.get("std")
+    if mean is None and std is None:
+        return True
+    if not (isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3):
+        return False
+    numbers = all(type(v) in (int, float) and abs(v) < math.inf for v in mean + std)
+    return numbers and min(std) > 0
+
+
+def _names(found: Any) -> bool:
+    """True for at least one name, all distinct."""
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        return False
+    return len(set(found)) == len(found) > 0
+
+
+def _tree(card: dict[str, Any]) -> bool:
+    """True for none, or names with their parents, in no loop, of which the classes are leaves."""
+    found = card.get("tree", {})
+    if not found:
+        return "tree" not in card
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        return False
+    try:
+        ClassTree(found).paths(card.get("classes", []))
+    except InputError:
+        return False
+    return True
+
+
+def _units(card: dict[str, Any]) -> bool:
+    """True for a regressor's names of targets, as many finite means, deviations above zero."""
+    if card["kind"] != "regressor":
+        return True
+    names, centre, spread = (card[key] for key in ("targets", "centre", "spread"))
+    if not (_names(names) and isinstance(centre, list) and isinstance(spread, list)):
+        return False
+    numbers = all(type(v) in (int, float) and abs(v) < math.inf for v in centre + spread)
+    return len(names) == len(centre) == len(spread) and numbers and min(spread) > 0
+
+
+CHECKS = (_sizes, _parts, _threshold, _classes, _tree, _units, _head, _colours)
