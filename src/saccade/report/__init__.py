@@ -2,12 +2,12 @@
 
 from saccade.report.charts import (
     Series,
-    confusion_chart,
     histogram,
     interval_chart,
     line_chart,
     scatter_chart,
 )
+from saccade.report.confusion_chart import confusion_chart
 from saccade.report.page import page
 from saccade.report.parts import (
     Chart,

@@ -11,7 +11,7 @@ from html import escape
 from itertools import pairwise
 
 from saccade.errors import InputError
-from saccade.report.charts import COLOURS, INK, MUTED, PAPER, VARIABLES
+from saccade.report.canvas import COLOURS, INK, MUTED, PAPER, VARIABLES
 
 LETTER, LINE, PAD, GAP, ROW_GAP, MARGIN = 7.2, 18, 12, 64, 22, 10  # units of the picture
 SWEEPS = 8
