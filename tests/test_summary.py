@@ -128,6 +128,25 @@ def test_the_gradient_of_a_classifier_is_that_of_its_cross_entropy(classifier):
     assert found.layers[-1].gradient == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("settings", "known"),
+    [
+        ({"model.name": "knn"}, False),
+        ({"model.name": "ridge", "model.features": "hog"}, False),
+        ({"model.name": "linear", "model.features": "canny", "train.epochs": 1}, True),
+    ],
+)
+def test_models_without_a_way_back_are_told_without_gradients(
+    settings, known, class_folders, tmp_path
+):
+    run = saccade.train(class_folders, task="classify", out=tmp_path / "run", settings=settings)
+    found = summary(run.folder, out=tmp_path / "page.html")
+    assert found.layers[0].gradient is None
+    assert (found.layers[-1].gradient is not None) == known
+    assert all(math.isfinite(layer.value) for layer in found.layers)
+    assert "nan" not in (tmp_path / "page.html").read_text().lower()
+
+
 def test_wrong_use_of_summary_is_one_line(classifier, class_folders, capsys, tmp_path):
     (tmp_path / "people" / "zoe").mkdir(parents=True)
     picture = next(class_folders.rglob("*.png"))

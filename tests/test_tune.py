@@ -387,11 +387,11 @@ REFUSED = {
 SAID = {
     "a typo": "did you mean 'optim.lr'?",
     "a typo in a name": "did you mean 'relu'?",
-    "no number": "--vary: optim.lr must be a number. Got 'fast' instead",
+    "no number": "--vary: optim.lr must be auto or a number. Got 'fast' instead",
     "out of range": "--vary: model.dropout must be 0 to 0.95. Got '2' instead",
     "out of range together": "lower train.classes_per_batch",
     "no value": "--vary must be SETTING=VALUE,VALUE",
-    "an empty value": "must be a number. Got '' instead",
+    "an empty value": "must be auto or a number. Got '' instead",
     "a value twice": "stands twice",
     "a setting twice": "stands twice",
     "a setting that is fixed": "leave one of them out",

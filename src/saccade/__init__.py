@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from saccade.api.evaluate import evaluate, load
     from saccade.api.gallery import Gallery
     from saccade.api.predict import predict
+    from saccade.api.summary import Summary, summary
     from saccade.api.train import Run, Training, train
     from saccade.api.tune import Tuning, tune
     from saccade.config import Recipe, read_recipe
@@ -36,6 +37,7 @@ _HOME = {
     "Run": "api.train",
     "SaccadeError": "errors",
     "Sample": "values",
+    "Summary": "api.summary",
     "Training": "api.train",
     "Tuned": "judge.tuning",
     "Tuning": "api.tune",
@@ -46,6 +48,7 @@ _HOME = {
     "read_data": "data.readers",
     "read_recipe": "config",
     "read_vectors": "data.vector_files",
+    "summary": "api.summary",
     "train": "api.train",
     "tune": "api.tune",
 }
@@ -64,6 +67,7 @@ __all__ = [
     "Run",
     "SaccadeError",
     "Sample",
+    "Summary",
     "Training",
     "Tuned",
     "Tuning",
@@ -74,6 +78,7 @@ __all__ = [
     "read_data",
     "read_recipe",
     "read_vectors",
+    "summary",
     "train",
     "tune",
 ]

@@ -70,7 +70,8 @@ def summary(
 
     PICTURES pictures, spread over ``data`` (what ``read_data`` reads) or else noise, go through
     once, and back: from the cross-entropy of a classifier, from half the squared length of an
-    embedder's vectors. Raises InputError for a model without layers, or classes not learned.
+    embedder's vectors; a model without descent has no way back. Raises InputError for a model
+    without layers, or classes not learned.
     """
     model = run if isinstance(run, Model) else load(run)
     if model.network is None:
@@ -110,7 +111,7 @@ def layer_rows(found: Summary) -> list[tuple[str, ...]]:
             _count(layer.locally_connected),
             _count(layer.operations),
             f"{layer.value:.3g}",
-            f"{layer.gradient:.3g}",
+            NOTHING if layer.gradient is None else f"{layer.gradient:.3g}",
         )
         for number, layer in enumerate(found.layers, 1)
     ]
@@ -173,13 +174,14 @@ def size_chart(layers: Sequence[LayerFigures]) -> str:
     """Return an SVG of the sizes of values and of gradients by layer; sizes of 0 leave a gap."""
     numbers = np.arange(1, len(layers) + 1)
     curves = {
-        "values": [layer.value for layer in layers],
-        "gradients": [layer.gradient for layer in layers],
+        "values": np.array([layer.value for layer in layers]),
+        "gradients": np.array([layer.gradient or 0.0 for layer in layers]),
     }
     return line_chart(
         [
-            Series(name, numbers, np.where(np.asarray(sizes) > 0, sizes, np.nan))
+            Series(name, numbers, np.where(sizes > 0, sizes, np.nan))
             for name, sizes in curves.items()
+            if sizes.any()
         ],
         title="Sizes of values and gradients by layer",
         x_label="layer",
@@ -201,8 +203,13 @@ def _batch(model: Model, data: Path | str | None) -> tuple[Tensor, list[str], st
     return pictures.float() / 255, [s.label for s in chosen], f"of {len(chosen)} pictures"
 
 
-def _loss(model: Model, labels: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """The sum over the pictures; of noise, each class in turn is taken for the right one."""
+def _loss(model: Model, labels: Sequence[str]) -> Callable[[Tensor], Tensor] | None:
+    """The sum over the pictures; of noise, each class in turn is taken for the right one.
+
+    None for a model without descent, which has no loss.
+    """
+    if "model" in model.card:
+        return None
     if model.classes is None:
         return _half_squares
     classes = list(model.classes)

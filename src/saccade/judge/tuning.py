@@ -1,7 +1,7 @@
 """The answer of cross-validation over a grid of settings: each choice's scores, and the best."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,12 @@ class Tuned:
         return {**plain(self), "folder": str(self.folder), "best": plain(self.best)}
 
 
+def _mean(scores: Sequence[float]) -> Interval:
+    """The mean with its interval, which ends at 1: no score of ours is larger."""
+    found = fold_interval(scores)
+    return replace(found, high=min(found.high, max(found.value, 1.0)))
+
+
 def compare_trials(
     values: Sequence[Mapping[str, Any]],
     scores: Sequence[Sequence[float]],
@@ -68,7 +74,7 @@ def compare_trials(
     ``failed`` says by place why some have no score. Each comparison stands for itself, at 95 %: of
     twenty choices as good as the best, one is called worse by chance.
     """
-    means = {place: fold_interval(own) for place, own in enumerate(scores) if place not in failed}
+    means = {place: _mean(own) for place, own in enumerate(scores) if place not in failed}
     best = max(means, key=lambda place: (means[place].value, -place), default=-1)
     found = []
     for place, choice in enumerate(values):

@@ -27,7 +27,7 @@ class LayerFigures:
     the weights that such a layer between the same numbers would have, None where that says nothing.
     ``operations``: multiplications and additions of linear maps and convolutions, without biases.
     ``value`` and ``gradient``: root mean squares of the output, and of the gradient of one
-    picture's loss by it; 0 where none arrives.
+    picture's loss by it; None where none arrives.
     """
 
     name: str
@@ -38,15 +38,16 @@ class LayerFigures:
     locally_connected: int | None
     operations: int
     value: float
-    gradient: float = 0.0
+    gradient: float | None = None
 
 
 def layer_figures(
-    network: nn.Module, batch: Tensor, loss: Callable[[Tensor], Tensor]
+    network: nn.Module, batch: Tensor, loss: Callable[[Tensor], Tensor] | None
 ) -> list[LayerFigures]:
     """Run ``batch`` (n, …) through ``network`` and back, and return the layers in the order used.
 
-    ``loss`` gives the sum over the pictures, a scalar. The network is in eval mode meanwhile; its
+    ``loss`` gives the sum over the pictures, a scalar; without one there is no way back. The
+    network is in eval mode meanwhile; its
     gradients are not kept. Raises InputError for an empty batch.
     """
     if len(batch) == 0:
@@ -73,9 +74,12 @@ def layer_figures(
     ]
     network.eval()
     try:
-        # By the batch itself: every layer lies between it and the loss.
-        pictures = batch.detach().requires_grad_()
-        grad(loss(network(pictures)), [pictures])
+        # By the batch itself, behind which every layer lies, and by the weights, where features
+        # made by hand lie in between.
+        pictures = batch.detach().requires_grad_(loss is not None)
+        output = network(pictures)
+        if loss is not None:
+            grad(loss(output), [pictures, *network.parameters()], allow_unused=True)
     finally:
         for handle in handles:
             handle.remove()
