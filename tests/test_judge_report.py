@@ -9,8 +9,8 @@ from PIL import Image
 
 from saccade.errors import InputError
 from saccade.judge.embedding import judge_embedding
-from saccade.judge.embedding_charts import history_charts
 from saccade.judge.embedding_report import embedding_report
+from saccade.judge.report_frame import history_charts
 from saccade.judge.wording import decimal, percent, share_of_100
 from tests.test_judge_embedding import vectors_for
 

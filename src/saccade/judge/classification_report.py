@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from saccade.errors import InputError
 from saccade.judge.classification import ClassificationScores, WrongAnswer
-from saccade.judge.embedding_charts import history_charts
+from saccade.judge.report_frame import framed, require_those_judged
 from saccade.judge.tree_report import tree_part
 from saccade.judge.wording import (
     decimal,
@@ -30,7 +29,6 @@ from saccade.report import (
     Text,
     Tiles,
     confusion_chart,
-    page,
 )
 from saccade.values import Interval, Sample, UInt8Array
 
@@ -55,11 +53,7 @@ def classification_report(
     shown are read. ``history``: training records, see ``history_charts``. ``note``: what the
     reader must know of these pictures. ``about``: rows for the last table.
     """
-    if len(pictures) != scores.pictures:
-        raise InputError(
-            f"the scores are of {scores.pictures} pictures, but {len(pictures)} were given; "
-            "give those that were judged, in the same order"
-        )
+    require_those_judged(pictures, scores.pictures)
     sections = [
         Section("The result", _summary(scores, note)),
         Section("When it is unsure", _abstention(scores)),
@@ -68,13 +62,15 @@ def classification_report(
         Section("Class by class", (_per_class(scores),)),
         Section("The surest mistakes", _mistakes(scores, pictures)),
     ]
-    if history and (charts := history_charts(history)):
-        sections.append(Section("Training", (Charts(charts),)))
-    sections.append(Section("How this was judged", _method(scores)))
-    if about:
-        sections.append(Section("About this run", (Table((), tuple(about.items())),)))
     subtitle = f"Judged on {scores.pictures:,} pictures of {scores.shown_classes:,} classes."
-    return page(title, sections, subtitle=subtitle)
+    return framed(
+        title,
+        sections,
+        method=_method(scores),
+        history=history,
+        about=about,
+        subtitle=subtitle,
+    )
 
 
 def _summary(scores: ClassificationScores, note: str) -> tuple[Part, ...]:

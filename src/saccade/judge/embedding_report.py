@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from saccade.errors import InputError
 from saccade.judge.embedding import FEW_IDENTITIES, PAIR_LIMIT, EmbeddingScores
-from saccade.judge.embedding_charts import history_charts, result_charts
+from saccade.judge.embedding_charts import result_charts
 from saccade.judge.embedding_figures import figures_table
+from saccade.judge.report_frame import framed, require_those_judged
 from saccade.judge.wording import decimal, file_name, percent, picture_uri, share_of_100, tile
 from saccade.report import (
     Charts,
@@ -15,10 +15,8 @@ from saccade.report import (
     Picture,
     PictureSheet,
     Section,
-    Table,
     Text,
     Tiles,
-    page,
 )
 from saccade.values import Sample, UInt8Array
 
@@ -38,27 +36,26 @@ def embedding_report(
     of mistakes are read. ``history``: training records, see ``history_charts``. ``about``: rows for
     the last table, such as the model, the data and the recipe.
     """
-    if len(pictures) != scores.pictures or len(labels) != scores.pictures:
-        raise InputError(
-            f"the scores are of {scores.pictures} pictures, but {len(pictures)} pictures and "
-            f"{len(labels)} labels were given; give those that were judged, in the same order"
-        )
+    require_those_judged(pictures, scores.pictures)
+    require_those_judged(labels, scores.pictures)
     sections = [
         Section("The result", _summary(scores)),
         Section("All figures", (figures_table(scores),)),
         Section("The curves", (Charts(result_charts(scores)),)),
+        Section("The worst mistakes", _mistakes(scores, pictures, labels)),
     ]
-    if history and (charts := history_charts(history)):
-        sections.append(Section("Training", (Charts(charts),)))
-    sections.append(Section("The worst mistakes", _mistakes(scores, pictures, labels)))
-    sections.append(Section("How this was judged", _method(scores)))
-    if about:
-        sections.append(Section("About this run", (Table((), tuple(about.items())),)))
     subtitle = (
         f"Judged on {scores.pictures:,} pictures of {scores.identities:,} identities, "
         "with one picture of each enrolled."
     )
-    return page(title, sections, subtitle=subtitle)
+    return framed(
+        title,
+        sections,
+        method=_method(scores),
+        history=history,
+        about=about,
+        subtitle=subtitle,
+    )
 
 
 def _summary(scores: EmbeddingScores) -> tuple[Part, ...]:

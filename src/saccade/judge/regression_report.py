@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from saccade.errors import InputError
-from saccade.judge.embedding_charts import history_charts
 from saccade.judge.regression import RegressionScores, TargetScore, WorstEstimate
+from saccade.judge.report_frame import framed, require_those_judged
 from saccade.judge.wording import file_name, limits, percent, picture_uri, tile
 from saccade.report import (
     Chart,
@@ -21,7 +20,6 @@ from saccade.report import (
     Text,
     Tile,
     Tiles,
-    page,
     scatter_chart,
 )
 from saccade.values import Float64Array, Interval, Sample, UInt8Array
@@ -46,22 +44,21 @@ def regression_report(
     shown are read. ``history``: training records, see ``history_charts``. ``note``: what the
     reader must know of these pictures. ``about``: rows for the last table.
     """
-    if len(pictures) != scores.pictures:
-        raise InputError(
-            f"the scores are of {scores.pictures} pictures, but {len(pictures)} were given; "
-            "give those that were judged, in the same order"
-        )
+    require_those_judged(pictures, scores.pictures)
     sections = [
         Section("The result", _summary(scores, note)),
         Section("Estimated and true", _charts(scores)),
         Section("The largest errors", _worst(scores, pictures)),
     ]
-    if history and (charts := history_charts(history)):
-        sections.append(Section("Training", (Charts(charts),)))
-    sections.append(Section("How this was judged", _method(scores)))
-    if about:
-        sections.append(Section("About this run", (Table((), tuple(about.items())),)))
-    return page(title, sections, subtitle=f"Judged on {scores.pictures:,} pictures.")
+    subtitle = f"Judged on {scores.pictures:,} pictures."
+    return framed(
+        title,
+        sections,
+        method=_method(scores),
+        history=history,
+        about=about,
+        subtitle=subtitle,
+    )
 
 
 def number(value: float) -> str:
