@@ -58,8 +58,8 @@ def _columns(table: Path, header: list[str], *, needed: Sequence[str]) -> list[s
     for name in needed:
         if name not in columns:
             raise InputError(
-                f"{table} line 1: there is no column '{name}'; {suggest(name, columns)}. "
-                f"The first line must name the columns {' and '.join(needed)}"
+                f"{table} line 1: there is no column '{name}'; {suggest(name, columns)} "
+                f"(line 1 must name {' and '.join(needed)})"
             )
     for name in columns:
         if columns.count(name) > 1:

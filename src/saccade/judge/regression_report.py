@@ -1,6 +1,6 @@
 """The report of a regressor: its scores as one page that a non-expert can read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from saccade.judge.regression import RegressionScores, TargetScore, WorstEstimate
 from saccade.judge.report_frame import framed, require_those_judged
-from saccade.judge.wording import file_name, limits, percent, picture_uri, tile
+from saccade.judge.wording import decimal, file_name, limits, percent, picture_uri, tile
 from saccade.report import (
     Chart,
     Charts,
@@ -101,7 +101,7 @@ def _tiles(scores: RegressionScores) -> tuple[Tile, ...]:
 
 def _share_tile(label: str, found: Interval) -> Tile:
     """R² has no lowest value, so that its bar is drawn only where it is a share."""
-    return tile(label, found, lambda share: f"{share:.3f}", drawn=found.low >= 0)
+    return tile(label, found, decimal, drawn=found.low >= 0)
 
 
 def _per_target(scores: RegressionScores) -> Table:
@@ -110,7 +110,7 @@ def _per_target(scores: RegressionScores) -> Table:
             one.name,
             _with_limits(one.mae),
             _with_limits(one.rmse),
-            _with_limits(one.r2),
+            _with_limits(one.r2, decimal),
             number(one.mean),
             number(one.deviation),
         )
@@ -128,8 +128,8 @@ def _hardest_first(scores: RegressionScores) -> list[TargetScore]:
     return sorted(scores.per_target, key=lambda one: -np.inf if one.r2 is None else one.r2.value)
 
 
-def _with_limits(found: Interval | None) -> str:
-    return NONE if found is None else f"{number(found.value)} ({limits(found, number)})"
+def _with_limits(found: Interval | None, write: Callable[[float], str] = number) -> str:
+    return NONE if found is None else f"{write(found.value)} ({limits(found, write)})"
 
 
 def _charts(scores: RegressionScores) -> tuple[Part, ...]:
