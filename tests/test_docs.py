@@ -88,7 +88,7 @@ NAMED = {
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
 FILE_ENDINGS = {"py", "toml", "json", "safetensors"}  # of words that look like a setting
 # A negative answer is an answer.
-MAY_SAY_NO = {"find", "predict", "verify"}
+MAY_SAY_NO = {"compare", "find", "predict", "verify"}
 
 
 def names_of(section):

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.api.compare import compare
     from saccade.api.evaluate import evaluate, load
     from saccade.api.gallery import Gallery
     from saccade.api.predict import predict
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from saccade.data.readers import read_data
     from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
+    from saccade.judge.comparison import Compared
     from saccade.judge.tuning import Tuned
     from saccade.tasks.model import Model
     from saccade.values import Estimate, Found, Hit, Interval, Prediction, Sample
     from saccade.vectors.tuned import Wish
 
 _HOME = {
+    "Compared": "judge.comparison",
     "Estimate": "values",
     "Found": "values",
     "Gallery": "api.gallery",
@@ -42,6 +45,7 @@ _HOME = {
     "Tuned": "judge.tuning",
     "Tuning": "api.tune",
     "Wish": "vectors.tuned",
+    "compare": "api.compare",
     "evaluate": "api.evaluate",
     "load": "api.evaluate",
     "predict": "api.predict",
@@ -54,6 +58,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Compared",
     "Estimate",
     "Found",
     "Gallery",
@@ -72,6 +77,7 @@ __all__ = [
     "Tuned",
     "Tuning",
     "Wish",
+    "compare",
     "evaluate",
     "load",
     "predict",

@@ -75,7 +75,7 @@ def evaluate(
     )
     if loaded.classes is not None:
         numbered([sample.label for sample in samples], loaded.classes)
-    rows, samples, left_out = _answer_readable(loaded, samples, allowed=allowed, progress=progress)
+    rows, samples, left_out = answer_readable(loaded, samples, allowed=allowed, progress=progress)
     if loaded.dimension:
         return judge_model(loaded, samples, rows, report=place, run=run, broken=left_out)
     judge = judge_classifier if loaded.targets is None else judge_regressor
@@ -175,7 +175,7 @@ def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, An
     }
 
 
-def _answer_readable(
+def answer_readable(
     model: Model,
     samples: Sequence[Sample],
     *,

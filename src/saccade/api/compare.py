@@ -1,0 +1,106 @@
+"""``compare``: two models on the same pictures, and whether one is shown to be better."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saccade.api.evaluate import JUDGED_PARTS, Rows, answer_readable, load
+from saccade.config import DataSettings, Recipe, override
+from saccade.data.readers import choose_part, column, read_data
+from saccade.errors import InputError
+from saccade.judge.classification import numbered
+from saccade.judge.comparison import Compared, compare_scores
+from saccade.judge.protocol import one_shot
+from saccade.tasks.model import Model
+from saccade.values import Sample
+
+Floats = NDArray[np.float64]
+
+
+def compare(
+    a: Model | Path | str,
+    b: Model | Path | str,
+    data: Path | str,
+    *,
+    groups: str | None = None,
+    broken: float = DataSettings().broken,
+    progress: Callable[[range], Iterable[int]] = iter,
+) -> Compared:
+    """Judge two models, or those of run folders, on the same pictures, and compare them.
+
+    Classifiers by accuracy, embedders by rank-1 accuracy as ``evaluate`` searches, regressors by
+    their mean absolute error (of several targets, each in deviations of its truth). ``data`` is
+    what ``read_data`` reads; of divided data the part test, else val. ``groups`` names a column of
+    its metadata: pictures of one value are alike, and are resampled together; searches of one
+    identity always are. ``broken`` and ``progress`` as for ``evaluate``. Raises InputError for
+    models of different tasks.
+    """
+    models = tuple(one if isinstance(one, Model) else load(one) for one in (a, b))
+    _require_alike(*models)
+    allowed = override(Recipe(), [("data.broken", broken)], where="compare").data.broken
+    samples = read_data(
+        choose_part(data, JUDGED_PARTS),
+        targets=models[0].targets or (),
+        nested=bool(models[0].card.get("nested")),
+    )
+    for model in models:
+        if model.classes is not None:
+            numbered([sample.label for sample in samples], model.classes)
+    answers = []
+    for model in models:  # What cannot be read is the same for both.
+        rows, kept, _ = answer_readable(model, samples, allowed=allowed, progress=progress)
+        answers.append(rows)
+    return _compared(models, answers, kept, groups)
+
+
+def _require_alike(a: Model, b: Model) -> None:
+    if _kind(a) != _kind(b):
+        raise InputError(
+            f"A is {a.called} and B {b.called}, whose answers are not alike; name two of one task"
+        )
+    if a.targets != b.targets:
+        raise InputError(
+            f"A was trained on {', '.join(a.targets or ())}, B on {', '.join(b.targets or ())}; "
+            "name two runs with the same data.target, in the same order"
+        )
+
+
+def _kind(model: Model) -> str:
+    if model.dimension:
+        return "embedder"
+    return "regressor" if model.targets is not None else "classifier"
+
+
+def _compared(
+    models: Sequence[Model], answers: Sequence[Rows], samples: Sequence[Sample], groups: str | None
+) -> Compared:
+    if models[0].dimension:
+        if groups is not None:
+            raise InputError("searches of one identity are kept together already; leave out groups")
+        runs = [one_shot(rows, [sample.label for sample in samples]) for rows in answers]
+        right = [(run.rank == 1).astype(np.float64) for run in runs]
+        identities = [runs[0].names[place] for place in runs[0].identity.tolist()]
+        return compare_scores(*right, figure="rank-1", groups=identities, units="identities")
+    named = None if groups is None else column(samples, groups)
+    if models[0].targets is not None:
+        errors = _errors(answers, samples)
+        one = len(models[0].targets) == 1
+        figure = "mean absolute error" + ("" if one else ", in deviations")
+        return compare_scores(*errors, figure=figure, groups=named)
+    right = [_right(model, rows, samples) for model, rows in zip(models, answers, strict=True)]
+    return compare_scores(*right, figure="accuracy", groups=named)
+
+
+def _right(model: Model, shares: Rows, samples: Sequence[Sample]) -> Floats:
+    truth = numbered([sample.label for sample in samples], model.classes or ())
+    return np.asarray(shares.argmax(axis=1) == truth, np.float64)
+
+
+def _errors(answers: Sequence[Rows], samples: Sequence[Sample]) -> list[Floats]:
+    """Absolute errors (n,) of each model; of several targets their mean, in deviations."""
+    truth = np.array([sample.numbers for sample in samples], np.float64)
+    spread = truth.std(axis=0) if truth.shape[1] > 1 else np.ones(1)
+    spread[spread == 0] = 1.0
+    return [np.abs((rows - truth) / spread).mean(axis=1) for rows in answers]

@@ -1,0 +1,142 @@
+"""Two models on the same pictures: is one better?
+
+The difference of their means is resampled as one, picture by picture or group by group: Efron and
+Tibshirani, "An Introduction to the Bootstrap", 1993, section 8.3 for pairs; Davison and Hinkley,
+1997, section 3.8, for whole groups. Beside it, for answers that are right or wrong, the test of
+McNemar, Psychometrika 12, 1947: of the pictures that one model alone has right, each model should
+have half. Its mid-p: Fagerland, Lydersen, Laake, BMC Medical Research Methodology 13:91, 2013, eq.
+3. We differ: where the test does not tell the models apart, the interval is widened to hold 0;
+where few pictures differ, resampling alone promises too much.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from saccade.errors import InputError
+from saccade.intervals import LEVEL
+from saccade.judge.intervals import RESAMPLES, paired_bootstrap
+from saccade.judge.intervals import bootstrap_over_identities as _mean
+from saccade.judge.plain import plain
+from saccade.values import Interval
+
+SHARES = ("accuracy", "rank-1")
+FEW = 30  # units; below, an interval says little
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How two models do on the same pictures.
+
+    ``figure`` names the means ``a`` and ``b``, lower is better for an error; ``difference``: b - a.
+    ``n`` of an interval counts the ``units`` that were resampled, pictures or groups. ``only_a``
+    and ``only_b``: pictures that one alone has right, and ``p`` of McNemar's test; None for scores
+    that are not right or wrong, or that come in groups.
+    """
+
+    figure: str
+    units: str
+    a: Interval
+    b: Interval
+    difference: Interval
+    only_a: int | None = None
+    only_b: int | None = None
+    p: float | None = None
+
+    @property
+    def better(self) -> str:
+        """The model that is shown to be better, "A" or "B"; empty for neither."""
+        if self.difference.low <= 0 <= self.difference.high:
+            return ""
+        higher = "B" if self.difference.low > 0 else "A"
+        return higher if self.figure in SHARES else {"A": "B", "B": "A"}[higher]
+
+    @property
+    def sentence(self) -> str:
+        """The answer: which is better, by how much, or that neither is shown to be."""
+        factor, unit = (100.0, " points") if self.figure in SHARES else (-1.0, "")
+        gains = [factor * v for v in (self.difference.value, *_ends(self.difference))]
+        if not self.better:
+            return f"B is not shown to be better or worse ({_range(gains[1:])}{unit})"
+        gain, *ends = (abs(v) for v in gains)
+        return f"{self.better} is better by {gain:.3g}{unit} ({_range(ends)})"
+
+    @property
+    def warning(self) -> str:
+        """What the reader must know; empty for nothing."""
+        few = self.difference.n < FEW
+        return f"only {self.difference.n} {self.units}: too few to tell much" if few else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain numbers and text."""
+        return {**plain(self), "better": self.better, "sentence": self.sentence}
+
+
+def compare_scores(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    figure: str,
+    groups: Sequence[str] | None = None,
+    units: str = "groups",
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> Compared:
+    """Compare scores (n,) of two models, one a picture or search, in the same order.
+
+    ``groups`` (n,) name what belongs together and is resampled whole, called ``units``; without,
+    each picture stands for itself. ``figure`` in SHARES: scores are 0 or 1, higher is better; else
+    they are errors. Raises InputError where the numbers differ, or there is none.
+    """
+    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if first.shape != second.shape or first.ndim != 1 or not len(first):
+        raise InputError(
+            f"two models need as many scores, at least one; got {first.shape} and {second.shape}"
+        )
+    parts_a, parts_b = _parts(first, second, groups)
+    found = Compared(
+        figure,
+        "pictures" if groups is None else units,
+        _mean(parts_a, seed=seed, resamples=resamples, level=level),
+        _mean(parts_b, seed=seed, resamples=resamples, level=level),
+        paired_bootstrap(parts_b, parts_a, seed=seed, resamples=resamples, level=level),
+    )
+    if groups is not None or figure not in SHARES:
+        return found
+    only_a, only_b = int((first > second).sum()), int((second > first).sum())
+    p, seen = mcnemar_p(only_a, only_b), found.difference
+    if p >= 1.0 - level:
+        seen = replace(seen, low=min(seen.low, 0.0), high=max(seen.high, 0.0))
+    return replace(found, difference=seen, only_a=only_a, only_b=only_b, p=p)
+
+
+def mcnemar_p(only_a: int, only_b: int) -> float:
+    """Return how likely a split as uneven is by chance: two-sided mid-p; 1 for equal numbers."""
+    from scipy.stats import binom  # Slow to load.
+
+    fewer, differing = min(only_a, only_b), only_a + only_b
+    return float(2 * binom.cdf(fewer, differing, 0.5) - binom.pmf(fewer, differing, 0.5))
+
+
+def _parts(
+    first: NDArray[np.float64], second: NDArray[np.float64], groups: Sequence[str] | None
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Both models' scores, unit by unit."""
+    if groups is None:
+        return list(first[:, None]), list(second[:, None])
+    _, number = np.unique(np.asarray(groups), return_inverse=True)
+    order = np.argsort(number, kind="stable")
+    ends = np.cumsum(np.bincount(number))[:-1]
+    return np.split(first[order], ends), np.split(second[order], ends)
+
+
+def _ends(found: Interval) -> tuple[float, float]:
+    return found.low, found.high
+
+
+def _range(ends: Sequence[float]) -> str:
+    return f"{min(ends):.3g} to {max(ends):.3g}"
