@@ -1,16 +1,10 @@
-"""Judge a classifier: how often it is right, class by class, and when it may stay silent.
+"""Judge a classifier: how often it is right, class by class, how surely, and when it stays silent.
 
-Intervals: shares of pictures (accuracy, precision, recall) are exact binomial, Clopper and Pearson,
-1934; balanced accuracy and macro F1 are percentiles of a bootstrap over pictures (Efron and
-Tibshirani, 1993, chapter 13). Pictures of one truth and one answer are alike to these figures, so
-that a draw of n pictures is one multinomial draw of the matrix's cells.
-We differ where nothing can be resampled: when every picture is answered right, so that a draw has
-no spread, the bound is that of k·m right answers, for k classes of which the rarest has m pictures.
-(All right has the chance Π rᵢ^nᵢ ≤ Π rᵢ^m ≤ (mean r)^(k·m), by the means' inequality.)
+How each figure gets its interval: ``judge/class_figures.py``, ``judge/resampling.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,115 +12,117 @@ from numpy.typing import NDArray
 
 from saccade.class_tree import ClassTree
 from saccade.errors import InputError
-from saccade.intervals import LEVEL, binomial_interval, holding
-from saccade.judge.intervals import (
-    RESAMPLES,
-    all_right,
-    check_settings,
-    none_right,
-    percentile_bounds,
-)
+from saccade.intervals import LEVEL
+from saccade.judge.answers import AT_LEAST, WORST, Abstention, Answers, Cell, WrongAnswer
+from saccade.judge.calibration import Calibration, judge_calibration
+from saccade.judge.class_curves import ClassCurve, class_curves
+from saccade.judge.class_figures import ClassFigures, ClassScore, class_figures
+from saccade.judge.intervals import RESAMPLES, check_settings
+from saccade.judge.operating_point import OperatingPoint, Wanted, operating_point
 from saccade.judge.plain import as_json, plain
 from saccade.judge.tree import TreeScores, judge_tree
-from saccade.metrics.classification import Margins, confusion_matrix
+from saccade.metrics.classification import confusion_matrix
 from saccade.names import suggest
 from saccade.values import Broken, IntArray, Interval
 
-WORST = 24
-AT_LEAST = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-BLOCK_CELLS = 1 << 22  # resamples × cells drawn at once
+__all__ = [
+    "AT_LEAST",
+    "FEW",
+    "WORST",
+    "Abstention",
+    "ClassScore",
+    "ClassificationScores",
+    "Wanted",
+    "WrongAnswer",
+    "judge_answers",
+    "judge_classification",
+    "numbered",
+]
+
+FEW = 30  # pictures or groups; with fewer, an interval says little
+UNEVEN = 0.9  # share of one class from which accuracy says little
 
 
-@dataclass(frozen=True, slots=True)
-class ClassScore:
-    """One class: ``pictures`` show it, ``answered`` were given its name; None where there is none.
-
-    ``recall``: of those that show it, the share answered right; ``precision``: of those given its
-    name, the share that is right.
-    """
-
-    label: str
-    pictures: int
-    answered: int
-    recall: Interval | None
-    precision: Interval | None
-    f1: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Abstention:
-    """What is left when answers below the probability ``at_least`` are withheld.
-
-    ``answered``: share of pictures still answered; ``accuracy`` among them, None when there is
-    none.
-    """
-
-    at_least: float
-    answered: float
-    accuracy: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class WrongAnswer:
-    """A picture (its number) that was given a wrong class, with the probabilities of both."""
-
-    picture: int
-    truth: str
-    truth_probability: float
-    answer: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassificationScores:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ClassificationScores(ClassFigures):
     """How well a classifier answers.
 
     ``classes``: those of the model, in its order. ``confusion``: counts, row the true class, column
-    the answer. ``chance``: accuracy of always naming the commonest class. ``wrong`` pictures were
-    answered wrong; ``mistakes`` are at most WORST of them, surest first. ``typical``: for each
-    class its picture that was answered right with the highest probability, -1 for none. ``tree``:
-    how far mistakes lie, where the classes have a tree. ``broken`` names the pictures that were
-    left out.
+    the answer; ``cells``: pictures in it. ``chance``: accuracy of always naming ``commonest``.
+    ``wrong`` pictures were answered wrong; ``mistakes`` are at most WORST of them, surest first.
+    ``typical``: for each class its picture that was answered right with the highest probability, -1
+    for none. ``groups``: how many groups of pictures were drawn for the intervals, None where each
+    picture was. ``tree``: how far mistakes lie, where the classes have a tree. ``broken`` names the
+    pictures that were left out.
     """
 
     pictures: int
     classes: tuple[str, ...]
     shown_classes: int
     chance: float
-    accuracy: Interval
-    balanced_accuracy: Interval
-    macro_f1: Interval
+    commonest: str
     wrong: int
-    per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+    cells: tuple[Cell, ...]
     abstention: tuple[Abstention, ...]
     mistakes: tuple[WrongAnswer, ...]
     typical: tuple[int, ...]
     seed: int
     resamples: int
+    groups: int | None = None
+    curves: tuple[ClassCurve, ...] = ()
+    calibration: Calibration | None = None
+    operating_point: OperatingPoint | None = None
     tree: TreeScores | None = None
     broken: tuple[Broken, ...] = ()
 
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:
-        """The first figures to print, by name."""
-        distance = self.tree and self.tree.mistakes
-        return (
+        """The first figures to print, by name; those that are not defined are left out."""
+        named = (
             ("accuracy", self.accuracy),
             ("balanced accuracy", self.balanced_accuracy),
             ("macro F1", self.macro_f1),
-            *((("mistake distance", distance),) if distance else ()),
+            ("MCC", self.matthews),
+            ("AUC", self.macro_auc),
+            ("mistake distance", None if self.tree is None else self.tree.mistakes),
         )
+        return tuple((name, found) for name, found in named if found is not None)
 
     @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
-        return f"{self.pictures} pictures of {self.shown_classes} classes"
+        drawn = "" if self.groups is None else f"{self.groups} groups of "
+        return f"{drawn}{self.pictures} pictures of {self.shown_classes} classes"
+
+    @property
+    def misleads(self) -> str:
+        """Why accuracy alone misleads here; empty where it does not."""
+        better = self.accuracy.low > self.chance
+        if self.shown_classes > 1 and not better:
+            return (
+                f"accuracy misleads: always answering “{self.commonest}” would be right for "
+                f"{_percent(self.chance)}, and this was not shown to be better"
+            )
+        if self.shown_classes > 1 and self.chance >= UNEVEN:
+            return (
+                f"accuracy misleads: {_percent(self.chance)} of the pictures are of the class "
+                f"“{self.commonest}”; look at balanced accuracy and MCC"
+            )
+        if self.balanced_accuracy.high < self.accuracy.low:
+            return (
+                "accuracy misleads: it hides classes that are answered badly; look at balanced "
+                "accuracy and at each class"
+            )
+        return ""
 
     @property
     def warning(self) -> str:
         """What the reader of the figures must know; empty for nothing."""
-        return ""
+        told = [self.misleads] if self.misleads else []
+        if self.accuracy.n < FEW:
+            told.append(f"only {self.basis}: too few to tell much")
+        return "; ".join(told)
 
     def to_json(self) -> str:
         """Return all figures as JSON."""
@@ -139,7 +135,8 @@ class ClassificationScores:
         is all 0.
         """
         rates = [[count / max(1, sum(row)) for count in row] for row in self.confusion]
-        return {**plain(self), "confusion_rates": rates}
+        told = {"confusion_rates": rates, "misleads": self.misleads}
+        return {**plain(self), **told}
 
 
 def judge_classification(
@@ -148,6 +145,9 @@ def judge_classification(
     *,
     classes: Sequence[str],
     tree: ClassTree | None = None,
+    groups: Sequence[str] | None = None,
+    wanted: Wanted | None = None,
+    temperature: float | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
@@ -155,10 +155,11 @@ def judge_classification(
     """Judge ``probabilities`` (n, k), columns in the order of ``classes``, against ``labels`` (n,).
 
     A class of the model may be absent from ``labels``; all are leaves of ``tree``, if one is given.
+    ``groups`` (n,): pictures of one group are alike and drawn together. ``wanted``: what an alarm
+    for one class may cost. ``temperature``: what the probabilities were made with, to be told.
     Pictures must not be those trained on, or the figures flatter. Raises InputError for no picture,
     or a label that is no class.
     """
-    check_settings(resamples, level)
     truth = numbered(labels, classes)
     shares = np.asarray(probabilities, np.float64)
     if shares.shape != (len(truth), len(classes)) or not np.isfinite(shares).all():
@@ -166,38 +167,69 @@ def judge_classification(
             f"probabilities must be ({len(truth)}, {len(classes)}) finite numbers, "
             f"a row a picture; got shape {shares.shape}"
         )
-    answers = shares.argmax(axis=1)
-    confusion = confusion_matrix(truth, answers, classes=len(classes))
-    right, surest = answers == truth, shares.max(axis=1)
-    balanced, macro = _bootstrapped(confusion, seed=seed, resamples=resamples, level=level)
-    shown = confusion.sum(axis=1)
-    return ClassificationScores(
-        pictures=len(truth),
-        classes=tuple(classes),
-        shown_classes=int((shown > 0).sum()),
-        chance=float(shown.max() / len(truth)),
-        accuracy=binomial_interval(int(right.sum()), len(truth), level),
-        balanced_accuracy=balanced,
-        macro_f1=macro,
-        wrong=int((~right).sum()),
-        per_class=_per_class(confusion, classes, level),
-        confusion=tuple(tuple(map(int, row)) for row in confusion),
-        abstention=tuple(_abstention(surest, right, limit, level) for limit in AT_LEAST),
-        mistakes=_mistakes(shares, truth, answers, classes),
-        typical=_typical(surest, right, truth, len(classes)),
+    if shares.min() < 0 or shares.max() > 1 + 1e-6:
+        raise InputError(
+            f"probabilities must be from 0 to 1; found {shares.min():g} to {shares.max():g}"
+        )
+    sure = np.minimum(shares.max(axis=1), 1.0)
+    answers = Answers(truth, shares.argmax(axis=1), sure, shares)
+    return judge_answers(
+        answers,
+        classes=classes,
+        tree=tree,
+        groups=groups,
+        wanted=wanted,
+        temperature=temperature,
         seed=seed,
         resamples=resamples,
+        level=level,
+    )
+
+
+def judge_answers(
+    answers: Answers,
+    *,
+    classes: Sequence[str],
+    tree: ClassTree | None = None,
+    groups: Sequence[str] | None = None,
+    wanted: Wanted | None = None,
+    temperature: float | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> ClassificationScores:
+    """Judge ``answers`` that may come without probabilities; all else as judge_classification."""
+    check_settings(resamples, level)
+    truth, n, k = answers.truth, len(answers.truth), len(classes)
+    if groups is not None and len(groups) != n:
+        raise InputError(f"{n} pictures need as many groups; got {len(groups)}")
+    how: dict[str, Any] = {"seed": seed, "resamples": resamples}
+    figures = class_figures(answers, classes, groups=groups, level=level, **how)
+    confusion = confusion_matrix(truth, answers.given, classes=k)
+    shown = confusion.sum(axis=1)
+    return ClassificationScores(
+        **{one.name: getattr(figures, one.name) for one in fields(figures)},
+        pictures=n,
+        classes=tuple(classes),
+        shown_classes=int((shown > 0).sum()),
+        chance=float(shown.max() / n),
+        commonest=classes[int(shown.argmax())],
+        wrong=int((~answers.right).sum()),
+        confusion=tuple(tuple(map(int, row)) for row in confusion),
+        cells=answers.cells(k),
+        abstention=answers.abstention(level),
+        mistakes=answers.mistakes(classes),
+        typical=answers.typical(k),
+        groups=None if groups is None else len(set(groups)),
+        curves=class_curves(answers, figures.per_class),
+        calibration=judge_calibration(
+            answers, groups=groups, level=level, temperature=temperature, **how
+        ),
+        operating_point=_operating_point(answers, classes, wanted, level),
         tree=None
         if tree is None
-        else judge_tree(
-            truth,
-            answers,
-            tree=tree,
-            classes=classes,
-            seed=seed,
-            resamples=resamples,
-            level=level,
-        ),
+        else judge_tree(truth, answers.given, tree=tree, classes=classes, level=level, **how),
+        **how,
     )
 
 
@@ -218,105 +250,18 @@ def numbered(labels: Sequence[str], classes: Sequence[str]) -> IntArray:
     return np.array([place[label] for label in labels], dtype=np.int64)
 
 
-def _per_class(confusion: IntArray, classes: Sequence[str], level: float) -> tuple[ClassScore, ...]:
-    margins = Margins.of(confusion)
-    right, shown, answered = (
-        column.tolist() for column in (margins.right, margins.shown, margins.answered)
-    )
-    f1 = margins.f1()
-    return tuple(
-        ClassScore(
-            label=label,
-            pictures=shown[k],
-            answered=answered[k],
-            recall=binomial_interval(right[k], shown[k], level) if shown[k] else None,
-            precision=binomial_interval(right[k], answered[k], level) if answered[k] else None,
-            f1=None if np.isnan(f1[k]) else float(f1[k]),
+def _operating_point(
+    answers: Answers, classes: Sequence[str], wanted: Wanted | None, level: float
+) -> OperatingPoint | None:
+    if wanted is None:
+        return None
+    if answers.shares is None:
+        raise InputError(
+            f"an operating point of '{wanted.label}' needs the probability of every class"
         )
-        for k, label in enumerate(classes)
-    )
+    place = int(numbered([wanted.label], classes)[0])
+    return operating_point(answers.truth == place, answers.shares[:, place], wanted, level=level)
 
 
-def _bootstrapped(
-    confusion: IntArray, *, seed: int, resamples: int, level: float
-) -> tuple[Interval, Interval]:
-    """Return balanced accuracy and macro F1."""
-    whole = Margins.of(confusion)
-    values = np.array([whole.balanced_accuracy(), whole.macro_f1()])
-    draws = np.concatenate(
-        [
-            np.stack([block.balanced_accuracy(), block.macro_f1()], axis=1)
-            for block in _draws(confusion, np.random.default_rng(seed), resamples)
-        ]
-    )
-    low, high = percentile_bounds(draws, level)
-    shown = confusion.sum(axis=1)
-    even = int((shown > 0).sum() * shown[shown > 0].min())
-    first, second = (
-        _interval(values[i], low[i], high[i], n=int(shown.sum()), even=even, level=level)
-        for i in (0, 1)
-    )
-    return first, second
-
-
-def _draws(confusion: IntArray, rng: np.random.Generator, resamples: int) -> Any:
-    """Yield the Margins of blocks of resampled matrices, (block, classes) each."""
-    rows, columns = np.nonzero(confusion)
-    counts = confusion[rows, columns]
-    everyone = np.arange(len(confusion))
-    shown = (rows[:, None] == everyone).astype(np.float64)
-    answered = (columns[:, None] == everyone).astype(np.float64)
-    block = max(1, BLOCK_CELLS // (len(counts) + len(confusion)))
-    for start in range(0, resamples, block):
-        size = min(block, resamples - start)
-        drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=size)
-        yield Margins(drawn @ (shown * answered), drawn @ shown, drawn @ answered)
-
-
-def _interval(
-    value: float, low: float, high: float, *, n: int, even: int, level: float
-) -> Interval:
-    """An estimate with no spread gets the bound of the module's head, or the whole range."""
-    if low < high:
-        return holding(value, low, high, n, level)
-    if value == 1.0:
-        return holding(1.0, all_right(even, level).low, 1.0, n, level)
-    if value == 0.0:
-        return holding(0.0, 0.0, none_right(even, level).high, n, level)
-    return holding(value, 0.0, 1.0, n, level)
-
-
-def _abstention(
-    surest: NDArray[np.float64], right: NDArray[np.bool_], limit: float, level: float
-) -> Abstention:
-    kept = surest >= limit
-    count, correct = int(kept.sum()), int((kept & right).sum())
-    accuracy = binomial_interval(correct, count, level) if count else None
-    return Abstention(limit, count / len(kept), accuracy)
-
-
-def _mistakes(
-    shares: NDArray[np.float64], truth: IntArray, answers: IntArray, classes: Sequence[str]
-) -> tuple[WrongAnswer, ...]:
-    wrong = np.flatnonzero(answers != truth)
-    surest = wrong[np.argsort(-shares[wrong, answers[wrong]], kind="stable")][:WORST]
-    return tuple(
-        WrongAnswer(
-            picture=int(number),
-            truth=classes[truth[number]],
-            truth_probability=float(shares[number, truth[number]]),
-            answer=classes[answers[number]],
-            probability=float(shares[number, answers[number]]),
-        )
-        for number in surest
-    )
-
-
-def _typical(
-    surest: NDArray[np.float64], right: NDArray[np.bool_], truth: IntArray, classes: int
-) -> tuple[int, ...]:
-    found = [-1] * classes
-    for number in np.argsort(surest, kind="stable"):
-        if right[number]:
-            found[truth[number]] = int(number)
-    return tuple(found)
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

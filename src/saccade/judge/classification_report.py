@@ -2,40 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from saccade.judge.classification import ClassificationScores, WrongAnswer
+from saccade.judge.calibration_report import calibration_part
+from saccade.judge.classification import FEW, ClassificationScores
+from saccade.judge.confusion_report import confusion_part, mistakes_part
+from saccade.judge.curves_report import curves_part, operating_part
 from saccade.judge.report_frame import framed, require_those_judged
 from saccade.judge.tree_report import tree_part
-from saccade.judge.wording import (
-    decimal,
-    file_name,
-    limits,
-    percent,
-    picture_uri,
-    share_of_100,
-    tile,
-)
-from saccade.report import (
-    Chart,
-    Charts,
-    Part,
-    Picture,
-    PictureSheet,
-    Section,
-    Table,
-    Text,
-    Tiles,
-    confusion_chart,
-)
+from saccade.judge.wording import decimal, limits, percent, share_of_100, tile
+from saccade.report import Part, Section, Table, Text, Tiles
 from saccade.values import Interval, Sample, UInt8Array
 
 NONE = "–"
-MOST_CONFUSIONS = 15
-FEW_PICTURES = 10  # of a class; with fewer its own figures say little
-WIDE_FROM = 16  # classes: above, the matrix takes the page's width
 
 
 def classification_report(
@@ -45,76 +24,102 @@ def classification_report(
     history: Sequence[Mapping[str, Any]] | None = None,
     about: Mapping[str, str] | None = None,
     note: str = "",
+    extra: Sequence[Section] = (),
     title: str = "How well this classifier answers",
 ) -> str:
     """Return one self-contained HTML page.
 
     ``pictures``: those judged, in the same order, as (H, W, 3) uint8, files or samples; only those
-    shown are read. ``history``: training records, see ``history_charts``. ``note``: what the
-    reader must know of these pictures. ``about``: rows for the last table.
+    shown are read, and none at all where it is empty. ``history``: training records, see
+    ``history_charts``. ``note``: what the reader must know of these pictures. ``about``: rows for
+    the last table. ``extra``: sections before the mistakes.
     """
-    require_those_judged(pictures, scores.pictures)
+    if pictures:
+        require_those_judged(pictures, scores.pictures)
+    point, found = scores.operating_point, scores.calibration
     sections = [
         Section("The result", _summary(scores, note)),
-        Section("When it is unsure", _abstention(scores)),
-        Section("What is taken for what", _confusion(scores)),
+        *([] if point is None else [Section("The alarm", operating_part(point))]),
+        *([Section("When it is unsure", _abstention(scores))] if scores.abstention else []),
+        *(
+            []
+            if found is None
+            else [Section("What its probabilities mean", calibration_part(found))]
+        ),
+        Section("What is taken for what", confusion_part(scores, pictures)),
         *([] if scores.tree is None else [Section("How far off", tree_part(scores.tree))]),
-        Section("Class by class", (_per_class(scores),)),
-        Section("The surest mistakes", _mistakes(scores, pictures)),
+        Section("Class by class", (_per_class(scores), _averages(scores))),
+        *([Section("At every threshold", curves_part(scores))] if scores.curves else []),
+        *extra,
+        *([Section("The surest mistakes", mistakes_part(scores, pictures))] if pictures else []),
     ]
-    subtitle = f"Judged on {scores.pictures:,} pictures of {scores.shown_classes:,} classes."
     return framed(
         title,
         sections,
         method=_method(scores),
         history=history,
         about=about,
-        subtitle=subtitle,
+        subtitle=f"Judged on {scores.basis}.",
     )
 
 
 def _summary(scores: ClassificationScores, note: str) -> tuple[Part, ...]:
-    found = scores.accuracy
-    commonest = max(scores.per_class, key=lambda one: one.pictures)
+    found, share = scores.accuracy, scores.matthews
+    tiles = [
+        tile("Answered right (accuracy)", found),
+        tile("Mean over the classes (balanced accuracy)", scores.balanced_accuracy),
+        tile("Macro F1", scores.macro_f1, decimal),
+    ]
+    if share is not None:
+        tiles.append(tile("Matthews correlation (MCC)", share, decimal, drawn=share.low >= 0))
+    if scores.macro_auc is not None:
+        tiles.append(tile("Area under ROC (AUC)", scores.macro_auc, decimal))
     parts: list[Part] = [
-        Tiles(
-            (
-                tile("Answered right (accuracy)", found),
-                tile("Mean over the classes (balanced accuracy)", scores.balanced_accuracy),
-                tile("Macro F1", scores.macro_f1, decimal),
-            )
-        ),
+        Tiles(tuple(tiles)),
         Text(
             f"Of 100 pictures, {share_of_100(found.value)} are given their right class; the true "
             f"share lies between {percent(found.low)} and {percent(found.high)}, with "
-            f"{percent(found.level, 0)} confidence. Always answering “{commonest.label}” would be "
+            f"{percent(found.level, 0)} confidence. Always answering “{scores.commonest}” would be "
             f"right for {percent(scores.chance)}."
         ),
     ]
     if note:
         parts.append(Text(note, tone="note"))
-    if found.low <= scores.chance:
-        parts.append(
-            Text(
-                "This classifier was not shown to be better than always giving the commonest "
-                "class.",
-                tone="warning",
-            )
-        )
+    return *parts, *_warnings(scores)
+
+
+def _warnings(scores: ClassificationScores) -> tuple[Part, ...]:
+    parts = [Text(f"{told[0].upper()}{told[1:]}.", "warning") for told in [scores.misleads] if told]
+    if scores.accuracy.n < FEW:
+        parts.append(Text(f"Only {scores.basis}: too few to tell much.", "warning"))
     absent = [one.label for one in scores.per_class if not one.pictures]
     if absent:
-        names = ", ".join(absent[:10]) + (", …" if len(absent) > 10 else "")
-        parts.append(Text(f"No picture shows {names}: nothing is known of these classes.", "note"))
-    few = [one.label for one in scores.per_class if 0 < one.pictures < FEW_PICTURES]
+        parts.append(
+            Text(f"No picture shows {_listed(absent)}: nothing is known of these classes.", "note")
+        )
+    silent = [one.label for one in scores.per_class if one.pictures and not one.answered]
+    if silent:
+        parts.append(
+            Text(
+                f"{_listed(silent)}: never answered, so that there is no precision, and means "
+                "of precision leave these classes out.",
+                "warning",
+            )
+        )
+    few = [one.label for one in scores.per_class if 0 < one.pictures < FEW]
     if few:
         parts.append(
             Text(
-                f"{len(few)} of {scores.shown_classes} classes have fewer than {FEW_PICTURES} "
-                "pictures here: look at their intervals before their values.",
+                f"{len(few)} of {scores.shown_classes} classes have fewer than {FEW} pictures "
+                "here, too few to tell much: look at their intervals before their values.",
                 tone="warning",
             )
         )
     return tuple(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
 
 
 def _abstention(scores: ClassificationScores) -> tuple[Part, ...]:
@@ -142,113 +147,78 @@ def _abstention(scores: ClassificationScores) -> tuple[Part, ...]:
     )
 
 
-def _confusion(scores: ClassificationScores) -> tuple[Part, ...]:
-    order = range(len(scores.classes)) if scores.tree is None else scores.tree.order
-    counts = np.array(scores.confusion)[np.ix_(list(order), list(order))]
-    totals, names = counts.sum(axis=1), [scores.classes[place] for place in order]
-    beside = "" if scores.tree is None else " Classes of one kind stand side by side."
-    chart = Chart(
-        "Rows: the true class. Columns: the answer.",
-        confusion_chart(
-            counts,
-            names,
-            title="Confusion matrix",
-            description=f"Accuracy {scores.accuracy}; {scores.wrong} of {scores.pictures} wrong.",
-        ),
-        "Right answers lie on the diagonal, mistakes beside it. The stronger the colour, the "
-        f"larger a cell's share of its row.{beside}",
-        wide=len(scores.classes) >= WIDE_FROM,
-    )
-    np.fill_diagonal(counts, 0)
-    if not counts.any():
-        return (Charts((chart,)),)
-    largest = np.argsort(-counts, axis=None, kind="stable")[
-        : min(MOST_CONFUSIONS, (counts > 0).sum())
-    ]
-    rows = [
-        (
-            names[row],
-            names[column],
-            f"{counts[row, column]:,}",
-            f"{percent(counts[row, column] / totals[row])} of {totals[row]:,}",
-        )
-        for row, column in zip(*np.unravel_index(largest, counts.shape), strict=True)
-    ]
-    head = ("True class", "Answered", "Pictures", "Share of the class")
-    return Charts((chart,)), Table(head, tuple(rows), caption="The commonest mistakes.")
-
-
 def _per_class(scores: ClassificationScores) -> Table:
+    ranked = any(one.auc is not None for one in scores.per_class)
     rows = [
         (
             one.label,
-            f"{one.pictures:,}",
+            f"{one.pictures:,}{' (too few)' if 0 < one.pictures < FEW else ''}",
             _with_limits(one.recall),
             f"{one.answered:,}",
             _with_limits(one.precision),
-            NONE if one.f1 is None else decimal(one.f1),
+            _with_limits(one.f1, decimal),
+            *(
+                (_with_limits(one.auc, decimal), _with_limits(one.average_precision, decimal))
+                if ranked
+                else ()
+            ),
         )
-        for one in sorted(scores.per_class, key=lambda one: 2.0 if one.f1 is None else one.f1)
+        for one in sorted(scores.per_class, key=lambda one: one.f1.value if one.f1 else 2.0)
     ]
     head = ("Class", "Pictures", "Found (recall)", "Answered", "Right (precision)", "F1")
     caption = (
         "Lowest F1 first. Recall: of the pictures of this class, the share answered right. "
-        "Precision: of the pictures given its name, the share that is right. In brackets: the "
-        f"{percent(scores.accuracy.level, 0)} interval."
+        "Precision: of the pictures given its name, the share that is right. AUC: the chance that "
+        "a picture of the class has a higher probability of it than one of another; AP: the mean "
+        f"precision over the recall. In brackets: the {percent(scores.accuracy.level, 0)} interval."
     )
-    return Table(head, tuple(rows), caption=caption)
+    return Table(head + (("AUC", "AP") if ranked else ()), tuple(rows), caption=caption)
 
 
-def _with_limits(found: Interval | None) -> str:
-    return NONE if found is None else f"{percent(found.value)} ({limits(found, percent)})"
-
-
-def _mistakes(
-    scores: ClassificationScores, pictures: Sequence[UInt8Array | Path | Sample]
-) -> tuple[Part, ...]:
-    if not scores.mistakes:
-        return (Text(f"None: all {scores.pictures:,} pictures were given their right class."),)
-    place = {name: number for number, name in enumerate(scores.classes)}
-
-    def group(one: WrongAnswer) -> tuple[Picture, ...]:
-        source = pictures[one.picture]
-        details = (percent(one.probability), file_name(source, one.picture))
-        typical = [
-            Picture(picture_uri(pictures[number]), role, name, (), tone)
-            for role, name, tone in _beside(one)
-            if (number := scores.typical[place[name]]) >= 0
-        ]
-        return Picture(picture_uri(source), "Answered", one.answer, details, "bad"), *typical
-
-    share = percent(scores.wrong / scores.pictures)
-    intro = (
-        f"{scores.wrong:,} of {scores.pictures:,} pictures ({share}) were given a wrong class. "
-        f"Shown are the {len(scores.mistakes)} whose wrong answer was surest, with its "
-        "probability; beside each, the picture of either class that was recognised most surely. "
-        "Look for labels that are wrong, and for what the confused ones have in common."
+def _averages(scores: ClassificationScores) -> Table:
+    right = _with_limits(scores.accuracy, decimal)
+    rows = (
+        (
+            "macro: every class counts alike",
+            _with_limits(scores.macro_precision, decimal),
+            _with_limits(scores.balanced_accuracy, decimal),
+            _with_limits(scores.macro_f1, decimal),
+        ),
+        (
+            "weighted by the pictures",
+            _with_limits(scores.weighted_precision, decimal),
+            right,
+            _with_limits(scores.weighted_f1, decimal),
+        ),
+        ("micro: the accuracy", right, right, right),
     )
-    return Text(intro), PictureSheet(tuple(group(one) for one in scores.mistakes))
+    return Table(("Mean over the classes", "Precision", "Recall", "F1"), rows)
 
 
-def _beside(one: WrongAnswer) -> tuple[tuple[str, str, Literal["plain", "good"]], ...]:
-    return ("True class", one.truth, "good"), ("Answered class", one.answer, "plain")
+def _with_limits(found: Interval | None, write: Any = percent) -> str:
+    return NONE if found is None else f"{write(found.value)} ({limits(found, write)})"
 
 
 def _method(scores: ClassificationScores) -> tuple[Part, ...]:
+    drawn = "the pictures" if scores.groups is None else f"the {scores.groups:,} groups of pictures"
+    single = (
+        "for shares of pictures Wilson's score interval; for all other figures "
+        if scores.groups is None
+        else ""
+    )
     return (
         Text(
-            "Every picture is answered with the class of highest probability. Accuracy is the "
-            "share answered right; balanced accuracy is the mean, over the classes shown, of the "
-            "share of their pictures answered right, so that small classes count as much as large "
-            "ones; macro F1 is the mean over the classes shown or answered of F1, the harmonic "
-            "mean of precision and recall."
+            "Every picture is answered with one class. Accuracy is the share answered right; "
+            "balanced accuracy is the mean, over the classes shown, of the share of their pictures "
+            "answered right, so that small classes count as much as large ones; macro F1 is the "
+            "mean over the classes shown or answered of F1, the harmonic mean of precision and "
+            "recall. MCC is the correlation of truth and answers, 0 for guessing."
         ),
         Text(
-            "Intervals: for shares of pictures the exact binomial interval (Clopper and Pearson); "
-            "for balanced accuracy and macro F1 the pictures are drawn again with replacement "
-            f"{scores.resamples:,} times (seed {scores.seed}). Both take pictures for independent. "
-            "Several pictures of one object or one scene err together: then the true intervals are "
-            "wider."
+            f"Intervals: {single}{drawn} are drawn again with replacement "
+            f"{scores.resamples:,} times (seed {scores.seed}), and the spread of the figure makes "
+            "its interval. Where several pictures of one object or one scene are judged, they err "
+            "together: name the column that says so with --groups, or the true intervals are wider."
         ),
         Text(
             "These figures hold for pictures like these, with classes as common as here. They "

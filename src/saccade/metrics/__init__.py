@@ -11,6 +11,7 @@ from saccade.metrics.classification import (
     balanced_accuracy,
     confusion_matrix,
     macro_f1,
+    matthews,
 )
 from saccade.metrics.identification import cmc, rank_k_accuracy, ranks
 from saccade.metrics.pairs import Pairs, collect_pairs, pair_scores
@@ -42,6 +43,7 @@ __all__ = [
     "error_rates",
     "macro_f1",
     "mae",
+    "matthews",
     "pair_scores",
     "r2",
     "rank_k_accuracy",
@@ -79,6 +81,7 @@ METRICS = {
     "macro_f1": Metric(
         macro_f1, "confusion", True, "mean over the classes of F1, from precision and recall"
     ),
+    "mcc": Metric(matthews, "confusion", True, "correlation of truth and answers, 0 for guessing"),
     "rank_1": Metric(
         partial(rank_k_accuracy, k=1), "ranks", True, "share of searches answered right at once"
     ),

@@ -2,27 +2,33 @@
 
 Precision and recall: van Rijsbergen, *Information Retrieval*, 1979, chapter 7. Balanced accuracy:
 Brodersen, Ong, Stephan, Buhmann, "The Balanced Accuracy and Its Posterior Distribution", 2010.
-Abstention: Chow, "On Optimum Recognition Error and Reject Tradeoff", 1970. As in scikit-learn,
-balanced accuracy leaves out classes that no picture shows, and macro F1 those that are neither
-shown nor answered.
+Abstention: Chow, "On Optimum Recognition Error and Reject Tradeoff", 1970. Matthews' correlation
+for many classes: Gorodkin, "Comparing two K-category assignments by a K-category correlation
+coefficient", 2004, eq. 8. Averages: Sokolova and Lapalme, "A systematic analysis of performance
+measures for classification tasks", 2009, table 3. As in scikit-learn, balanced accuracy leaves out
+classes that no picture shows, and macro F1 those that are neither shown nor answered. What is not
+defined is NaN, never 0; scikit-learn calls that ``zero_division=nan``.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saccade.errors import InputError
-from saccade.values import IntArray
 
 FloatArray = NDArray[np.float64]
 
 
-def confusion_matrix(truth: ArrayLike, answers: ArrayLike, *, classes: int) -> IntArray:
+def confusion_matrix(
+    truth: ArrayLike, answers: ArrayLike, *, classes: int, weights: ArrayLike | None = None
+) -> NDArray[Any]:
     """Return (classes, classes) int64: row, the true class; column, the class answered.
 
-    ``truth`` and ``answers``: (n,) whole numbers in [0, classes). Raises InputError for no
-    picture, two lengths, or a number out of that range.
+    ``truth`` and ``answers``: (n,) whole numbers in [0, classes). ``weights``: (n,), how much each
+    picture counts, at least 0; then float64. Raises InputError for no picture, two lengths, or a
+    number out of that range.
     """
     rows, columns = np.asarray(truth), np.asarray(answers)
     if rows.shape != columns.shape or rows.ndim != 1 or rows.size == 0:
@@ -34,7 +40,19 @@ def confusion_matrix(truth: ArrayLike, answers: ArrayLike, *, classes: int) -> I
         if found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= classes:
             raise InputError(f"{name} must hold whole numbers from 0 to {classes - 1}")
     cells = rows.astype(np.int64) * classes + columns
-    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+    heavy = None if weights is None else checked_weights(weights, rows.size)
+    return np.bincount(cells, heavy, minlength=classes * classes).reshape(classes, classes)
+
+
+def checked_weights(weights: ArrayLike, n: int) -> FloatArray:
+    """Return (n,) float64, how much each of ``n`` pictures counts.
+
+    Raises InputError for another length, one below 0 or not finite, or a sum of 0.
+    """
+    found = np.asarray(weights, np.float64)
+    if found.shape != (n,) or not np.isfinite(found).all() or found.min() < 0 or not found.any():
+        raise InputError(f"weights must be {n} finite numbers of at least 0, not all 0")
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +101,29 @@ class Margins:
         """(…): the mean F1 of the classes shown or answered."""
         return _mean(self.f1())
 
+    def macro_precision(self) -> FloatArray:
+        """(…): the mean precision of the classes answered."""
+        return _mean(self.precision())
+
+    def weighted(self, figure: FloatArray) -> FloatArray:
+        """(…): the mean of ``figure`` (…, classes) by the pictures that show each class.
+
+        Classes for which it is NaN are left out; NaN where none is left.
+        """
+        counted = np.where(np.isnan(figure), 0.0, self.shown)
+        return _share((np.nan_to_num(figure) * counted).sum(axis=-1), counted.sum(axis=-1))
+
+    def matthews(self) -> FloatArray:
+        """(…): Matthews' correlation in [-1, 1]; NaN where truth or answers are of one class."""
+        right, shown, answered = (
+            np.asarray(part, np.float64) for part in (self.right, self.shown, self.answered)
+        )
+        n = shown.sum(axis=-1)
+        of_truth = n**2 - (shown**2).sum(axis=-1)
+        of_answers = n**2 - (answered**2).sum(axis=-1)
+        covered = n * right.sum(axis=-1) - (shown * answered).sum(axis=-1)
+        return _share(covered, np.sqrt(of_truth) * np.sqrt(of_answers))
+
 
 def accuracy(confusion: ArrayLike) -> float:
     """Return the share of pictures answered right, from a (classes, classes) matrix of counts."""
@@ -99,6 +140,11 @@ def macro_f1(confusion: ArrayLike) -> float:
     return float(Margins.of(confusion).macro_f1())
 
 
+def matthews(confusion: ArrayLike) -> float:
+    """Return Matthews' correlation (MCC) in [-1, 1]; NaN where truth or answers are one class."""
+    return float(Margins.of(confusion).matthews())
+
+
 def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> FloatArray:
     top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     shares: FloatArray = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
@@ -106,7 +152,6 @@ def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> FloatArray:
 
 
 def _mean(shares: FloatArray) -> FloatArray:
-    """Mean over the last axis, NaN left out; without a warning, as one class always counts."""
+    """Mean over the last axis, NaN left out; NaN where nothing is left."""
     counted = ~np.isnan(shares)
-    total: FloatArray = np.where(counted, shares, 0.0).sum(axis=-1) / counted.sum(axis=-1)
-    return total
+    return _share(np.where(counted, shares, 0.0).sum(axis=-1), counted.sum(axis=-1))

@@ -12,6 +12,8 @@ from saccade.report.page import page
 from saccade.report.parts import (
     Chart,
     Charts,
+    Drawer,
+    Drawers,
     Part,
     Picture,
     PictureSheet,
@@ -26,6 +28,8 @@ from saccade.report.pictures import data_uri
 __all__ = [
     "Chart",
     "Charts",
+    "Drawer",
+    "Drawers",
     "Part",
     "Picture",
     "PictureSheet",

@@ -1,6 +1,7 @@
 """A confusion matrix as inline SVG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,14 +18,20 @@ SHADES = 8
 
 
 def confusion_chart(
-    counts: ArrayLike, names: Sequence[str], *, title: str, description: str = ""
+    counts: ArrayLike,
+    names: Sequence[str],
+    *,
+    title: str,
+    description: str = "",
+    links: Mapping[tuple[int, int], str] | None = None,
 ) -> str:
     """Return an SVG of a confusion matrix, (k, k) counts: row the true class, column the answer.
 
     The stronger the colour, the larger a cell's share of its row; right answers and mistakes
     differ in colour. Up to FEW_CLASSES the counts stand in the cells, up to MOST_RATES their share
     of the row too. Cells of one shade are one shape, so that a hundred classes stay a small
-    file; above MOST_NAMES not every class is named.
+    file; above MOST_NAMES not every class is named. ``links``: the drawer of the page that a cell,
+    by row and column, opens.
     """
     matrix = np.asarray(counts)
     k = len(names)
@@ -38,6 +45,8 @@ def confusion_chart(
         figure.set_size_inches(side, side)
         axes.grid(False)
         _draw_cells(axes, rates)
+        for (row, column), anchor in (links or {}).items():
+            axes.add_patch(_link(row, column, anchor))
         if k <= FEW_CLASSES:
             _write_counts(axes, matrix, rates, size=min(size, 8.5))
         every = -(-k // MOST_NAMES)
@@ -48,7 +57,18 @@ def confusion_chart(
         axes.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5), aspect="equal")
         for spine in axes.spines.values():
             spine.set_visible(True)
-        return finish(figure, title, description)
+        return _named(finish(figure, title, description), links or {}, names)
+
+
+def _named(svg: str, links: Mapping[tuple[int, int], str], names: Sequence[str]) -> str:
+    """The links stay in the page, and say where they lead."""
+    for (row, column), anchor in links.items():
+        told = escape(f"{short(names[row])}, answered {short(names[column])}: show pictures")
+        svg = svg.replace(
+            f'<a xlink:href="#{anchor}" target="_blank">',
+            f'<a href="#{anchor}" aria-label="{told}">',
+        )
+    return svg
 
 
 def _write_counts(
@@ -59,6 +79,14 @@ def _write_counts(
         if len(matrix) <= MOST_RATES:
             text += f"\n{100 * rates[row, column]:.0f}\N{NO-BREAK SPACE}%"
         axes.text(column, row, text, ha="center", va="center", fontsize=size)
+
+
+def _link(row: int, column: int, anchor: str) -> PathPatch:
+    """A cell that is seen through, and opens a drawer."""
+    codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY]
+    patch = PathPatch(Path(_square(column, row), codes), alpha=0.0, linewidth=0)
+    patch.set_url(f"#{anchor}")
+    return patch
 
 
 def _draw_cells(axes: Axes, rates: NDArray[np.float64]) -> None:

@@ -39,13 +39,15 @@ class Tiles:
 class Table:
     """Rows of text under a head of as many cells; an empty head draws none.
 
-    The first cell of a row names it. On a narrow screen each row becomes a block.
+    The first cell of a row names it. On a narrow screen each row becomes a block. ``anchors``, if
+    any, one a row: the drawer that its first cell opens, empty for none.
     """
 
     kind: ClassVar[str] = "table"
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
+    anchors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         width = len(self.head) or (len(self.rows[0]) if self.rows else 0)
@@ -105,7 +107,28 @@ class PictureSheet:
     groups: tuple[tuple[Picture, ...], ...]
 
 
-Part = Text | Tiles | Table | Charts | PictureSheet
+@dataclass(frozen=True, slots=True)
+class Drawer:
+    """Pictures that are seen when a link to ``anchor``, letters, digits and "-", was followed."""
+
+    anchor: str
+    title: str
+    groups: tuple[tuple[Picture, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not all(c.isascii() and (c.isalnum() or c == "-") for c in self.anchor):
+            raise InputError(f"anchor '{self.anchor}' may hold letters, digits and - only")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawers:
+    """Closed drawers; a link to one opens it and closes the others. No script is needed."""
+
+    kind: ClassVar[str] = "drawers"
+    drawers: tuple[Drawer, ...]
+
+
+Part = Text | Tiles | Table | Charts | PictureSheet | Drawers
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,9 @@ def tidy(svg: str, *, title: str, description: str, variables: Mapping[str, str]
     inner = re.sub(r">\s+<", "><", TAG.sub(clean, inner))
     name, more = escape(title), escape(description)
     described = f"<desc>{more}</desc>" if description else ""
+    role = "group" if "<a " in inner else "img"  # what can be clicked is more than an image
     return (
-        f'<svg class="chart" role="img" aria-label="{name}" viewBox="{box[1] if box else ""}" '
+        f'<svg class="chart" role="{role}" aria-label="{name}" viewBox="{box[1] if box else ""}" '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         'font-family="sans-serif" style="stroke-linejoin: round; stroke-linecap: butt">'
         f"<title>{name}</title>{described}{inner}"
@@ -48,11 +49,18 @@ def tidy(svg: str, *, title: str, description: str, variables: Mapping[str, str]
 
 
 def prefix_ids(svg: str, prefix: str) -> str:
-    """Put ``prefix`` before every id of ``svg`` and before every reference to one."""
+    """Put ``prefix`` before every id of ``svg`` and every reference to one of them.
+
+    A reference to what lies elsewhere in the page, a link, stays as it is.
+    """
+
+    own = {found[1] for tag in TAG.findall(svg) for found in ID.finditer(tag)}
+
+    def refer(match: re.Match[str]) -> str:
+        return f"{match[1]}{prefix if match[2] in own else ''}{match[2]}"
 
     def rename(match: re.Match[str]) -> str:
-        tag = ID.sub(lambda one: f' id="{prefix}{one[1]}"', match[0])
-        return REFERENCE.sub(lambda one: f"{one[1]}{prefix}{one[2]}", tag)
+        return REFERENCE.sub(refer, ID.sub(lambda one: f' id="{prefix}{one[1]}"', match[0]))
 
     return TAG.sub(rename, svg)
 

@@ -1,0 +1,73 @@
+"""What each threshold accepts of a class, and the point where an alarm is raised, in a report."""
+
+from saccade.judge.classification import ClassificationScores
+from saccade.judge.operating_point import OperatingPoint
+from saccade.judge.wording import decimal, percent, tile
+from saccade.report import Chart, Charts, Part, Series, Text, Tiles, line_chart
+
+
+def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
+    """Return the ROC and the precision-recall curves of the classes told apart worst."""
+    area = {one.label: one.auc for one in scores.per_class}
+    shown = {one.label: one.pictures / scores.pictures for one in scores.per_class}
+    roc = [
+        Series(f"{one.label[:20]} {decimal(found.value)}", one.false_alarms, one.recall)
+        for one in scores.curves
+        if (found := area[one.label]) is not None
+    ]
+    precision = [Series(one.label[:20], one.recall, one.precision) for one in scores.curves]
+    rarest = min(shown[one.label] for one in scores.curves)
+    which = "all" if len(scores.curves) == len(scores.classes) else "those told apart worst"
+    return (
+        Text(
+            "A picture can be taken for a class from any probability on. A lower threshold finds "
+            f"more of the class, and raises more false alarms. Shown: {which}, each class against "
+            "all others."
+        ),
+        Charts(
+            (
+                Chart(
+                    "Found against false alarms (ROC)",
+                    line_chart(
+                        [*roc, Series("guessing", (0, 1), (0, 1), muted=True)],
+                        title="ROC curves",
+                        x_label="False alarms among the other classes",
+                        y_label="Found",
+                        percent="xy",
+                        y_limits=(0, 1.02),
+                    ),
+                    "Beside the name: the area under the curve (AUC).",
+                ),
+                Chart(
+                    "Precision against recall",
+                    line_chart(
+                        precision,
+                        title="Precision-recall curves",
+                        x_label="Found (recall)",
+                        y_label="Right among those accepted",
+                        percent="xy",
+                        y_limits=(0, 1.02),
+                    ),
+                    f"Guessing would stay at the class's share, for the rarest {percent(rarest)}.",
+                ),
+            )
+        ),
+    )
+
+
+def operating_part(point: OperatingPoint) -> tuple[Part, ...]:
+    """Return what the alarm at the chosen threshold does."""
+    when = "never" if point.threshold > 1 else f"at a probability of {point.threshold:.4g} or more"
+    tiles = [tile("Found", point.found), tile("False alarms", point.false_alarms)]
+    if point.precision is not None:
+        tiles.append(tile("Right among the alarms", point.precision))
+    cost = "" if point.cost is None else f" It costs {point.cost:.4g} false alarms a picture."
+    return (
+        Text(f"Alarm for “{point.label}” ({point.wanted}): {when}.{cost}"),
+        Tiles(tuple(tiles)),
+        Text(
+            "The threshold was chosen on these pictures, and does a little better on them than on "
+            "others: choose it on one part of the data, and look at it on another.",
+            "note",
+        ),
+    )

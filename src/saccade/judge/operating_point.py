@@ -1,0 +1,97 @@
+"""From which probability on to raise the alarm for one class: for a rate, or for a cost.
+
+Sources: T. Fawcett, "An introduction to ROC analysis", 2006, section 4; C. Elkan, "The Foundations
+of Cost-Sensitive Learning", 2001, for the cost. A threshold chosen on pictures does a little better
+on them than on others: choose it on one part, look at it on another.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saccade.errors import InputError, SettingError
+from saccade.intervals import wilson_interval
+from saccade.metrics.ranking import Ranking
+from saccade.values import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the alarm for ``label`` may cost.
+
+    ``false_alarms``: the share in [0, 1] of the other classes' pictures that may raise it; or
+    ``cost`` above 0: how many false alarms one missed picture is worth. Exactly one is given.
+    """
+
+    label: str
+    false_alarms: float | None = None
+    cost: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.false_alarms is None) == (self.cost is None):
+            raise SettingError(
+                f"the operating point of '{self.label}' needs either a rate of false alarms or "
+                "the cost of a miss; give one of --false-alarms and --miss-cost"
+            )
+        if self.false_alarms is not None and not 0 <= self.false_alarms <= 1:
+            raise SettingError(f"--false-alarms must be from 0 to 1; got {self.false_alarms}")
+        if self.cost is not None and not (self.cost > 0 and np.isfinite(self.cost)):
+            raise SettingError(f"--miss-cost must be a number above 0; got {self.cost}")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """An alarm for ``label`` at a probability of ``threshold`` or more; above 1: never.
+
+    ``found``: of its pictures, the share that raises it; ``false_alarms``: of the others;
+    ``precision``: of those that raise it, the share that shows it, None where none does.
+    ``cost``: misses times their cost plus false alarms, a picture; None for a wanted rate.
+    """
+
+    label: str
+    wanted: str
+    threshold: float
+    found: Interval
+    false_alarms: Interval
+    precision: Interval | None
+    cost: float | None
+
+
+def operating_point(
+    of_class: NDArray[np.bool_], scores: NDArray[np.floating], wanted: Wanted, *, level: float
+) -> OperatingPoint:
+    """Return the point among all thresholds of (n,) scores; ``of_class`` (n,) is the truth.
+
+    For a rate: the one that finds most without more false alarms; for a cost: the cheapest. Of
+    equals the highest. Raises InputError where the class or the others have no picture.
+    """
+    positives, n = int(of_class.sum()), len(of_class)
+    if positives in (0, n):
+        raise InputError(
+            f"an operating point of '{wanted.label}' needs pictures of it and of other classes; "
+            f"{positives} of {n} show it"
+        )
+    ranking = Ranking.of(of_class, scores)
+    accepted = np.append(0, ranking.ends + 1)
+    hits = np.append(0, np.cumsum(ranking.of_class)[ranking.ends])
+    alarms = accepted - hits
+    thresholds = np.append(np.inf, ranking.scores[ranking.ends])
+    if wanted.cost is None:
+        assert wanted.false_alarms is not None
+        allowed = alarms <= wanted.false_alarms * (n - positives) * (1 + 1e-12)
+        place = int(np.argmax(np.where(allowed, hits, -1)))
+        told = f"at most {100 * wanted.false_alarms:g} % false alarms"
+    else:
+        place = int(np.argmin(wanted.cost * (positives - hits) + alarms))
+        told = f"a miss costs {wanted.cost:g} false alarms"
+    right, wrong = int(hits[place]), int(alarms[place])
+    return OperatingPoint(
+        label=wanted.label,
+        wanted=told,
+        threshold=float(min(thresholds[place], 2.0)),
+        found=wilson_interval(right, positives, level),
+        false_alarms=wilson_interval(wrong, n - positives, level),
+        precision=wilson_interval(right, right + wrong, level) if right + wrong else None,
+        cost=None if wanted.cost is None else (wanted.cost * (positives - right) + wrong) / n,
+    )
