@@ -92,8 +92,8 @@ class ClassificationScores(ClassFigures):
     @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
-        drawn = "" if self.groups is None else f"{self.groups} groups of "
-        return f"{drawn}{self.pictures} pictures of {self.shown_classes} classes"
+        drawn = "" if self.groups is None else f"{self.groups:,} groups of "
+        return f"{drawn}{self.pictures:,} pictures of {self.shown_classes:,} classes"
 
     @property
     def misleads(self) -> str:

@@ -10,11 +10,17 @@ from saccade.judge.confusion_report import confusion_part, mistakes_part
 from saccade.judge.curves_report import curves_part, operating_part
 from saccade.judge.report_frame import framed, require_those_judged
 from saccade.judge.tree_report import tree_part
-from saccade.judge.wording import decimal, limits, percent, share_of_100, tile
+from saccade.judge.wording import (
+    UNDEFINED,
+    decimal,
+    limits,
+    percent,
+    share_of_100,
+    tile,
+    with_limits,
+)
 from saccade.report import Part, Section, Table, Text, Tiles
-from saccade.values import Interval, Sample, UInt8Array
-
-NONE = "–"
+from saccade.values import Sample, UInt8Array
 
 
 def classification_report(
@@ -130,8 +136,8 @@ def _abstention(scores: ClassificationScores) -> tuple[Part, ...]:
             (
                 "all answers" if one.at_least == 0 else f"{100 * one.at_least:g} % or more",
                 percent(one.answered),
-                NONE if found is None else percent(found.value),
-                NONE if found is None else limits(found, percent),
+                UNDEFINED if found is None else percent(found.value),
+                UNDEFINED if found is None else limits(found, percent),
                 "0" if found is None else f"{found.n:,}",
             )
         )
@@ -148,55 +154,44 @@ def _abstention(scores: ClassificationScores) -> tuple[Part, ...]:
 
 
 def _per_class(scores: ClassificationScores) -> Table:
-    ranked = any(one.auc is not None for one in scores.per_class)
     rows = [
         (
             one.label,
             f"{one.pictures:,}{' (too few)' if 0 < one.pictures < FEW else ''}",
-            _with_limits(one.recall),
+            with_limits(one.recall),
             f"{one.answered:,}",
-            _with_limits(one.precision),
-            _with_limits(one.f1, decimal),
-            *(
-                (_with_limits(one.auc, decimal), _with_limits(one.average_precision, decimal))
-                if ranked
-                else ()
-            ),
+            with_limits(one.precision),
+            with_limits(one.f1, decimal),
         )
         for one in sorted(scores.per_class, key=lambda one: one.f1.value if one.f1 else 2.0)
     ]
     head = ("Class", "Pictures", "Found (recall)", "Answered", "Right (precision)", "F1")
     caption = (
         "Lowest F1 first. Recall: of the pictures of this class, the share answered right. "
-        "Precision: of the pictures given its name, the share that is right. AUC: the chance that "
-        "a picture of the class has a higher probability of it than one of another; AP: the mean "
-        f"precision over the recall. In brackets: the {percent(scores.accuracy.level, 0)} interval."
+        "Precision: of the pictures given its name, the share that is right. In brackets: the "
+        f"{percent(scores.accuracy.level, 0)} interval."
     )
-    return Table(head + (("AUC", "AP") if ranked else ()), tuple(rows), caption=caption)
+    return Table(head, tuple(rows), caption=caption)
 
 
 def _averages(scores: ClassificationScores) -> Table:
-    right = _with_limits(scores.accuracy, decimal)
+    right = with_limits(scores.accuracy, decimal)
     rows = (
         (
             "macro: every class counts alike",
-            _with_limits(scores.macro_precision, decimal),
-            _with_limits(scores.balanced_accuracy, decimal),
-            _with_limits(scores.macro_f1, decimal),
+            with_limits(scores.macro_precision, decimal),
+            with_limits(scores.balanced_accuracy, decimal),
+            with_limits(scores.macro_f1, decimal),
         ),
         (
             "weighted by the pictures",
-            _with_limits(scores.weighted_precision, decimal),
+            with_limits(scores.weighted_precision, decimal),
             right,
-            _with_limits(scores.weighted_f1, decimal),
+            with_limits(scores.weighted_f1, decimal),
         ),
         ("micro: the accuracy", right, right, right),
     )
     return Table(("Mean over the classes", "Precision", "Recall", "F1"), rows)
-
-
-def _with_limits(found: Interval | None, write: Any = percent) -> str:
-    return NONE if found is None else f"{write(found.value)} ({limits(found, write)})"
 
 
 def _method(scores: ClassificationScores) -> tuple[Part, ...]:

@@ -2,8 +2,8 @@
 
 from saccade.judge.classification import ClassificationScores
 from saccade.judge.operating_point import OperatingPoint
-from saccade.judge.wording import decimal, percent, tile
-from saccade.report import Chart, Charts, Part, Series, Text, Tiles, line_chart
+from saccade.judge.wording import decimal, percent, tile, with_limits
+from saccade.report import Chart, Charts, Part, Series, Table, Text, Tiles, line_chart
 
 
 def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
@@ -18,6 +18,20 @@ def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
     precision = [Series(one.label[:20], one.recall, one.precision) for one in scores.curves]
     rarest = min(shown[one.label] for one in scores.curves)
     which = "all" if len(scores.curves) == len(scores.classes) else "those told apart worst"
+    table = Table(
+        ("Class", "Pictures", "AUC", "AP"),
+        tuple(
+            (
+                one.label,
+                f"{one.pictures:,}",
+                with_limits(one.auc, decimal),
+                with_limits(one.average_precision, decimal),
+            )
+            for one in sorted(scores.per_class, key=lambda one: one.auc.value if one.auc else 2.0)
+        ),
+        caption="AUC: the chance that a picture of the class has a higher probability of it than "
+        "one of another. AP: the mean precision over the recall.",
+    )
     return (
         Text(
             "A picture can be taken for a class from any probability on. A lower threshold finds "
@@ -52,6 +66,7 @@ def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
                 ),
             )
         ),
+        table,
     )
 
 

@@ -8,12 +8,19 @@ from saccade.report import Tile, data_uri
 from saccade.values import Interval, Sample, UInt8Array
 
 SPACE = "\N{NO-BREAK SPACE}"
+UNDEFINED = "–"
 
 
 def limits(found: Interval, write: Callable[[float], str]) -> str:
     """Write "64.8 to 76.2 %": the sign once."""
     low, high = write(found.low), write(found.high)
     return f"{low.removesuffix(f'{SPACE}%')} to {high}"
+
+
+def with_limits(found: Interval | None, write: Callable[[float], str] | None = None) -> str:
+    """Write "70.5 % (64.8 to 76.2 %)", or UNDEFINED for none; by percent unless told."""
+    how = percent if write is None else write
+    return UNDEFINED if found is None else f"{how(found.value)} ({limits(found, how)})"
 
 
 def share_of_100(share: float) -> str:
