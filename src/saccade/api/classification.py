@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from saccade.api.class_samples import OfClasses, class_names
-from saccade.api.evaluate import judge_classifier
+from saccade.api.judging import judge_model
 from saccade.api.recipe import WITHOUT_DESCENT, chosen_loss
 from saccade.class_tree import ClassTree
 from saccade.config import Recipe
@@ -18,8 +18,9 @@ from saccade.data.splits import stratified_split
 from saccade.data.stored import Pictures
 from saccade.data.trees import nested_tree, read_tree
 from saccade.errors import InputError, SettingError
-from saccade.judge.classification import ClassificationScores, numbered
+from saccade.judge.classification import FEW, ClassificationScores, numbered
 from saccade.losses.class_weights import CLASS_WEIGHTS
+from saccade.metrics.calibration import fit_temperature
 from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
 from saccade.tasks.model import Model, Network
 from saccade.tasks.neighbours import NeighboursNetwork, NeighboursTask
@@ -135,8 +136,13 @@ class ClassifyProcedure(OfClasses):
         self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
     ) -> ClassificationScores:
         model.save(run)
+        descent = self.recipe.model.name not in WITHOUT_DESCENT
         shares = model.classify_prepared(pictures)
-        scores = judge_classifier(
+        if descent and self.recipe.train.calibrate and len(held) >= FEW:
+            truth = numbered([sample.label for sample in held], model.classes or ())
+            model.card["temperature"] = fit_temperature(shares, truth)
+            shares = model.classify_prepared(pictures)
+        scores = judge_model(
             model,
             held,
             shares,
@@ -144,6 +150,7 @@ class ClassifyProcedure(OfClasses):
             run=run,
             chosen=self.recipe.train.epochs > 0,
         )
+        assert isinstance(scores, ClassificationScores)
         model.card["score"] = {"on": "held-out pictures", "accuracy": asdict(scores.accuracy)}
         model.save(run)
         return scores

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.api.evaluate import JUDGED_PARTS, Rows, answer_readable, load
+from saccade.api.evaluate import answer_readable, load
+from saccade.api.judging import Rows, numbers_of
+from saccade.api.sealed import is_sealed, judged_part, record_opening
 from saccade.config import DataSettings, Recipe, override
-from saccade.data.readers import choose_part, column, read_data
+from saccade.data.readers import column, read_data
 from saccade.errors import InputError
 from saccade.judge.classification import numbered
 from saccade.judge.comparison import Compared, compare_scores
@@ -25,6 +27,7 @@ def compare(
     data: Path | str,
     *,
     groups: str | None = None,
+    open_test: bool = False,
     broken: float = DataSettings().broken,
     progress: Callable[[range], Iterable[int]] = iter,
 ) -> Compared:
@@ -32,7 +35,8 @@ def compare(
 
     Classifiers by accuracy, embedders by rank-1 accuracy as ``evaluate`` searches, regressors by
     their mean absolute error (of several targets, each in deviations of its truth). ``data`` is
-    what ``read_data`` reads; of divided data the part test, else val. ``groups`` names a column of
+    what ``read_data`` reads; of divided data the part val, or test with ``open_test``, which the
+    run folders record. ``groups`` names a column of
     its metadata: pictures of one value are alike, and are resampled together; searches of one
     identity always are. ``broken`` and ``progress`` as for ``evaluate``. Raises InputError for
     models of different tasks.
@@ -40,8 +44,9 @@ def compare(
     models = tuple(one if isinstance(one, Model) else load(one) for one in (a, b))
     _require_alike(*models)
     allowed = override(Recipe(), [("data.broken", broken)], where="compare").data.broken
+    part = judged_part(data, open_test=open_test)
     samples = read_data(
-        choose_part(data, JUDGED_PARTS),
+        part,
         targets=models[0].targets or (),
         nested=bool(models[0].card.get("nested")),
     )
@@ -52,7 +57,11 @@ def compare(
     for model in models:  # What cannot be read is the same for both.
         rows, kept, _ = answer_readable(model, samples, allowed=allowed, progress=progress)
         answers.append(rows)
-    return _compared(models, answers, kept, groups)
+    found = _compared(models, answers, kept, groups)
+    for run in (a, b):
+        if is_sealed(part) and not isinstance(run, Model) and Path(run).is_dir():
+            record_opening(Path(run), part, pictures=len(kept), score={"compared": found.sentence})
+    return found
 
 
 def _require_alike(a: Model, b: Model) -> None:
@@ -100,7 +109,7 @@ def _right(model: Model, shares: Rows, samples: Sequence[Sample]) -> Floats:
 
 def _errors(answers: Sequence[Rows], samples: Sequence[Sample]) -> list[Floats]:
     """Absolute errors (n,) of each model; of several targets their mean, in deviations."""
-    truth = np.array([sample.numbers for sample in samples], np.float64)
+    truth = numbers_of(samples)
     spread = truth.std(axis=0) if truth.shape[1] > 1 else np.ones(1)
     spread[spread == 0] = 1.0
     return [np.abs((rows - truth) / spread).mean(axis=1) for rows in answers]

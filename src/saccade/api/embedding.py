@@ -9,7 +9,8 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from saccade.api.class_samples import OfClasses, class_names
-from saccade.api.evaluate import find_threshold, judge_model
+from saccade.api.evaluate import find_threshold
+from saccade.api.judging import judge_model
 from saccade.api.recipe import chosen_loss
 from saccade.config import Recipe
 from saccade.data.splits import hold_out_classes
@@ -89,6 +90,7 @@ class EmbedProcedure(OfClasses):
         model.card["threshold"] = find_threshold(vectors, [sample.label for sample in held])
         model.save(run)
         scores = judge_model(model, held, vectors, report=run / "report.html", run=run)
+        assert isinstance(scores, EmbeddingScores)
         model.card["score"] = {"on": "held-out classes", "rank_1": asdict(scores.rank_1)}
         model.save(run)
         return scores

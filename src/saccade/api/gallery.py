@@ -8,11 +8,12 @@ from typing import Self
 import numpy as np
 
 from saccade import gallery
-from saccade.api.evaluate import JUDGED_PARTS, PIXELS, find_threshold, load
+from saccade.api.evaluate import PIXELS, find_threshold, load
+from saccade.api.sealed import judged_part
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.broken import part_broken, require_few
 from saccade.data.pictures import read_picture
-from saccade.data.readers import choose_part, read_data
+from saccade.data.readers import read_data
 from saccade.errors import GalleryError, InputError, PictureError, SettingError
 from saccade.files import existing_folder
 from saccade.tasks.model import Model
@@ -160,7 +161,7 @@ def _threshold_on(
     embedder: Embedder, data: Path | str, broken: float
 ) -> tuple[float, tuple[Broken, ...]]:
     allowed = override(Recipe(), [("data.broken", broken)], where="threshold").data.broken
-    samples = read_data(choose_part(data, JUDGED_PARTS))
+    samples = read_data(judged_part(data, open_test=False))
     vectors, reasons = [], {}
     for start in range(0, len(samples), BATCH):
         pictures = []

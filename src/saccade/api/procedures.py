@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from saccade.api.classification import ClassifyProcedure
 from saccade.api.embedding import EmbedProcedure
-from saccade.api.evaluate import Scores
+from saccade.api.judging import Scores
 from saccade.api.regression import RegressProcedure
 from saccade.config import Recipe
 from saccade.data.stored import Pictures

@@ -1,16 +1,15 @@
 """Task ``regress`` in training, and how its models are judged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from saccade.api.about import CHOSE_THE_EPOCH, about
+from saccade.api.judging import judge_model, numbers_of
 from saccade.api.recipe import chosen_loss
 from saccade.config import Recipe
 from saccade.data.readers import read_data
@@ -18,13 +17,11 @@ from saccade.data.splits import stratified_split
 from saccade.data.stored import Pictures
 from saccade.data.targets import target_names
 from saccade.errors import InputError, SettingError
-from saccade.files import write_atomic
-from saccade.judge.regression import RegressionScores, judge_regression
+from saccade.judge.regression import RegressionScores
 from saccade.metrics import r2
 from saccade.tasks.model import Model, Network
 from saccade.tasks.regress import RegressNetwork, RegressTask
-from saccade.training.run import read_history
-from saccade.values import Broken, Float64Array, Sample
+from saccade.values import Sample
 
 FEWEST_HELD = 2  # pictures: fewer have no interval
 
@@ -73,7 +70,7 @@ class RegressProcedure:
 
     def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
         self._require_two_values(kept, "the pictures left to learn from have")
-        numbers = _numbers(kept)
+        numbers = numbers_of(kept)
         return {
             "kind": "regressor",
             "targets": list(self.names),
@@ -82,7 +79,7 @@ class RegressProcedure:
         }
 
     def _require_two_values(self, samples: Sequence[Sample], who: str) -> None:
-        for name, column in zip(self.names, _numbers(samples).T, strict=True):
+        for name, column in zip(self.names, numbers_of(samples).T, strict=True):
             if (column == column[0]).all() or not column.std() > 0:
                 raise InputError(
                     f"{who} one value of {name}, {column[0]:g}, in {len(column)} pictures, from "
@@ -91,7 +88,7 @@ class RegressProcedure:
                 )
 
     def targets(self, kept: Sequence[Sample]) -> Tensor:
-        return torch.from_numpy(_numbers(kept))
+        return torch.from_numpy(numbers_of(kept))
 
     def task(
         self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
@@ -102,7 +99,7 @@ class RegressProcedure:
 
     def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float | None:
         """R², averaged over the targets; None when one never varies in what is held out."""
-        figure = r2(_numbers(held), model.estimate_prepared(pictures))
+        figure = r2(numbers_of(held), model.estimate_prepared(pictures))
         return None if np.isnan(figure) else figure
 
     def complete(self, task: nn.Module, pictures: Pictures, targets: Tensor) -> None:
@@ -115,7 +112,7 @@ class RegressProcedure:
     ) -> RegressionScores:
         model.save(run)
         estimates = model.estimate_prepared(pictures)
-        scores = judge_regressor(
+        scores = judge_model(
             model,
             held,
             estimates,
@@ -123,39 +120,9 @@ class RegressProcedure:
             run=run,
             chosen="best_epoch" in model.card,
         )
+        assert isinstance(scores, RegressionScores)
         figures = {name: getattr(scores, name) for name in ("mae", "rmse", "r2")}
         told = {name: asdict(figure) for name, figure in figures.items() if figure is not None}
         model.card["score"] = {"on": "held-out pictures", **told}
         model.save(run)
         return scores
-
-
-def judge_regressor(
-    model: Model,
-    samples: Sequence[Sample],
-    estimates: NDArray[np.floating],
-    *,
-    report: Path | None,
-    run: Path | None,
-    broken: Sequence[Broken] = (),
-    chosen: bool = True,
-) -> RegressionScores:
-    """Judge numbers already estimated, and write the report; as ``judge_classifier``."""
-    scores = judge_regression(estimates, _numbers(samples), targets=model.targets or ())
-    if report is not None:
-        from saccade.judge.regression_report import regression_report  # Loads the charts.
-
-        page = regression_report(
-            scores,
-            pictures=samples,
-            history=read_history(run) if run else None,
-            about=about(model, samples, broken),
-            note=CHOSE_THE_EPOCH if chosen else "",
-        )
-        write_atomic(report, page)
-    return replace(scores, broken=tuple(broken))
-
-
-def _numbers(samples: Sequence[Sample]) -> Float64Array:
-    """(n, targets) float64."""
-    return np.array([sample.numbers for sample in samples], dtype=np.float64)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from saccade.api.best import Best, better, restored
 from saccade.api.data import TrainingData
-from saccade.api.evaluate import Scores
 from saccade.api.full_batch import require_full_batch
+from saccade.api.judging import Scores
 from saccade.api.learner import Learner, first_batch, make_batches, make_learner
 from saccade.api.procedures import PROCEDURES
 from saccade.api.rates import chosen_rates

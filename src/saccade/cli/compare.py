@@ -20,6 +20,7 @@ def compare(
     /,
     *,
     groups: str | None = None,
+    open_test: Annotated[bool, Parameter(negative="")] = False,
     broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -32,9 +33,11 @@ def compare(
     b
         Another one, of the same task.
     data
-        Folder with one sub-folder a class, CSV, idx pair or .npz; its part test, else val.
+        Folder with one sub-folder a class, CSV, idx pair or .npz; its part val, if divided.
     groups
         Column of the data's table whose pictures are alike, such as session, and count together.
+    open_test
+        Compare on the sealed part test; the runs record it.
     broken
         Share of the pictures that may be unreadable.
     json
@@ -45,7 +48,7 @@ def compare(
     def progress(blocks: range) -> Iterator[int]:
         return bar(blocks, total=len(blocks), what="judging", quiet=json)
 
-    found = judge(a, b, data, groups=groups, broken=broken, progress=progress)
+    found = judge(a, b, data, groups=groups, open_test=open_test, broken=broken, progress=progress)
     if json:
         say_json(found.to_dict())
     else:

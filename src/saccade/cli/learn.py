@@ -1,19 +1,19 @@
-"""Commands that teach, judge and answer: train, evaluate, predict."""
+"""Commands that teach and answer: train, predict."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from saccade.cli.judged import print_part, print_scores
 from saccade.cli.output import bar, lines_of_broken, say, say_json, shown
-from saccade.config import DataSettings, settings
+from saccade.config import settings
 from saccade.errors import InputError, SettingError
 from saccade.names import suggest
 
 if TYPE_CHECKING:
-    from saccade.api.evaluate import Scores
     from saccade.api.train import Training
     from saccade.training.loop import Record
     from saccade.values import Estimate, Prediction
@@ -80,7 +80,7 @@ def train(
         say("nothing was held out, so there is no score (and no threshold); run: saccade evaluate")
     else:
         say("on what was held out from training:")
-        _print_scores(run.validation)
+        print_scores(run.validation)
         say(f"report: {shown(str(run.folder / 'report.html'))}")
     return 0
 
@@ -89,7 +89,7 @@ def _follow(training: "Training", *, quiet: bool) -> "Record | None":
     """Train to the end, telling of ten epochs on the way; returns the last record, if any came."""
     epochs, last = training.recipe.train.epochs, None
     if not quiet:
-        _print_part(training.data.source, training.data.part)
+        print_part(training.data.source, training.data.part)
         for line in lines_of_broken(training.data.broken):
             say(line)
         if training.data.note:
@@ -109,56 +109,6 @@ def _follow(training: "Training", *, quiet: bool) -> "Record | None":
     if training.best is not None and not quiet:
         say(f"kept epoch {training.best.epoch}, the best on the pictures held out")
     return last
-
-
-def evaluate(
-    run: str,
-    data: Path,
-    /,
-    *,
-    report: Path | None = None,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
-) -> int:
-    """Judge a model on pictures that it has never seen; of an embedder, their classes neither.
-
-    Parameters
-    ----------
-    run
-        Run folder, or the word pixels for plain pixels.
-    data
-        Folder with one sub-folder a class, CSV, idx pair or .npz; its part test, else val.
-    report
-        HTML file to write; else evaluation.html in the run folder.
-    broken
-        Share of the pictures that may be unreadable.
-    json
-        Print one JSON document instead of text.
-    """
-    from saccade.api.evaluate import JUDGED_PARTS, PIXELS, load, seen_in_training
-    from saccade.api.evaluate import evaluate as judge
-    from saccade.data.readers import choose_part
-
-    if not json:
-        _print_part(data, choose_part(data, JUDGED_PARTS))
-    place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
-
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="judging", quiet=json)
-
-    scores = judge(run, data, report=place, broken=broken, progress=progress)
-    seen = seen_in_training(load(run), data)
-    if json:
-        say_json({**scores.to_dict(), "seen_in_training": seen, "report": place})
-        return 0
-    for line in lines_of_broken(scores.broken):
-        say(line)
-    _print_scores(scores)
-    if seen:
-        say(f"  {len(seen)} of these identities were trained on, so the figures flatter")
-    if place:
-        say(f"report: {shown(str(place))}")
-    return 0
 
 
 def predict(
@@ -228,20 +178,6 @@ def _line(one: "Prediction | Estimate") -> str:
     return f"{shown(one.picture)}: {shown(one.answer)}   {label}{one.probability:.4f}   {second}"
 
 
-def _print_part(data: Path, part: Path) -> None:
-    """Say which part of divided data is used."""
-    if part != data:
-        say(f"part: {shown(str(part))}")
-
-
-def _print_scores(scores: "Scores") -> None:
-    for name, figure in scores.headline:
-        say(f"  {name:<17} {figure}")
-    say(f"  95 % intervals from {scores.basis}")
-    if scores.warning:
-        say(f"  {scores.warning}")
-
-
 def data_and_settings(
     words: tuple[str, ...], *, command: str, flags: Sequence[str], resumes: bool
 ) -> tuple[Path | None, dict[str, Any]]:
@@ -275,4 +211,4 @@ def _halves(change: str) -> list[str]:
     return [name, value] if equals and change.startswith("--") else [change]
 
 
-COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict}
+COMMANDS = {"train": train, "predict": predict}

@@ -280,6 +280,11 @@ class TrainSettings:
         "validation R2 for regress, of the training loss for embed; 0 never stops early",
         low=0,
     )
+    calibrate: bool = setting(
+        True,
+        "classify, by descent: fit a temperature on the pictures held out, if there are 30, so "
+        "that probabilities are right as often as they say; no answer changes",
+    )
     seed: int = setting(0, "seed of every random draw", low=0, high=2**31 - 1)
     precision: str = setting(
         AUTO,

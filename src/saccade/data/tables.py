@@ -25,6 +25,15 @@ def is_table(source: Path) -> bool:
     return source.suffix.lower() == ".csv" and source.is_file()
 
 
+def read_header(table: Path) -> list[str]:
+    """Return the names of the columns; InputError without ``path``, or where one stands twice."""
+    with table.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            return _columns(table, next(csv.reader(stream, strict=True), []), needed=(PATH,))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"{table} line 1 cannot be read: {error}; write it again") from error
+
+
 def read_table(table: Path, *, targets: Sequence[str] = ()) -> list[Sample]:
     """Return a sample for each row, in the order of the table; other columns become metadata.
 

@@ -70,6 +70,15 @@ class Answers:
         """(n,): whether each picture was given its class."""
         return np.asarray(self.truth == self.given)
 
+    def of(self, places: IntArray) -> "Answers":
+        """Return those of some pictures, by their numbers."""
+        return Answers(
+            self.truth[places],
+            self.given[places],
+            None if self.sure is None else self.sure[places],
+            None if self.shares is None else self.shares[places],
+        )
+
     def by_sureness(self) -> IntArray:
         """(n,): the pictures' numbers, the surest answer first."""
         return np.arange(len(self.truth)) if self.sure is None else _falling(self.sure)

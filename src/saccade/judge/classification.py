@@ -14,6 +14,7 @@ from saccade.class_tree import ClassTree
 from saccade.errors import InputError
 from saccade.intervals import LEVEL
 from saccade.judge.answers import AT_LEAST, WORST, Abstention, Answers, Cell, WrongAnswer
+from saccade.judge.by_group import ByGroup
 from saccade.judge.calibration import Calibration, judge_calibration
 from saccade.judge.class_curves import ClassCurve, class_curves
 from saccade.judge.class_figures import ClassFigures, ClassScore, class_figures
@@ -30,6 +31,7 @@ __all__ = [
     "FEW",
     "WORST",
     "Abstention",
+    "Answers",
     "ClassScore",
     "ClassificationScores",
     "Wanted",
@@ -74,6 +76,7 @@ class ClassificationScores(ClassFigures):
     calibration: Calibration | None = None
     operating_point: OperatingPoint | None = None
     tree: TreeScores | None = None
+    by_group: ByGroup | None = None
     broken: tuple[Broken, ...] = ()
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saccade.intervals import LEVEL
+from saccade.judge.by_group import ByGroup
 from saccade.judge.intervals import RESAMPLES, intervals_of_means
 from saccade.judge.pair_intervals import bootstrap_verification
 from saccade.judge.plain import as_json, plain
@@ -75,6 +76,7 @@ class EmbeddingScores:
     similarity: str
     seed: int
     resamples: int
+    by_group: ByGroup | None = None
     broken: tuple[Broken, ...] = ()
 
     @property

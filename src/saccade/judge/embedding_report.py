@@ -28,20 +28,24 @@ def embedding_report(
     labels: Sequence[str],
     history: Sequence[Mapping[str, Any]] | None = None,
     about: Mapping[str, str] | None = None,
+    note: str = "",
+    extra: Sequence[Section] = (),
     title: str = "How well this embedder sees",
 ) -> str:
     """Return one self-contained HTML page.
 
     ``pictures``: those judged, in the same order, as (H, W, 3) uint8, files or samples; only those
     of mistakes are read. ``history``: training records, see ``history_charts``. ``about``: rows for
-    the last table, such as the model, the data and the recipe.
+    the last table, such as the model, the data and the recipe. ``note``: what the reader must know
+    of these pictures. ``extra``: sections before the mistakes.
     """
     require_those_judged(pictures, scores.pictures)
     require_those_judged(labels, scores.pictures)
     sections = [
-        Section("The result", _summary(scores)),
+        Section("The result", (*_summary(scores), *([Text(note, "note")] if note else []))),
         Section("All figures", (figures_table(scores),)),
         Section("The curves", (Charts(result_charts(scores)),)),
+        *extra,
         Section("The worst mistakes", _mistakes(scores, pictures, labels)),
     ]
     subtitle = (

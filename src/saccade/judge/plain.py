@@ -1,6 +1,7 @@
 """Scores as plain numbers, lists and dicts, which JSON can hold."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ def plain(value: Any, *, but: tuple[str, ...] = ()) -> Any:
     if is_dataclass(value):
         names = [name for name in value.__dataclass_fields__ if name not in but]
         return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 

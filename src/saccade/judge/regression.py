@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from saccade.errors import InputError
 from saccade.intervals import LEVEL, holding
+from saccade.judge.by_group import ByGroup
 from saccade.judge.intervals import (
     RESAMPLES,
     check_settings,
@@ -71,6 +72,7 @@ class RegressionScores:
     estimates: Float64Array
     seed: int
     resamples: int
+    by_group: ByGroup | None = None
     broken: tuple[Broken, ...] = ()
 
     @property
@@ -109,14 +111,16 @@ def judge_regression(
     truth: ArrayLike,
     *,
     targets: Sequence[str],
+    groups: Sequence[str] | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
 ) -> RegressionScores:
     """Judge ``estimates`` against ``truth``, (n, k) each, columns in the order of ``targets``.
 
-    Pictures must not be those trained on, or the figures flatter. Raises InputError for fewer than
-    two pictures, two shapes, or a number that is not finite.
+    ``groups`` (n,): pictures of one group are alike and drawn together. Pictures must not be those
+    trained on, or the figures flatter. Raises InputError for fewer than two pictures or groups,
+    two shapes, or a number that is not finite.
     """
     check_settings(resamples, level)
     true, said = np.asarray(truth, np.float64), np.asarray(estimates, np.float64)
@@ -127,9 +131,10 @@ def judge_regression(
         raise InputError(f"truth must be ({n}, {k}), a column a target; got shape {true.shape}")
     rows = moment_rows(true, said)
     whole = Moments.of(rows.mean(axis=0))
-    drawn = Moments.of(resampled_means(rows, np.ones(n), seed, resamples))
+    sums, counts = _units(rows, groups)
+    drawn = Moments.of(resampled_means(sums, counts, seed, resamples))
     mae, rmse, r2 = (
-        _intervals(getattr(whole, name)(), getattr(drawn, name)(), n, level)
+        _intervals(getattr(whole, name)(), getattr(drawn, name)(), len(counts), level)
         for name in ("mae", "rmse", "r2")
     )
     mean, spread = true.mean(axis=0).tolist(), true.std(axis=0)
@@ -148,6 +153,19 @@ def judge_regression(
         seed=seed,
         resamples=resamples,
     )
+
+
+def _units(rows: Float64Array, groups: Sequence[str] | None) -> tuple[Float64Array, Float64Array]:
+    """What is drawn: the sums of each picture or group (m, k), and its pictures (m,)."""
+    if groups is None:
+        return rows, np.ones(len(rows))
+    if len(set(groups)) < 2:
+        raise InputError("all pictures are of one group, which says nothing of others; add some")
+    place = np.unique(np.asarray(groups), return_inverse=True)[1]
+    counts = np.bincount(place).astype(np.float64)
+    sums = np.zeros((len(counts), rows.shape[1]))
+    np.add.at(sums, place, rows)
+    return sums, counts
 
 
 def _intervals(values: Float64Array, draws: Float64Array, n: int, level: float) -> list[Interval]:

@@ -36,6 +36,7 @@ def regression_report(
     history: Sequence[Mapping[str, Any]] | None = None,
     about: Mapping[str, str] | None = None,
     note: str = "",
+    extra: Sequence[Section] = (),
     title: str = "How near this regressor's numbers are",
 ) -> str:
     """Return one self-contained HTML page.
@@ -43,11 +44,13 @@ def regression_report(
     ``pictures``: those judged, in the same order, as (H, W, 3) uint8, files or samples; only those
     shown are read. ``history``: training records, see ``history_charts``. ``note``: what the
     reader must know of these pictures. ``about``: rows for the last table.
+    ``extra``: sections before the largest errors.
     """
     require_those_judged(pictures, scores.pictures)
     sections = [
         Section("The result", _summary(scores, note)),
         Section("Estimated and true", _charts(scores)),
+        *extra,
         Section("The largest errors", _worst(scores, pictures)),
     ]
     subtitle = f"Judged on {scores.pictures:,} pictures."

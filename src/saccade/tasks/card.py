@@ -80,6 +80,12 @@ def _threshold(card: dict[str, Any]) -> bool:
     return isinstance(found, float | int) and -1 <= found <= 1
 
 
+def _temperature(card: dict[str, Any]) -> bool:
+    """True for none, or a finite number above zero."""
+    found = card.get("temperature", 1.0)
+    return type(found) in (int, float) and 0 < found < math.inf
+
+
 def _head(card: dict[str, Any]) -> bool:
     """True for a way to answer that exists, and of nearest neighbours all that they need."""
     if card.get("model") != "knn":
@@ -131,4 +137,4 @@ def _units(card: dict[str, Any]) -> bool:
     return len(names) == len(centre) == len(spread) and numbers and min(spread) > 0
 
 
-CHECKS = (_sizes, _parts, _threshold, _classes, _tree, _units, _head, _colours)
+CHECKS = (_sizes, _parts, _threshold, _classes, _tree, _units, _head, _colours, _temperature)

@@ -17,6 +17,7 @@ from saccade.data.pictures import read_picture, resize, several
 from saccade.data.stored import Pictures
 from saccade.errors import InputError
 from saccade.files import existing_folder, sha256_file, write_atomic
+from saccade.metrics.calibration import at_temperature
 from saccade.tasks.card import CARD_FILE, FORMAT, PART_KEYS, read_card
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
@@ -36,7 +37,7 @@ ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", 
 # Those that decide it only where they are; without, each picture is brought to its own mean.
 COLOUR_KEYS = ("mean", "std")
 # And these of a classifier; without, its head was trained by descent.
-HEAD_KEYS = ("model", "k", "distance")
+HEAD_KEYS = ("model", "k", "distance", "temperature")
 
 
 class Model:
@@ -72,6 +73,12 @@ class Model:
     def targets(self) -> tuple[str, ...] | None:
         """The names of a regressor's numbers, in their order."""
         return tuple(self.card["targets"]) if self.card["kind"] == "regressor" else None
+
+    @property
+    def temperature(self) -> float | None:
+        """By which a classifier's log-probabilities are divided, if it was calibrated."""
+        found = self.card.get("temperature")
+        return None if found is None else float(found)
 
     @property
     def tree(self) -> ClassTree | None:
@@ -172,8 +179,11 @@ class Model:
         mirror = bool(self.card.get("mirror"))
         size = TOGETHER if isinstance(network, NeighboursNetwork) else BATCH
         blocks = _blocks(pictures, size)
-        shares = [classify_batch(network, block, mirror=mirror) for block in blocks]
-        return np.ascontiguousarray(torch.cat(shares).numpy(), dtype=np.float32)
+        blocks_of_shares = [classify_batch(network, block, mirror=mirror) for block in blocks]
+        shares = torch.cat(blocks_of_shares).numpy()
+        if self.temperature is not None:
+            shares = at_temperature(shares, self.temperature)
+        return np.ascontiguousarray(shares, dtype=np.float32)
 
     def estimate(self, pictures: Sequence[Path | str | Sample]) -> list[Estimate]:
         """Decode files or samples and say each one's number for every target; for regressors.

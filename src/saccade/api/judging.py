@@ -1,0 +1,230 @@
+"""Answers already computed, judged task by task: figures, groups, and the report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saccade.api.about import CHOSE_THE_EPOCH, about
+from saccade.data.readers import column
+from saccade.errors import InputError, SettingError
+from saccade.files import write_atomic
+from saccade.judge.by_group import ByGroup, judge_by_group
+from saccade.judge.classification import ClassificationScores, judge_classification
+from saccade.judge.embedding import EmbeddingScores, judge_embedding
+from saccade.judge.intervals import bootstrap_over_identities
+from saccade.judge.operating_point import Wanted
+from saccade.judge.protocol import one_shot
+from saccade.judge.regression import RegressionScores, judge_regression
+from saccade.report import Section
+from saccade.tasks.model import Model
+from saccade.training.run import read_history
+from saccade.values import Broken, Float64Array, Interval, Sample
+
+Scores = EmbeddingScores | ClassificationScores | RegressionScores
+Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What else is to be told of the pictures judged.
+
+    ``groups``: the column of metadata whose pictures are alike and count together; ``by``: the one
+    whose values are judged each by itself; ``alarm``: what an alarm for one class may cost;
+    ``note``: what the reader of the report must know.
+    """
+
+    groups: str | None = None
+    by: str | None = None
+    alarm: Wanted | None = None
+    note: str = ""
+
+    def named(self, samples: Sequence[Sample]) -> list[str] | None:
+        """The group of each sample, or None where each stands for itself."""
+        return None if self.groups is None else column(samples, self.groups)
+
+
+NOTHING = Asked()
+
+
+def judge_model(
+    model: Model,
+    samples: Sequence[Sample],
+    rows: Rows,
+    *,
+    report: Path | None,
+    run: Path | None,
+    broken: Sequence[Broken] = (),
+    asked: Asked = NOTHING,
+    chosen: bool = False,
+) -> Scores:
+    """Judge what ``model`` answered, a row a sample, and write the report, if a place is given.
+
+    ``run`` adds its training curve, ``broken`` the pictures that were left out. ``chosen``: these
+    pictures chose the best epoch, which the report then says.
+    """
+    if asked.alarm is not None and model.classes is None:
+        raise SettingError(f"an alarm is for classifiers, and this is {model.called}")
+    if chosen:
+        asked = replace(asked, note=CHOSE_THE_EPOCH)
+    told = {
+        "history": read_history(run) if run and report else None,
+        "about": about(model, samples, broken) if report else None,
+    }
+    judge: Callable[..., Scores] = judge_embedder if model.dimension else judge_classifier
+    if model.targets is not None:
+        judge = judge_regressor
+    return replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
+
+
+def judge_embedder(
+    model: Model,
+    samples: Sequence[Sample],
+    vectors: Rows,
+    report: Path | None,
+    told: Mapping[str, Any],
+    asked: Asked,
+) -> EmbeddingScores:
+    """Judge an embedder by searches; of groups, by those of each group's pictures among all."""
+    if asked.groups is not None:
+        raise InputError("searches of one identity are kept together already; leave out --groups")
+    labels = [sample.label for sample in samples]
+    scores = judge_embedding(vectors, labels, threshold=model.threshold)
+    if asked.by is not None:
+        run = one_shot(vectors, labels)
+
+        def judge(places: list[int], level: float) -> dict[str, Interval]:
+            mine = np.isin(run.query, places)
+            right = [(run.rank[mine & (run.identity == i)] == 1) for i in run.searched]
+            return {"rank-1": bootstrap_over_identities(right, level=level)}
+
+        scores = replace(scores, by_group=by_group_of(judge, samples, asked.by))
+    if report is not None:
+        from saccade.judge.embedding_report import embedding_report  # Loads the charts.
+
+        page = embedding_report(
+            scores,
+            pictures=samples,
+            labels=labels,
+            note=asked.note,
+            extra=sections_of(scores.by_group),
+            **told,
+        )
+        write_atomic(report, page)
+    return scores
+
+
+def judge_classifier(
+    model: Model,
+    samples: Sequence[Sample],
+    probabilities: Rows,
+    report: Path | None,
+    told: Mapping[str, Any],
+    asked: Asked,
+) -> ClassificationScores:
+    """Judge a classifier's probabilities, picture by picture."""
+    labels, classes = [sample.label for sample in samples], model.classes or ()
+    groups = asked.named(samples)
+    scores = judge_classification(
+        probabilities,
+        labels,
+        classes=classes,
+        tree=model.tree,
+        groups=groups,
+        wanted=asked.alarm,
+        temperature=model.temperature,
+    )
+    if asked.by is not None:
+
+        def judge(places: list[int], level: float) -> dict[str, Interval]:
+            part = judge_classification(
+                probabilities[places],
+                [labels[place] for place in places],
+                classes=classes,
+                groups=None if groups is None else [groups[place] for place in places],
+                level=level,
+            )
+            return dict(part.headline)
+
+        scores = replace(scores, by_group=by_group_of(judge, samples, asked.by))
+    if report is not None:
+        from saccade.judge.classification_report import classification_report
+
+        page = classification_report(
+            scores,
+            pictures=samples,
+            note=asked.note,
+            extra=sections_of(scores.by_group),
+            **told,
+        )
+        write_atomic(report, page)
+    return scores
+
+
+def judge_regressor(
+    model: Model,
+    samples: Sequence[Sample],
+    estimates: Rows,
+    report: Path | None,
+    told: Mapping[str, Any],
+    asked: Asked,
+) -> RegressionScores:
+    """Judge a regressor's numbers; of groups, by their mean absolute error."""
+    truth, targets, groups = numbers_of(samples), model.targets or (), asked.named(samples)
+    scores = judge_regression(estimates, truth, targets=targets, groups=groups)
+    if asked.by is not None:
+
+        def judge(places: list[int], level: float) -> dict[str, Interval]:
+            part = judge_regression(
+                estimates[places],
+                truth[places],
+                targets=targets,
+                groups=None if groups is None else [groups[place] for place in places],
+                level=level,
+            )
+            found = {"MAE": part.mae, "RMSE": part.rmse, "R2": part.r2}
+            return {name: one for name, one in found.items() if one is not None}
+
+        found = by_group_of(judge, samples, asked.by, lower_is_better=True)
+        scores = replace(scores, by_group=found)
+    if report is not None:
+        from saccade.judge.regression_report import regression_report
+
+        page = regression_report(
+            scores,
+            pictures=samples,
+            note=asked.note,
+            extra=sections_of(scores.by_group),
+            **told,
+        )
+        write_atomic(report, page)
+    return scores
+
+
+def numbers_of(samples: Sequence[Sample]) -> Float64Array:
+    """(n, targets) float64: the truth of a regression."""
+    return np.array([sample.numbers for sample in samples], dtype=np.float64)
+
+
+def by_group_of(
+    judge: Callable[[list[int], float], Mapping[str, Interval]],
+    samples: Sequence[Sample],
+    by: str,
+    *,
+    lower_is_better: bool = False,
+) -> ByGroup:
+    """Return the figures of each value of the column ``by``, as ``judge_by_group``."""
+    values = column(samples, by)
+    return judge_by_group(judge, values, column=by, lower_is_better=lower_is_better)
+
+
+def sections_of(found: ByGroup | None) -> list[Section]:
+    """Return the section of a report on groups; none where nobody asked for them."""
+    if found is None:
+        return []
+    from saccade.judge.by_group_report import by_group_section
+
+    return [by_group_section(found)]

@@ -1,0 +1,86 @@
+"""The sealed part: test pictures are looked at once, at the end, and every look is written down.
+
+A score that was chosen among many on the same test pictures flatters: B. Recht, R. Roelofs, L.
+Schmidt, V. Shankar, "Do ImageNet Classifiers Generalize to ImageNet?", 2019, section 2.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from saccade.data.readers import choose_part, find_parts
+from saccade.errors import InputError
+
+SEALED = "test"
+OPENINGS_FILE = "test_openings.jsonl"
+
+
+def judged_part(data: Path | str, *, open_test: bool) -> Path:
+    """Return the place of what is judged: the part val of divided data, else all of undivided.
+
+    ``open_test``: the part test instead, which is sealed otherwise, also where it is named itself.
+    Raises InputError when that is the only part to judge on, or there is none to open.
+    """
+    place = Path(data)
+    parts = find_parts(place)
+    named = is_sealed(place)
+    if open_test and not named and SEALED not in parts:
+        raise InputError(f"data {place} have no part {SEALED} to open; leave out --open-test")
+    if open_test:
+        return parts.get(SEALED, place)
+    if named or (SEALED in parts and "val" not in parts):
+        raise InputError(
+            f"the part {SEALED} of {place.parent if named else place} is sealed, so that it is "
+            "looked at once, when all is chosen; add --open-test, which the run records, or judge "
+            "on other pictures"
+        )
+    return choose_part(place, ("val",))
+
+
+def is_sealed(place: Path) -> bool:
+    """True for the part test of divided data."""
+    folder = place.absolute().parent
+    if not folder.is_dir() or place.stem != SEALED or not place.is_dir():
+        return False
+    try:
+        return find_parts(folder).get(SEALED) == folder / place.name
+    except InputError:  # Its neighbours are no data at all.
+        return False
+
+
+def record_opening(run: Path, part: Path, *, pictures: int, score: Mapping[str, Any]) -> int:
+    """Write down in ``run`` that the test part was opened; returns how often that happened."""
+    line = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": str(part.absolute()),
+        "pictures": pictures,
+        "score": score,
+    }
+    with (run / OPENINGS_FILE).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+    return len(openings(run))
+
+
+def openings(run: Path) -> list[dict[str, Any]]:
+    """Return what ``record_opening`` wrote, oldest first; a line that is damaged is passed over."""
+    file, found = run / OPENINGS_FILE, []
+    if not file.is_file():
+        return []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(dict(json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def times(count: int) -> str:
+    """Say how often the test part was opened, and what that means."""
+    if count == 1:
+        return "the test part was opened, for the first time by this run"
+    return (
+        f"the test part was opened, {count} times now by this run: what was chosen after looking "
+        "flatters"
+    )

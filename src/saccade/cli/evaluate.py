@@ -1,0 +1,151 @@
+"""The command that judges a model, or predictions made elsewhere: evaluate."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from saccade.cli.judged import print_part, print_scores
+from saccade.cli.output import bar, lines_of_broken, say, say_json, shown
+from saccade.config import DataSettings
+from saccade.errors import SettingError
+
+if TYPE_CHECKING:
+    from saccade.judge.operating_point import Wanted
+
+
+def evaluate(
+    run: str | None = None,
+    data: Path | None = None,
+    /,
+    *,
+    predictions: Path | None = None,
+    truth: Path | None = None,
+    groups: str | None = None,
+    by: str | None = None,
+    alarm: str | None = None,
+    false_alarms: float | None = None,
+    miss_cost: float | None = None,
+    open_test: Annotated[bool, Parameter(negative="")] = False,
+    report: Path | None = None,
+    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Judge a model on pictures that it has never seen, or predictions that were made elsewhere.
+
+    Parameters
+    ----------
+    run
+        Run folder, or the word pixels for plain pixels; an embedder sees new classes too.
+    data
+        Folder with one sub-folder a class, CSV, idx pair or .npz; its part val, if divided.
+    predictions
+        In place of RUN: a CSV of classes, a COCO results.json of boxes, or a folder of masks.
+    truth
+        What is right of them: labelled data, COCO annotations (.json), or a folder of masks.
+    groups
+        Column of the data's table whose pictures are alike, such as patient, and count together.
+    by
+        Column whose values are judged each by itself.
+    alarm
+        Class for which the best threshold is told, by --false-alarms or --miss-cost.
+    false_alarms
+        Share of the other classes' pictures that may raise the alarm, 0 to 1.
+    miss_cost
+        How many false alarms one missed picture is worth.
+    open_test
+        Judge the sealed part test; the run records it.
+    report
+        HTML file to write; else evaluation.html in the run folder.
+    broken
+        Share of the pictures that may be unreadable.
+    json
+        Print one JSON document instead of text.
+    """
+    wanted = _wanted(alarm, false_alarms, miss_cost)
+    if predictions is not None or truth is not None:
+        if run is not None or predictions is None or truth is None:
+            raise SettingError(
+                "evaluate needs RUN and DATA, or --predictions and --truth; give one of the two"
+            )
+        return _foreign(predictions, truth, groups, by, wanted, report, json)
+    if run is None or data is None:
+        raise SettingError("evaluate needs RUN and DATA, or --predictions FILE and --truth DATA")
+    from saccade.api.evaluate import PIXELS, load, seen_in_training
+    from saccade.api.evaluate import evaluate as judge
+    from saccade.api.sealed import is_sealed, judged_part, openings, times
+
+    part = judged_part(data, open_test=open_test)
+    if not json:
+        print_part(data, part)
+    place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
+
+    def progress(blocks: range) -> Iterator[int]:
+        return bar(blocks, total=len(blocks), what="judging", quiet=json)
+
+    scores = judge(
+        run,
+        data,
+        report=place,
+        groups=groups,
+        by=by,
+        alarm=wanted,
+        open_test=open_test,
+        broken=broken,
+        progress=progress,
+    )
+    seen = seen_in_training(load(run), part)
+    opened = len(openings(Path(run))) if is_sealed(part) and run != PIXELS else 0
+    if json:
+        more = {"seen_in_training": seen, "report": place, "test_opened": opened}
+        say_json({**scores.to_dict(), **more})
+        return 0
+    for line in lines_of_broken(scores.broken):
+        say(line)
+    print_scores(scores)
+    if seen:
+        say(f"  {len(seen)} of these identities were trained on, so the figures flatter")
+    if opened:
+        say(f"  {times(opened)}")
+    if place:
+        say(f"report: {shown(str(place))}")
+    return 0
+
+
+def _foreign(
+    predictions: Path,
+    truth: Path,
+    groups: str | None,
+    by: str | None,
+    wanted: "Wanted | None",
+    report: Path | None,
+    json: bool,
+) -> int:
+    from saccade.api.predictions import evaluate_predictions
+
+    scores = evaluate_predictions(
+        predictions, truth, report=report, groups=groups, by=by, alarm=wanted
+    )
+    if json:
+        say_json({**scores.to_dict(), "report": report})
+        return 0
+    print_scores(scores)
+    if report:
+        say(f"report: {shown(str(report))}")
+    return 0
+
+
+def _wanted(
+    alarm: str | None, false_alarms: float | None, miss_cost: float | None
+) -> "Wanted | None":
+    if alarm is None:
+        if false_alarms is not None or miss_cost is not None:
+            raise SettingError("--false-alarms and --miss-cost are for an alarm; add --alarm CLASS")
+        return None
+    from saccade.judge.operating_point import Wanted
+
+    return Wanted(alarm, false_alarms=false_alarms, cost=miss_cost)
+
+
+COMMANDS = {"evaluate": evaluate}
