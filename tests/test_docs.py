@@ -269,7 +269,7 @@ def test_shell_blocks_use_commands_and_flags_that_exist(block):
     [
         "saccade trian people",
         "saccade find a b --topp 3",
-        "saccade evaluate run",
+        "saccade compare run",
         "saccade train people --train.epoch 5",
         "saccade train people --train.epochs many",
         "saccade train people --loss.name arcfase",

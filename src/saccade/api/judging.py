@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,12 @@ from saccade.judge.intervals import bootstrap_over_identities
 from saccade.judge.operating_point import Wanted
 from saccade.judge.protocol import one_shot
 from saccade.judge.regression import RegressionScores, judge_regression
-from saccade.report import Section
 from saccade.tasks.model import Model
 from saccade.training.run import read_history
 from saccade.values import Broken, Float64Array, Interval, Sample
+
+if TYPE_CHECKING:
+    from saccade.report import Section  # Loads the charts.
 
 Scores = EmbeddingScores | ClassificationScores | RegressionScores
 Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
@@ -221,7 +223,7 @@ def by_group_of(
     return judge_by_group(judge, values, column=by, lower_is_better=lower_is_better)
 
 
-def sections_of(found: ByGroup | None) -> list[Section]:
+def sections_of(found: ByGroup | None) -> "list[Section]":
     """Return the section of a report on groups; none where nobody asked for them."""
     if found is None:
         return []
