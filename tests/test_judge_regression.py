@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import t as student
 from sklearn import metrics as judge
 
 from saccade.errors import InputError, SettingError
@@ -47,27 +48,33 @@ def test_the_scores_are_those_of_scikit_learn():
     assert [one.deviation for one in scores.per_target] == pytest.approx(truth.std(axis=0))
 
 
-def test_the_intervals_are_percentiles_of_figures_of_drawn_pictures():
+def test_the_intervals_come_from_the_spread_of_drawn_pictures():
     (truth, estimates), scores = estimated(), judged(seed=3)
     n, draw = len(truth), np.random.default_rng(3)
     figures = []
     for times in draw.multinomial(n, np.full(n, 1 / n), size=200):
         rows = np.repeat(np.arange(n), times)
         figures.append(judge.r2_score(truth[rows], estimates[rows]))
-    low, high = np.quantile(figures, [0.025, 0.975])
-    assert (scores.r2.low, scores.r2.high) == pytest.approx((low, high))
+    lacks = 1 - judge.r2_score(truth, estimates)
+    factor = np.exp(student.ppf(0.975, n - 1) * np.std(figures, ddof=1) / lacks)
+    wanted = (1 - lacks * factor, 1 - lacks / factor)
+    assert (scores.r2.low, scores.r2.high) == pytest.approx(wanted)
     assert (scores.r2.n, scores.r2.level) == (60, 0.95)
 
 
 @pytest.mark.slow
-def test_the_intervals_cover_the_true_error():
-    held = 0
-    for seed in range(300):
-        truth, estimates = estimated(80, seed=seed)
-        scores = judge_regression(estimates, truth, targets=NAMES, resamples=400)
-        one = scores.per_target[0]
-        held += one.rmse.low <= 3.0 <= one.rmse.high
-    assert 0.90 <= held / 300 <= 0.98
+@pytest.mark.parametrize("n", [100, 250])
+def test_the_intervals_hold_the_true_figures_as_often_as_they_say(n):
+    true = {"mae": 0.5 * np.sqrt(2 / np.pi), "rmse": 0.5, "r2": 1 - 0.25}
+    draw, held = np.random.default_rng(1), dict.fromkeys(true, 0)
+    for _ in range(2000):
+        truth = draw.normal(size=(n, 1))
+        scores = judge_regression(
+            truth + draw.normal(0, 0.5, (n, 1)), truth, targets=["x"], resamples=200
+        )
+        for name, figure in true.items():
+            held[name] += getattr(scores, name).low <= figure <= getattr(scores, name).high
+    assert {name: count for name, count in held.items() if not 0.93 <= count / 2000 <= 0.97} == {}
 
 
 def test_draws_without_variance_are_left_out():

@@ -1,8 +1,9 @@
 """Judge a regressor: how far its numbers are from the truth, target by target.
 
-Intervals are percentiles of a bootstrap over pictures (Efron and Tibshirani, "An Introduction to
-the Bootstrap", 1993, chapter 13). Draws in which a target never varies have no R² and are left out
-of its interval. Errors that are all alike have no spread, and an interval without width.
+Intervals come from how far the figures of resampled pictures spread, and are even on the
+logarithmic scale: see ``judge/resampling.py``. Draws in which a target never varies have no R² and
+are left out of its interval. Errors that are all alike have no spread, and an interval without
+width. A few errors much larger than all others make the intervals of RMSE and R² too narrow.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,10 @@ from saccade.judge.by_group import ByGroup
 from saccade.judge.intervals import (
     RESAMPLES,
     check_settings,
-    percentile_bounds,
     resampled_means,
 )
 from saccade.judge.plain import as_json, plain
+from saccade.judge.resampling import log_interval, spread
 from saccade.metrics.regression import Moments, moment_rows
 from saccade.values import Broken, Float64Array, Interval
 
@@ -134,20 +135,26 @@ def judge_regression(
     sums, counts = _units(rows, groups)
     drawn = Moments.of(resampled_means(sums, counts, seed, resamples))
     mae, rmse, r2 = (
-        _intervals(getattr(whole, name)(), getattr(drawn, name)(), len(counts), level)
+        _intervals(
+            getattr(whole, name)(),
+            getattr(drawn, name)(),
+            len(counts),
+            level,
+            rises=name == "r2",
+        )
         for name in ("mae", "rmse", "r2")
     )
-    mean, spread = true.mean(axis=0).tolist(), true.std(axis=0)
+    mean, deviation = true.mean(axis=0).tolist(), true.std(axis=0)
     return RegressionScores(
         pictures=n,
         mae=mae[-1],
         rmse=rmse[-1],
         r2=_defined(r2[-1]),
         per_target=tuple(
-            TargetScore(name, mae[i], rmse[i], _defined(r2[i]), mean[i], float(spread[i]))
+            TargetScore(name, mae[i], rmse[i], _defined(r2[i]), mean[i], float(deviation[i]))
             for i, name in enumerate(targets)
         ),
-        worst=_worst(true, said, spread),
+        worst=_worst(true, said, deviation),
         truth=true,
         estimates=said,
         seed=seed,
@@ -168,17 +175,22 @@ def _units(rows: Float64Array, groups: Sequence[str] | None) -> tuple[Float64Arr
     return sums, counts
 
 
-def _intervals(values: Float64Array, draws: Float64Array, n: int, level: float) -> list[Interval]:
+def _intervals(
+    values: Float64Array, draws: Float64Array, n: int, level: float, *, rises: bool
+) -> list[Interval]:
     """Return an interval a target, then that of their mean; ``values`` (k,), ``draws`` (…, k).
 
-    Draws that are NaN are left out, unless the value itself is.
+    ``rises``: more is better, up to 1, and what lacks to 1 is taken for the error. Draws that are
+    NaN are left out.
     """
     found = []
-    columns = np.column_stack([draws, draws.mean(axis=1)]).T
-    for value, column in zip([*values, values.mean()], columns, strict=True):
-        kept = column if np.isnan(value) else column[~np.isnan(column)]
-        low, high = percentile_bounds(kept[:, None], level)
-        found.append(holding(value, low[0], high[0], n, level))
+    wide = spread(np.column_stack([draws, draws.mean(axis=1)]))
+    for value, deviation in zip([*values, values.mean()], wide, strict=True):
+        if not rises:
+            found.append(log_interval(float(value), float(deviation), n=n, level=level))
+            continue
+        lacks = log_interval(float(1 - value), float(deviation), n=n, level=level)
+        found.append(holding(value, 1 - lacks.high, 1 - lacks.low, n, level))
     return found
 
 

@@ -6,7 +6,8 @@ is how often every picture counts, so that no figure is computed picture by pict
 We differ from the percentile interval, which is too narrow near 0 and 1: only the spread of the
 draws is taken. A mean of shares gets the score interval of Wilson (1927) for the number of pictures
 that would spread as much (the effective sample size of Korn and Graubard, 1998); an area below a
-curve the interval that is even on the logit scale (Pepe, 2003, section 5.2), by Student's t.
+curve the interval that is even on the logit scale (Pepe, 2003, section 5.2), an error one that is
+even on the logarithmic scale; both by Student's t.
 """
 
 from collections.abc import Iterator, Sequence
@@ -89,6 +90,17 @@ def logit_interval(
     half = _t(fewest - 1, level) * deviation / (value * (1 - value))
     low, high = (1 / (1 + np.exp(-(centre + side * half))) for side in (-1, 1))
     return holding(value, low, high, n, level)
+
+
+def log_interval(value: float, deviation: float, *, n: int, level: float) -> Interval:
+    """Return the interval, even on the logarithmic scale, of a mean error of at least 0.
+
+    ``n``: the units drawn. Without a spread it has no width.
+    """
+    if not value > 0:
+        return Interval(value, value, value, n, level)
+    factor = float(np.exp(min(_t(n - 1, level) * deviation / value, 50.0)))
+    return Interval(value, value / factor, value * factor, n, level)
 
 
 def _t(freedom: int, level: float) -> float:
