@@ -56,8 +56,8 @@ def test_the_intervals_come_from_the_spread_of_drawn_pictures():
         rows = np.repeat(np.arange(n), times)
         figures.append(judge.r2_score(truth[rows], estimates[rows]))
     lacks = 1 - judge.r2_score(truth, estimates)
-    factor = np.exp(student.ppf(0.975, n - 1) * np.std(figures, ddof=1) / lacks)
-    wanted = (1 - lacks * factor, 1 - lacks / factor)
+    share = student.ppf(0.975, n - 1) * np.std(figures, ddof=1) / lacks / 1.5
+    wanted = (1 - lacks / (1 - share) ** 1.5, 1 - lacks / (1 + share) ** 1.5)
     assert (scores.r2.low, scores.r2.high) == pytest.approx(wanted)
     assert (scores.r2.n, scores.r2.level) == (60, 0.95)
 

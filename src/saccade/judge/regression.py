@@ -1,7 +1,7 @@
 """Judge a regressor: how far its numbers are from the truth, target by target.
 
-Intervals come from how far the figures of resampled pictures spread, and are even on the
-logarithmic scale: see ``judge/resampling.py``. Draws in which a target never varies have no R² and
+Intervals come from how far the figures of resampled pictures spread: see
+``judge/resampling.py``. Draws in which a target never varies have no R² and
 are left out of its interval. Errors that are all alike have no spread, and an interval without
 width. A few errors much larger than all others make the intervals of RMSE and R² too narrow.
 """
@@ -22,7 +22,7 @@ from saccade.judge.intervals import (
     resampled_means,
 )
 from saccade.judge.plain import as_json, plain
-from saccade.judge.resampling import log_interval, spread
+from saccade.judge.resampling import error_interval, spread
 from saccade.metrics.regression import Moments, moment_rows
 from saccade.values import Broken, Float64Array, Interval
 
@@ -187,9 +187,9 @@ def _intervals(
     wide = spread(np.column_stack([draws, draws.mean(axis=1)]))
     for value, deviation in zip([*values, values.mean()], wide, strict=True):
         if not rises:
-            found.append(log_interval(float(value), float(deviation), n=n, level=level))
+            found.append(error_interval(float(value), float(deviation), n=n, level=level))
             continue
-        lacks = log_interval(float(1 - value), float(deviation), n=n, level=level)
+        lacks = error_interval(float(1 - value), float(deviation), n=n, level=level)
         found.append(holding(value, 1 - lacks.high, 1 - lacks.low, n, level))
     return found
 

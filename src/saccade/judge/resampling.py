@@ -7,7 +7,7 @@ We differ from the percentile interval, which is too narrow near 0 and 1: only t
 draws is taken. A mean of shares gets the score interval of Wilson (1927) for the number of pictures
 that would spread as much (the effective sample size of Korn and Graubard, 1998); an area below a
 curve the interval that is even on the logit scale (Pepe, 2003, section 5.2), an error one that is
-even on the logarithmic scale; both by Student's t.
+even in its power of 2/3 (Wilson and Hilferty, 1931); both by Student's t.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from saccade.intervals import holding
 from saccade.values import Interval
 
+POWER, WIDEST = 1.5, 0.9  # of an error's interval; how far its upper end may go
 CELLS = 320_000  # pictures × resamples at once: what stays in a core's cache
 
 Counts = NDArray[np.float32]
@@ -92,15 +93,15 @@ def logit_interval(
     return holding(value, low, high, n, level)
 
 
-def log_interval(value: float, deviation: float, *, n: int, level: float) -> Interval:
-    """Return the interval, even on the logarithmic scale, of a mean error of at least 0.
+def error_interval(value: float, deviation: float, *, n: int, level: float) -> Interval:
+    """Return the interval of a mean error of at least 0: even in its power of 2/3.
 
     ``n``: the units drawn. Without a spread it has no width.
     """
     if not value > 0:
         return Interval(value, value, value, n, level)
-    factor = float(np.exp(min(_t(n - 1, level) * deviation / value, 50.0)))
-    return Interval(value, value / factor, value * factor, n, level)
+    share = min(_t(n - 1, level) * deviation / value / POWER, WIDEST)
+    return Interval(value, value / (1 + share) ** POWER, value / (1 - share) ** POWER, n, level)
 
 
 def _t(freedom: int, level: float) -> float:
