@@ -82,6 +82,7 @@ def test_evaluate_tells_groups_and_draws_groups(with_cities, class_folders, tmp_
     words = ["evaluate", str(run), str(with_cities), "--by", "city", "--groups", "person"]
     assert main([*words, "--alarm", "red-disc", "--false-alarms", "0.1"]) == 0
     told = capsys.readouterr().out
+    assert "alarm for red-disc (at most 10 % false alarms): at a probability of 1 or more" in told
     assert "Ulm: 18 pictures (too few)  accuracy 1.000" in told and "12 groups of 36" in told
     page = (run / "evaluation.html").read_text()
     assert "By city" in page and "<b>Bonn" not in page and "Alarm for “red-disc”" in page

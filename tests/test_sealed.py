@@ -3,12 +3,14 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 import saccade
-from saccade.api.sealed import judged_part, openings
+from saccade.api.sealed import is_sealed, judged_part, openings
 from saccade.cli.app import main
 from saccade.errors import InputError
+from tests.writers import write_idx
 
 KNN = {"model.name": "knn", "model.k": 1, "data.size": "16x16", "data.validation": 0.0}
 
@@ -50,6 +52,17 @@ def test_a_folder_that_is_only_called_test_is_not_sealed(class_folders, tmp_path
     lone.parent.mkdir()
     lone.write_text("path,label\na.png,x\n")
     assert judged_part(lone, open_test=False) == lone
+
+
+def test_the_test_file_of_an_idx_pair_is_sealed(tmp_path):
+    for part in ("train", "t10k"):
+        write_idx(tmp_path, np.zeros((2, 4, 4), np.uint8), [0, 1], prefix=f"{part}-", packed=False)
+    opened = judged_part(tmp_path, open_test=True)
+    assert opened.name == "t10k-images-idx3-ubyte" and is_sealed(opened)
+    for place in (opened, tmp_path):
+        with pytest.raises(InputError, match="sealed"):
+            judged_part(place, open_test=False)
+    assert not is_sealed(tmp_path / "train-images-idx3-ubyte")
 
 
 def test_each_opening_is_recorded_and_told(divided, run, capsys):

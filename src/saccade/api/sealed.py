@@ -14,6 +14,7 @@ from saccade.data.readers import choose_part, find_parts
 from saccade.errors import InputError
 
 SEALED = "test"
+IDX_TEST = "t10k-"
 OPENINGS_FILE = "test_openings.jsonl"
 
 
@@ -42,7 +43,8 @@ def judged_part(data: Path | str, *, open_test: bool) -> Path:
 def is_sealed(place: Path) -> bool:
     """True for the part test of divided data."""
     folder = place.absolute().parent
-    if not folder.is_dir() or place.stem != SEALED or not place.is_dir():
+    named = place.name == SEALED or place.name.startswith(IDX_TEST)
+    if not named or not place.exists():  # Before anything beside it is looked through.
         return False
     try:
         return find_parts(folder).get(SEALED) == folder / place.name

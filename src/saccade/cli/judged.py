@@ -20,6 +20,8 @@ def print_scores(scores: "Scores") -> None:
     for name, figure in scores.headline:
         say(f"  {name:<17} {figure}")
     say(f"  95 % intervals from {scores.basis}")
+    for line in scores.remarks:
+        say(f"  {shown(line)}")
     if scores.warning:
         say(f"  {shown(scores.warning)}")
     if scores.by_group is not None:

@@ -61,11 +61,12 @@ class Calibration:
         elif gap.high < 0:
             word = "not sure enough"
         elif self.error > self.by_chance:
-            return "right as often as it says on the whole, but not at each probability"
+            return "its probabilities are right on the whole, but not each by itself"
         else:
-            return "not shown to be wrong about its own probabilities"
+            return "its probabilities are not shown to be wrong"
         low, high = sorted((abs(gap.low), abs(gap.high)))
-        return f"{word} by {100 * abs(gap.value):.1f} points ({100 * low:.1f} to {100 * high:.1f})"
+        size = f"{100 * abs(gap.value):.1f} points ({100 * low:.1f} to {100 * high:.1f})"
+        return f"its probabilities are {word} by {size}"
 
 
 def judge_calibration(

@@ -99,6 +99,15 @@ class ClassificationScores(ClassFigures):
         return f"{drawn}{self.pictures:,} pictures of {self.shown_classes:,} classes"
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Lines to print below the first figures."""
+        sure, point = self.calibration, self.operating_point
+        return (
+            *(() if sure is None else (sure.sentence,)),
+            *(() if point is None else (point.sentence,)),
+        )
+
+    @property
     def misleads(self) -> str:
         """Why accuracy alone misleads here; empty where it does not."""
         better = self.accuracy.low > self.chance

@@ -90,6 +90,11 @@ class EmbeddingScores:
         )
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Lines to print below the first figures: none."""
+        return ()
+
+    @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
         return f"{self.rank_1.n} identities; {self.pictures} pictures"

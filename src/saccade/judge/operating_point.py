@@ -57,6 +57,16 @@ class OperatingPoint:
     precision: Interval | None
     cost: float | None
 
+    @property
+    def sentence(self) -> str:
+        """The point in words."""
+        if self.threshold > 1:
+            return f"alarm for {self.label} ({self.wanted}): never"
+        return (
+            f"alarm for {self.label} ({self.wanted}): at a probability of {self.threshold:.4g} or "
+            f"more; found {self.found}, false alarms {self.false_alarms}"
+        )
+
 
 def operating_point(
     of_class: NDArray[np.bool_], scores: NDArray[np.floating], wanted: Wanted, *, level: float

@@ -86,6 +86,11 @@ class RegressionScores:
         return *mean, *targets
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Lines to print below the first figures: none."""
+        return ()
+
+    @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
         return f"{self.pictures} pictures"
