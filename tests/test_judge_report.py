@@ -62,7 +62,7 @@ def test_it_states_every_figure_with_interval_and_number(report):
     assert "Only 9 identities were searched" in text
     assert "Guessing would find 11.1 %" in text
     assert report.count("<img") == 3 * len(scores.mistakes)
-    assert report.count("<svg") == 5
+    assert report.count("<svg") == 6
     assert "<script" not in report and "<b>" not in report
 
 
@@ -159,7 +159,7 @@ def test_in_a_browser_all_is_seen_nothing_overflows_and_no_request_leaves(
         "[...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect())"
         ".map(b => [b.width, b.height])"
     )
-    assert len(boxes) == 5 and all(w > 200 and h > 100 for w, h in boxes)
+    assert len(boxes) == 6 and all(w > 200 and h > 100 for w, h in boxes)
     wide = tab.evaluate(
         "[...document.querySelectorAll('body *')].filter(e => !e.closest('svg') || "
         "e.tagName == 'svg').filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)"

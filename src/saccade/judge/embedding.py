@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from saccade.intervals import LEVEL
 from saccade.judge.by_group import ByGroup
 from saccade.judge.intervals import RESAMPLES, intervals_of_means
+from saccade.judge.open_set import OpenSet, judge_open_set
 from saccade.judge.pair_intervals import bootstrap_verification
 from saccade.judge.plain import as_json, plain
 from saccade.judge.protocol import OneShot, one_shot
@@ -48,8 +49,8 @@ class EmbeddingScores:
     each false accept rate in ``false_accept_rates``. ``threshold`` and the two rates there are None
     when none was given. ``wrong_searches`` of ``searches`` went wrong; ``mistakes`` shows, for at
     most WORST pictures, the wrong answer that was surest, surest first. ``chance``: rank-1 accuracy
-    of guessing. ``pairs`` holds the scores, sampled above a limit. ``broken`` names the pictures
-    that were left out.
+    of guessing. ``open_set``: strangers among the searches. ``pairs`` holds the scores, sampled
+    above a limit. ``broken`` names the pictures that were left out.
     """
 
     pictures: int
@@ -76,6 +77,7 @@ class EmbeddingScores:
     similarity: str
     seed: int
     resamples: int
+    open_set: OpenSet
     by_group: ByGroup | None = None
     broken: tuple[Broken, ...] = ()
 
@@ -91,8 +93,8 @@ class EmbeddingScores:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Lines to print below the first figures: none."""
-        return ()
+        """Lines to print below the first figures."""
+        return (self.open_set.sentence,) if self.open_set.points else ()
 
     @property
     def basis(self) -> str:
@@ -168,6 +170,7 @@ def judge_embedding(
         similarity=similarity,
         seed=seed,
         resamples=resamples,
+        open_set=judge_open_set(run, seed=seed, resamples=resamples, level=level),
     )
 
 

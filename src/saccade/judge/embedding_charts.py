@@ -3,16 +3,19 @@
 import numpy as np
 
 from saccade.judge.embedding import EmbeddingScores
+from saccade.judge.open_set import OpenSet
 from saccade.report import Chart, Series, histogram, line_chart
 
 NAMES = {"cosine": "Cosine similarity", "negative_l2": "Minus the distance"}
 
 
 def result_charts(scores: EmbeddingScores) -> tuple[Chart, ...]:
-    """Return the CMC curve, the ROC curve and the histogram of similarities."""
+    """Return CMC, ROC, the open-set curve and the histogram of similarities."""
     charts = [_cmc(scores)]
     if scores.false_accept_rates:
         charts.append(_roc(scores))
+    if len(scores.open_set.points) > 1:
+        charts.append(_open_set(scores.open_set))
     return *charts, _similarities(scores)
 
 
@@ -39,6 +42,31 @@ def _cmc(scores: EmbeddingScores) -> Chart:
         whole_x=True,
     )
     return Chart(title, svg, "Cumulative match characteristic (CMC), with its interval as a band.")
+
+
+def _open_set(found: OpenSet) -> Chart:
+    at = np.array([point.fpir for point in found.points])
+    value, low, high = (
+        np.array([getattr(point.fnir, name) for point in found.points])
+        for name in ("value", "low", "high")
+    )
+    title = "Known or unknown: who is missed, against strangers taken for somebody"
+    svg = line_chart(
+        [Series("this embedder", at, value, low, high)],
+        title=title,
+        description=f"{found.sentence}.",
+        x_label="False positive identification rate (FPIR): strangers",
+        y_label="Missed (FNIR)",
+        log_x=True,
+        percent="xy",
+        y_limits=(0.0, 1.02),
+    )
+    return Chart(
+        title,
+        svg,
+        f"Detection error trade-off (DET) of searches among {found.enrolled:,} enrolled. The more "
+        "are enrolled, the more strangers are taken for one of them.",
+    )
 
 
 def _roc(scores: EmbeddingScores) -> Chart:

@@ -45,6 +45,7 @@ def figures_table(scores: EmbeddingScores) -> Table:
         ),
         *_rows_at_rates(scores),
         *_rows_at_threshold(scores),
+        *_rows_of_open_set(scores),
     ]
     level = percent(scores.rank_1.level, 0)
     head = ("Figure", "Value", f"{level} interval", "Identities", "What it means")
@@ -78,6 +79,21 @@ def _rows_at_rates(scores: EmbeddingScores) -> list[_Row]:
                 name = f"True accepts at {100 * rate:g}{SPACE}% false accepts"
                 rows.append(_Row(name, found, meaning, percent))
     return rows
+
+
+def _rows_of_open_set(scores: EmbeddingScores) -> list[_Row]:
+    return [
+        _Row(
+            f"FNIR at {100 * point.fpir:g}{SPACE}% FPIR",
+            point.fnir,
+            f"With {scores.open_set.enrolled:,} enrolled and a threshold of {point.threshold:.4g}, "
+            f"at which {100 * point.fpir:g} of 100 strangers are taken for somebody, "
+            f"{share_of_100(point.fnir.value)} of 100 searches miss who is enrolled.",
+            percent,
+        )
+        for point in scores.open_set.points
+        if any(np.isclose(point.fpir, rate) for rate in STATED_RATES)
+    ]
 
 
 def _rows_at_threshold(scores: EmbeddingScores) -> list[_Row]:
