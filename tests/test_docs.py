@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 import saccade.api.train
+from saccade.augment.disturbances import DISTURBANCES
 from saccade.cli import bench, learn, reference, tune
 from saccade.cli.app import build_app, main
 from saccade.config import AUTO, Recipe, override, read_recipe, settings
@@ -67,6 +68,7 @@ TABLES = {
     "Indexes": INDEXES,
     "Metrics": METRICS,
     "Similarities": SIMILARITIES,
+    "Disturbances": DISTURBANCES,
     "Projections": dict.fromkeys(settings()["model.projection"].choices),
 }
 # The names that a setting takes from a table; its choices say the others.
@@ -88,7 +90,7 @@ NAMED = {
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
 FILE_ENDINGS = {"py", "toml", "json", "safetensors"}  # of words that look like a setting
 # A negative answer is an answer.
-MAY_SAY_NO = {"compare", "find", "predict", "verify"}
+MAY_SAY_NO = {"compare", "find", "limits", "predict", "verify"}
 
 
 def names_of(section):

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from saccade.api.compare import compare
     from saccade.api.evaluate import evaluate, load
     from saccade.api.gallery import Gallery
+    from saccade.api.limits import limits
     from saccade.api.predict import predict
+    from saccade.api.robustness import robustness
     from saccade.api.summary import Summary, summary
     from saccade.api.train import Run, Training, train
     from saccade.api.tune import Tuning, tune
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.judge.comparison import Compared
+    from saccade.judge.limits import Limits
+    from saccade.judge.robustness import Robustness
     from saccade.judge.tuning import Tuned
     from saccade.tasks.model import Model
     from saccade.values import Estimate, Found, Hit, Interval, Prediction, Sample
@@ -34,9 +38,11 @@ _HOME = {
     "Hit": "values",
     "InputError": "errors",
     "Interval": "values",
+    "Limits": "judge.limits",
     "Model": "tasks.model",
     "Prediction": "values",
     "Recipe": "config",
+    "Robustness": "judge.robustness",
     "Run": "api.train",
     "SaccadeError": "errors",
     "Sample": "values",
@@ -47,11 +53,13 @@ _HOME = {
     "Wish": "vectors.tuned",
     "compare": "api.compare",
     "evaluate": "api.evaluate",
+    "limits": "api.limits",
     "load": "api.evaluate",
     "predict": "api.predict",
     "read_data": "data.readers",
     "read_recipe": "config",
     "read_vectors": "data.vector_files",
+    "robustness": "api.robustness",
     "summary": "api.summary",
     "train": "api.train",
     "tune": "api.tune",
@@ -66,9 +74,11 @@ __all__ = [
     "Hit",
     "InputError",
     "Interval",
+    "Limits",
     "Model",
     "Prediction",
     "Recipe",
+    "Robustness",
     "Run",
     "SaccadeError",
     "Sample",
@@ -79,11 +89,13 @@ __all__ = [
     "Wish",
     "compare",
     "evaluate",
+    "limits",
     "load",
     "predict",
     "read_data",
     "read_recipe",
     "read_vectors",
+    "robustness",
     "summary",
     "train",
     "tune",

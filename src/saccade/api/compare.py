@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from saccade.api.evaluate import answer_readable, load
-from saccade.api.judging import Rows, numbers_of
+from saccade.api.judging import Rows
+from saccade.api.scoring import of_classes, of_numbers
 from saccade.api.sealed import is_sealed, judged_part, record_opening
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.readers import column, read_data
@@ -17,8 +17,6 @@ from saccade.judge.comparison import Compared, compare_scores
 from saccade.judge.protocol import one_shot
 from saccade.tasks.model import Model
 from saccade.values import Sample
-
-Floats = NDArray[np.float64]
 
 
 def compare(
@@ -94,22 +92,11 @@ def _compared(
         return compare_scores(*right, figure="rank-1", groups=identities, units="identities")
     named = None if groups is None else column(samples, groups)
     if models[0].targets is not None:
-        errors = _errors(answers, samples)
-        one = len(models[0].targets) == 1
-        figure = "mean absolute error" + ("" if one else ", in deviations")
-        return compare_scores(*errors, figure=figure, groups=named)
-    right = [_right(model, rows, samples) for model, rows in zip(models, answers, strict=True)]
-    return compare_scores(*right, figure="accuracy", groups=named)
-
-
-def _right(model: Model, shares: Rows, samples: Sequence[Sample]) -> Floats:
-    truth = numbered([sample.label for sample in samples], model.classes or ())
-    return np.asarray(shares.argmax(axis=1) == truth, np.float64)
-
-
-def _errors(answers: Sequence[Rows], samples: Sequence[Sample]) -> list[Floats]:
-    """Absolute errors (n,) of each model; of several targets their mean, in deviations."""
-    truth = numbers_of(samples)
-    spread = truth.std(axis=0) if truth.shape[1] > 1 else np.ones(1)
-    spread[spread == 0] = 1.0
-    return [np.abs((rows - truth) / spread).mean(axis=1) for rows in answers]
+        judges = [of_numbers(samples, samples)] * 2
+        said = list(answers)
+    else:
+        labels = [sample.label for sample in samples]
+        judges = [of_classes(labels, model.classes or ()) for model in models]
+        said = [rows.argmax(axis=1) for rows in answers]
+    scores = [judge.score(rows) for judge, rows in zip(judges, said, strict=True)]
+    return compare_scores(*scores, figure=judges[0].figure, groups=named)

@@ -14,7 +14,19 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from saccade.cli import bench, blocks, compare, demo, evaluate, gallery, index, info, learn, tune
+from saccade.cli import (
+    bench,
+    blocks,
+    compare,
+    demo,
+    evaluate,
+    gallery,
+    index,
+    info,
+    learn,
+    robustness,
+    tune,
+)
 from saccade.cli.output import shown
 from saccade.errors import InputError, SaccadeError
 
@@ -36,7 +48,8 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
         help_format="plaintext",
     )
-    for module in (demo, learn, evaluate, compare, tune, gallery, index, blocks, bench, info):
+    judges = (evaluate, compare, robustness)
+    for module in (demo, learn, *judges, tune, gallery, index, blocks, bench, info):
         for name, command in module.COMMANDS.items():
             app.command(command, name=name)
     return app

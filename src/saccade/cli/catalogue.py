@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.api.blocks import SHELVES
+from saccade.augment.disturbances import DISTURBANCES
 from saccade.config import settings
 from saccade.data.pairs import SAMPLERS
 from saccade.data.readers import READERS
@@ -85,4 +86,5 @@ TABLES: dict[str, Iterable[str] | Mapping[str, Any]] = {
     "Indexes": INDEXES,
     "Metrics": METRICS,
     "Similarities": SIMILARITIES,
+    "Disturbances": DISTURBANCES,
 }

@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from saccade.errors import InputError
 from saccade.intervals import LEVEL
+from saccade.judge.drops import SHARES, grouped
 from saccade.judge.intervals import RESAMPLES, paired_bootstrap
 from saccade.judge.intervals import bootstrap_over_identities as _mean
 from saccade.judge.plain import plain
 from saccade.values import Interval
 
-SHARES = ("accuracy", "rank-1")
 FEW = 30  # units; below, an interval says little
 
 
@@ -97,7 +97,7 @@ def compare_scores(
         raise InputError(
             f"two models need as many scores, at least one; got {first.shape} and {second.shape}"
         )
-    parts_a, parts_b = _parts(first, second, groups)
+    parts_a, parts_b = grouped(first, groups), grouped(second, groups)
     found = Compared(
         figure,
         "pictures" if groups is None else units,
@@ -120,18 +120,6 @@ def mcnemar_p(only_a: int, only_b: int) -> float:
 
     fewer, differing = min(only_a, only_b), only_a + only_b
     return float(2 * binom.cdf(fewer, differing, 0.5) - binom.pmf(fewer, differing, 0.5))
-
-
-def _parts(
-    first: NDArray[np.float64], second: NDArray[np.float64], groups: Sequence[str] | None
-) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """Both models' scores, unit by unit."""
-    if groups is None:
-        return list(first[:, None]), list(second[:, None])
-    _, number = np.unique(np.asarray(groups), return_inverse=True)
-    order = np.argsort(number, kind="stable")
-    ends = np.cumsum(np.bincount(number))[:-1]
-    return np.split(first[order], ends), np.split(second[order], ends)
 
 
 def _ends(found: Interval) -> tuple[float, float]:

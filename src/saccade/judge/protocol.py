@@ -66,6 +66,7 @@ def one_shot(
     *,
     turns: int | None = None,
     similarity: str = "cosine",
+    searched: NDArray[np.floating] | None = None,
 ) -> OneShot:
     """Run the protocol.
 
@@ -74,6 +75,7 @@ def one_shot(
     order) is enrolled and all others are searched. ``turns``: by default the largest number of
     pictures of an identity, at most MAX_TURNS; more than that number would only repeat searches,
     and is lowered to it. An identity with one picture is enrolled only: it distracts.
+    ``searched``: (n, d), the same pictures disturbed; these are searched, those enrolled stay.
     Raises InputError for one identity, or when every identity has one picture.
     """
     known = number_identities(labels)
@@ -84,9 +86,15 @@ def one_shot(
     if turns is not None and turns < 1:
         raise SettingError(f"turns must be 1 or more; got {turns}")
     wanted = min(most, MAX_TURNS if turns is None else turns)
-    comparison = compare(vectors, similarity)
+    if searched is None:
+        comparison, first = compare(vectors, similarity), 0
+    elif searched.shape == vectors.shape:
+        comparison = compare(np.concatenate([vectors, searched]), similarity)
+        first = len(vectors)
+    else:
+        raise InputError(f"searched must be {vectors.shape} as the vectors; got {searched.shape}")
     blocks = [
-        _search(comparison, known, turn, block)
+        _search(comparison, known, turn, block, first)
         for turn in range(wanted)
         for block in _query_blocks(known, turn)
     ]
@@ -109,11 +117,11 @@ def _query_blocks(known: Identities, turn: int) -> list[IntArray]:
 
 
 def _search(
-    comparison: Comparison, known: Identities, turn: int, queries: IntArray
+    comparison: Comparison, known: Identities, turn: int, queries: IntArray, first: int
 ) -> dict[str, Any]:
-    """Return the (s,) fields of OneShot for one block of queries."""
+    """Return the (s,) fields of OneShot for one block of queries, whose vectors begin at first."""
     gallery = _enrolled(known, turn)
-    table = comparison.matrix(queries, gallery)
+    table = comparison.matrix(first + queries, gallery)
     own = known.codes[queries]
     rows = np.arange(len(queries))
     rank = ranks(table, own, np.arange(len(gallery)), tie=comparison.tie)
