@@ -5,6 +5,7 @@
 #include <future>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 namespace saccade {
@@ -20,7 +21,7 @@ const NearestKernel& kernel_named(const char* name) {
            &neon_nearest,
 #endif
            &plain_nearest})
-    if (std::strcmp(kernel->name, name) == 0) return *kernel;
+    if (std::string_view(name).starts_with(kernel->name)) return *kernel;
   throw std::invalid_argument("there is no kernel of that name");
 }
 
