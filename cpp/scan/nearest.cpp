@@ -13,6 +13,7 @@ namespace {
 
 constexpr int LINE_WORDS = 16;
 
+// A kernel of the scan that has none of its own here, as avx512vbmi, runs the one that its name begins with.
 const NearestKernel& kernel_named(const char* name) {
   for (const NearestKernel* kernel : {
 #if defined(__x86_64__) || defined(_M_X64)

@@ -18,6 +18,7 @@ struct alignas(LINE_BYTES) Line {
   uint64_t words[LINE_BYTES / WORD_BYTES];
 };
 
+// A kernel of the scan that has none of its own here, as avx512vbmi, runs the one that its name begins with.
 const NeighbourKernel& kernel_named(const char* name) {
   for (const NeighbourKernel* kernel : {
 #if defined(__x86_64__) || defined(_M_X64)

@@ -12,7 +12,7 @@ constexpr int64_t SAMPLE_BLOCKS = 4096;  // at most
 constexpr int64_t SAMPLE_ROWS = 40;      // so many of the rows that are wanted shall be in the sample
 constexpr int64_t AHEAD_BYTES = 4096;    // of the next range are called into the cache
 constexpr int64_t PLACE = 7919;          // a prime: where in a range its sample begins
-constexpr int64_t AHEAD_BLOCKS = 8;      // of the sample are called into the cache
+constexpr size_t AHEAD_SAMPLES = 8;      // ranges of the sample are called into the cache
 constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
 
 int64_t sample_stride(int64_t blocks, int64_t wanted) {
@@ -32,40 +32,48 @@ int32_t lowest_kept(Best& best) {
   return best.threshold() == NONE ? NONE : best.threshold() - 1;
 }
 
+// Some of the blocks: every so many of one range; of several, neighbouring blocks from anywhere in each, so that their
+// bytes come together.
+std::vector<Range> sampled(std::span<const Range> ranges, int64_t stride) {
+  std::vector<Range> some;
+  int64_t owed = 0;
+  for (const auto& range : ranges) {
+    if (ranges.size() == 1) {
+      for (int64_t block = range.first; block < range.last; block += stride) some.push_back({block, block + 1, range.offset});
+      continue;
+    }
+    const int64_t length = range.last - range.first, count = (length + owed) / stride;
+    owed = (length + owed) % stride;
+    const int64_t first = range.first + (range.first * PLACE) % (length - std::min(count, length) + 1);
+    if (count > 0 && length > 0) some.push_back({first, first + std::min(count, length), range.offset});
+  }
+  return some;
+}
+
 // A score that, by a sample of the blocks, somewhat more than `wanted` rows are above; NONE when the sample is small.
 int32_t estimate(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed) {
   const int64_t blocks = blocks_of(pass.ranges), stride = sample_stride(blocks, pass.wanted);
   Best best(share_of_sample(pass, blocks, blocks / stride), NONE);
-  Asking asking{pass.weights, &best, 0};
   const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
-  int64_t skip = 0, owed = 0;
-  for (const auto& range : pass.ranges) {
-    asking.offset = range.offset;
-    if (pass.ranges.size() > 1) {  // Neighbouring blocks, from anywhere in the range, so that their bytes come together.
-      const int64_t length = range.last - range.first, count = (length + owed) / stride;
-      owed = (length + owed) % stride;
-      const int64_t first = range.first + (range.first * PLACE) % (length - std::min(count, length) + 1);
-      kernel.collect(codes.head, {first, first + std::min(count, length)}, &asking, 1, codes.rows, allowed);
-      continue;
+  const auto some = sampled(pass.ranges, stride);
+  for (size_t i = 0; i < some.size(); ++i) {
+    if (i + AHEAD_SAMPLES < some.size()) {
+      const Range& later = some[i + AHEAD_SAMPLES];
+      prefetch(codes.head + later.first * bytes, std::min((later.last - later.first) * bytes, AHEAD_BYTES));
     }
-    int64_t block = range.first + skip;
-    for (; block < range.last; block += stride) {
-      prefetch(codes.head + (block + AHEAD_BLOCKS * stride) * bytes, bytes);
-      kernel.collect(codes.head, {block, block + 1}, &asking, 1, codes.rows, allowed);
-    }
-    skip = block - range.last;
+    const Asking asking{pass.weights, &best, some[i].offset};
+    kernel.collect(codes.head, some[i], &asking, 1, codes.rows, allowed);
   }
   return lowest_kept(best);
 }
 
-// Every so many blocks of a range, side by side, and which of their rows count.
+// The sampled blocks of a range, side by side, and which of their rows count.
 struct Sample {
-  int64_t blocks = 0;
   std::vector<uint8_t> head, allowed;
 
-  Sample(const Codes& codes, Range range, int64_t stride, const uint8_t* mask) {
+  Sample(const Codes& codes, std::span<const Range> blocks, const uint8_t* mask) {
     const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
-    for (int64_t block = range.first; block < range.last; block += stride, ++blocks) {
+    for (const auto& [block, last, offset] : blocks) {
       const uint8_t* at = codes.head + block * bytes;
       head.insert(head.end(), at, at + bytes);
       const int64_t left = std::min<int64_t>(LANES, codes.rows - block * LANES);
@@ -91,7 +99,9 @@ std::vector<int32_t> estimates(const Codes& codes, const Kernel& kernel, std::sp
     return found;
   }
   const int64_t blocks = range.last - range.first, stride = sample_stride(blocks, passes[0].wanted);
-  const Sample sample(codes, range, stride, allowed);
+  const auto some = sampled(passes[0].ranges, stride);
+  const auto seen = int64_t(some.size());
+  const Sample sample(codes, some, allowed);
   std::vector<Best> best;
   best.reserve(passes.size());
   std::vector<Asking> asking;
@@ -99,7 +109,7 @@ std::vector<int32_t> estimates(const Codes& codes, const Kernel& kernel, std::sp
     best.emplace_back(share_of_sample(pass, blocks, blocks / stride), NONE);
     asking.push_back({pass.weights, &best.back(), pass.ranges[0].offset});
   }
-  kernel.collect(sample.head.data(), {0, sample.blocks}, asking.data(), asking.size(), sample.blocks * LANES, sample.allowed.data());
+  kernel.collect(sample.head.data(), {0, seen}, asking.data(), asking.size(), seen * LANES, sample.allowed.data());
   for (auto& one : best) found.push_back(lowest_kept(one));
   return found;
 }
