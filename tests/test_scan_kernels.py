@@ -277,6 +277,39 @@ def test_a_batch_of_many_with_cells_is_one_by_one():
         assert found.tolist() == slow.tolist()
 
 
+MANY = [(24, 3, 2, 70), (37, 1, 1, 7_000), (40, 4, 4, 70), (33, 1, 2, 3), (50, 2, 4, 7_000)]
+
+
+@pytest.mark.parametrize(
+    ("m", "spare", "bits", "survivors"),
+    [*MANY[:2], *(pytest.param(*case, marks=pytest.mark.slow) for case in MANY[2:])],
+)
+def test_a_batch_through_many_blocks_is_one_by_one(m, spare, bits, survivors):
+    """Long enough for kernels that bound the scores of many queries before they multiply."""
+    draw = np.random.default_rng((11, bits, survivors))
+    n, d = 70_003, m + spare
+    levels = levels_of(draw, n, d, m, bits, spread=1.0)
+    queries = draw.standard_normal((11, d)).astype(np.float32)
+    queries[0], queries[1] = 0, np.eye(d)[0]
+    queries[2] = queries[3]
+    allowed = draw.random(n) < 0.9
+    mask = mask_of(allowed)
+    ranges = np.array([[1, 1500], [1501, 4375]], np.int64)
+    inside = within(ranges, n)
+    expected = finder_of("plain", levels).shortlist(queries, 1, survivors, 20, 1, mask, ranges)
+    for query, found in zip(queries[:4], expected, strict=False):
+        slow = listed_slowly(levels, query, survivors, 20, allowed, inside)
+        assert found[found >= 0].tolist() == slow.tolist()
+    for name in scan.names():
+        finder = finder_of(name, levels)
+        found = finder.shortlist(queries, 1, survivors, 20, 2, mask, ranges)
+        assert np.array_equal(found, expected), name
+        whole = finder.find(queries, 2, survivors, 20)
+        for query, scores, rows in zip(queries[::5], whole[0][::5], whole[1][::5], strict=True):
+            alone = finder.find(query[None], 2, survivors, 20)
+            assert np.array_equal(alone[0][0], scores) and np.array_equal(alone[1][0], rows)
+
+
 def test_maps_of_files_are_read_where_they_lie(tmp_path):
     """Read-only maps are taken, and not copied: what is written to the file is seen."""
     levels = levels_of(np.random.default_rng(11), 640, 20, 16, 2, spread=1.0)

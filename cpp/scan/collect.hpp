@@ -14,6 +14,7 @@
 namespace saccade {
 
 constexpr int64_t CHUNK_BLOCKS = 32;  // are scored before the best of them are kept
+constexpr int64_t STRETCH_BYTES = 128 << 10;  // of codes that stay in the cache while several queries meet them
 
 template <class A, int BITS>
 void head_of(const uint8_t* codes, int64_t blocks, const Weights& weights, int32_t* scores) {
@@ -44,6 +45,13 @@ inline void push_lanes(uint32_t lanes, const int32_t* scores, int64_t block, int
     const int32_t score = scores[lane] + asking.offset;
     if (score > best.threshold()) best.push(score, uint32_t(start + lane));
   }
+}
+
+// The same for one row.
+inline void push_row(int32_t score, int64_t row, int64_t rows, const uint8_t* allowed, const Asking& asking) {
+  if (row >= rows || (allowed && !(allowed[row / 8] >> (row % 8) & 1))) return;
+  const int64_t whole = int64_t(score) + asking.offset;
+  asking.best->push_if(whole > asking.best->threshold(), int32_t(whole), uint32_t(row));
 }
 
 // The blocks of a chunk in which a query has a score above its limit.
@@ -90,12 +98,17 @@ void collect_of(const uint8_t* codes, Range blocks, const Asking* asking, int64_
   }
 }
 
+// All queries meet a stretch of codes while it is in the cache.
 template <class A, int BITS>
 void collect_all(const uint8_t* codes, Range blocks, const Asking* asking, std::size_t count, int64_t rows,
                  const uint8_t* allowed) {
-  for (; count >= TOGETHER; count -= TOGETHER, asking += TOGETHER)
-    collect_of<A, BITS, TOGETHER>(codes, blocks, asking, rows, allowed);
-  for (; count; --count, ++asking) collect_of<A, BITS, 1>(codes, blocks, asking, rows, allowed);
+  const int64_t stretch = std::max<int64_t>(1, STRETCH_BYTES / (int64_t(asking[0].weights->groups) * GROUP_BYTES));
+  for (int64_t first = blocks.first; first < blocks.last; first += stretch) {
+    const Range here{first, std::min(first + stretch, blocks.last)};
+    std::size_t i = 0;
+    for (; i + TOGETHER <= count; i += TOGETHER) collect_of<A, BITS, TOGETHER>(codes, here, asking + i, rows, allowed);
+    for (; i < count; ++i) collect_of<A, BITS, 1>(codes, here, asking + i, rows, allowed);
+  }
 }
 
 template <class A>

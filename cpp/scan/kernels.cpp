@@ -91,7 +91,7 @@ float float_of_half(uint16_t half) {
 const std::vector<const Kernel*>& kernels() {
   static const std::vector<const Kernel*> all{
 #if defined(__x86_64__) || defined(_M_X64)
-      &avx512_kernel, &avx2_kernel,
+      &avx512_vbmi_kernel, &avx512_kernel, &avx2_kernel,
 #elif defined(__aarch64__) || defined(_M_ARM64)
       &neon_kernel,
 #endif

@@ -46,8 +46,11 @@ class Best {
   explicit Best(int64_t keep, int32_t threshold);
   // What is not above the threshold needs no push.
   int32_t threshold() const { return threshold_; }
-  void push(int32_t score, uint32_t row) {
-    keys_[size_++] = key(score, row);
+  void push(int32_t score, uint32_t row) { push_if(true, score, row); }
+  // Without a branch for what could not be foreseen.
+  void push_if(bool wanted, int32_t score, uint32_t row) {
+    keys_[size_] = key(score, row);
+    size_ += wanted;
     if (size_ == capacity_) shrink();
   }
   // The pairs kept, as keys, in the order in which they were pushed.
@@ -95,7 +98,7 @@ float float_of_half(uint16_t half);
 
 extern const Kernel plain_kernel;
 #if defined(__x86_64__) || defined(_M_X64)
-extern const Kernel avx2_kernel, avx512_kernel;
+extern const Kernel avx2_kernel, avx512_kernel, avx512_vbmi_kernel;
 #elif defined(__aarch64__) || defined(_M_ARM64)
 extern const Kernel neon_kernel;
 #endif

@@ -12,8 +12,7 @@ constexpr int64_t SAMPLE_BLOCKS = 4096;  // at most
 constexpr int64_t SAMPLE_ROWS = 40;      // so many of the rows that are wanted shall be in the sample
 constexpr int64_t AHEAD_BYTES = 4096;    // of the next range are called into the cache
 constexpr int64_t PLACE = 7919;          // a prime: where in a range its sample begins
-constexpr int64_t AHEAD_BLOCKS = 8;      // of the sample are called into the cache
-constexpr int64_t STRETCH_BYTES = 128 << 10;  // of codes that stay in the cache while several queries meet them
+constexpr size_t AHEAD_SAMPLES = 8;      // ranges of the sample are called into the cache
 constexpr int32_t NONE = std::numeric_limits<int32_t>::min();
 
 int64_t sample_stride(int64_t blocks, int64_t wanted) {
@@ -21,32 +20,98 @@ int64_t sample_stride(int64_t blocks, int64_t wanted) {
   return std::max<int64_t>(1, blocks / enough);
 }
 
+// How many rows of `seen` blocks of the pass's shall be above the estimate: somewhat more than their share.
+int64_t share_of_sample(Pass pass, int64_t blocks, int64_t seen) {
+  const double share = double(pass.wanted) / double(std::max<int64_t>(1, blocks)) * double(seen);
+  return int64_t(share + 3 * std::sqrt(share)) + 4;
+}
+
+// What is above the lowest score kept, which is there when enough rows were seen.
+int32_t lowest_kept(Best& best) {
+  best.take();
+  return best.threshold() == NONE ? NONE : best.threshold() - 1;
+}
+
+// Some of the blocks: every so many of one range; of several, neighbouring blocks from anywhere in each, so that their
+// bytes come together.
+std::vector<Range> sampled(std::span<const Range> ranges, int64_t stride) {
+  std::vector<Range> some;
+  int64_t owed = 0;
+  for (const auto& range : ranges) {
+    if (ranges.size() == 1) {
+      for (int64_t block = range.first; block < range.last; block += stride) some.push_back({block, block + 1, range.offset});
+      continue;
+    }
+    const int64_t length = range.last - range.first, count = (length + owed) / stride;
+    owed = (length + owed) % stride;
+    const int64_t first = range.first + (range.first * PLACE) % (length - std::min(count, length) + 1);
+    if (count > 0 && length > 0) some.push_back({first, first + std::min(count, length), range.offset});
+  }
+  return some;
+}
+
 // A score that, by a sample of the blocks, somewhat more than `wanted` rows are above; NONE when the sample is small.
 int32_t estimate(const Codes& codes, const Kernel& kernel, Pass pass, const uint8_t* allowed) {
   const int64_t blocks = blocks_of(pass.ranges), stride = sample_stride(blocks, pass.wanted);
-  const double share = double(pass.wanted) / double(std::max<int64_t>(1, blocks)) * double(blocks / stride);
-  Best best(int64_t(share + 3 * std::sqrt(share)) + 4, NONE);
-  Asking asking{pass.weights, &best, 0};
+  Best best(share_of_sample(pass, blocks, blocks / stride), NONE);
   const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
-  int64_t skip = 0, owed = 0;
-  for (const auto& range : pass.ranges) {
-    asking.offset = range.offset;
-    if (pass.ranges.size() > 1) {  // Neighbouring blocks, from anywhere in the range, so that their bytes come together.
-      const int64_t length = range.last - range.first, count = (length + owed) / stride;
-      owed = (length + owed) % stride;
-      const int64_t first = range.first + (range.first * PLACE) % (length - std::min(count, length) + 1);
-      kernel.collect(codes.head, {first, first + std::min(count, length)}, &asking, 1, codes.rows, allowed);
-      continue;
+  const auto some = sampled(pass.ranges, stride);
+  for (size_t i = 0; i < some.size(); ++i) {
+    if (i + AHEAD_SAMPLES < some.size()) {
+      const Range& later = some[i + AHEAD_SAMPLES];
+      prefetch(codes.head + later.first * bytes, std::min((later.last - later.first) * bytes, AHEAD_BYTES));
     }
-    int64_t block = range.first + skip;
-    for (; block < range.last; block += stride) {
-      prefetch(codes.head + (block + AHEAD_BLOCKS * stride) * bytes, bytes);
-      kernel.collect(codes.head, {block, block + 1}, &asking, 1, codes.rows, allowed);
-    }
-    skip = block - range.last;
+    const Asking asking{pass.weights, &best, some[i].offset};
+    kernel.collect(codes.head, some[i], &asking, 1, codes.rows, allowed);
   }
-  best.take();  // Its threshold is now the lowest score kept, when enough rows were seen.
-  return best.threshold() == NONE ? NONE : best.threshold() - 1;
+  return lowest_kept(best);
+}
+
+// The sampled blocks of a range, side by side, and which of their rows count.
+struct Sample {
+  std::vector<uint8_t> head, allowed;
+
+  Sample(const Codes& codes, std::span<const Range> blocks, const uint8_t* mask) {
+    const int64_t bytes = int64_t(codes.groups) * GROUP_BYTES;
+    for (const auto& [block, last, offset] : blocks) {
+      const uint8_t* at = codes.head + block * bytes;
+      head.insert(head.end(), at, at + bytes);
+      const int64_t left = std::min<int64_t>(LANES, codes.rows - block * LANES);
+      for (int64_t byte = 0; byte < LANES / 8; ++byte) {
+        const auto there = uint8_t((1 << std::clamp<int64_t>(left - 8 * byte, 0, 8)) - 1);
+        allowed.push_back(mask ? mask[block * (LANES / 8) + byte] & there : there);
+      }
+    }
+  }
+};
+
+// The same for each of a batch; where all look at one range for as many rows, they share the sample.
+std::vector<int32_t> estimates(const Codes& codes, const Kernel& kernel, std::span<const Pass> passes,
+                               const uint8_t* allowed) {
+  std::vector<int32_t> found;
+  const Range range = passes[0].ranges.empty() ? Range{0, 0} : passes[0].ranges[0];
+  const auto alike = [&](const Pass& pass) {
+    return pass.ranges.size() == 1 && pass.ranges[0].first == range.first && pass.ranges[0].last == range.last &&
+           pass.wanted == passes[0].wanted;
+  };
+  if (!std::all_of(passes.begin(), passes.end(), alike)) {
+    for (const auto& pass : passes) found.push_back(estimate(codes, kernel, pass, allowed));
+    return found;
+  }
+  const int64_t blocks = range.last - range.first, stride = sample_stride(blocks, passes[0].wanted);
+  const auto some = sampled(passes[0].ranges, stride);
+  const auto seen = int64_t(some.size());
+  const Sample sample(codes, some, allowed);
+  std::vector<Best> best;
+  best.reserve(passes.size());
+  std::vector<Asking> asking;
+  for (const auto& pass : passes) {
+    best.emplace_back(share_of_sample(pass, blocks, blocks / stride), NONE);
+    asking.push_back({pass.weights, &best.back(), pass.ranges[0].offset});
+  }
+  kernel.collect(sample.head.data(), {0, seen}, asking.data(), asking.size(), seen * LANES, sample.allowed.data());
+  for (auto& one : best) found.push_back(lowest_kept(one));
+  return found;
 }
 
 // The part of the ranges' blocks that falls to one of `parts` threads.
@@ -108,10 +173,9 @@ std::vector<int64_t> borders_of(std::span<const Pass> passes) {
   return borders;
 }
 
-// One pass over the codes for all, each stretch once.
+// One pass over the codes for all.
 void collect_together(const Codes& codes, const Kernel& kernel, std::span<const Pass> passes, const uint8_t* allowed,
                       std::vector<Best>& best) {
-  const int64_t stretch = std::max<int64_t>(1, STRETCH_BYTES / (int64_t(codes.groups) * GROUP_BYTES));
   const auto borders = borders_of(passes);
   std::vector<size_t> reached(passes.size());  // the first range of each pass that does not end before here
   std::vector<Asking> asking;
@@ -124,8 +188,7 @@ void collect_together(const Codes& codes, const Kernel& kernel, std::span<const 
       if (reached[i] < ranges.size() && ranges[reached[i]].first <= here.first)
         asking.push_back({passes[i].weights, &best[i], ranges[reached[i]].offset});
     }
-    for (int64_t first = here.first; first < here.last; first += stretch)
-      kernel.collect(codes.head, {first, std::min(first + stretch, here.last)}, asking.data(), asking.size(), codes.rows, allowed);
+    kernel.collect(codes.head, here, asking.data(), asking.size(), codes.rows, allowed);
   }
 }
 
@@ -156,7 +219,8 @@ std::vector<std::vector<uint32_t>> survivors_of_batch(const Codes& codes, const 
                                                       std::span<const Pass> passes, const uint8_t* allowed) {
   std::vector<Best> best;
   best.reserve(passes.size());
-  for (const auto& pass : passes) best.emplace_back(pass.wanted, estimate(codes, kernel, pass, allowed));
+  const auto thresholds = estimates(codes, kernel, passes, allowed);
+  for (size_t i = 0; i < passes.size(); ++i) best.emplace_back(passes[i].wanted, thresholds[i]);
   collect_together(codes, kernel, passes, allowed, best);
   std::vector<std::vector<uint32_t>> found;
   for (size_t i = 0; i < passes.size(); ++i) {
