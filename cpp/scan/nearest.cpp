@@ -1,11 +1,12 @@
 #include "nearest.hpp"
 
+#include "kernel_names.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <future>
 #include <limits>
 #include <stdexcept>
-#include <string_view>
 #include <vector>
 
 namespace saccade {
@@ -13,7 +14,6 @@ namespace {
 
 constexpr int LINE_WORDS = 16;
 
-// A kernel of the scan that has none of its own here, as avx512vbmi, runs the one that its name begins with.
 const NearestKernel& kernel_named(const char* name) {
   for (const NearestKernel* kernel : {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -22,7 +22,7 @@ const NearestKernel& kernel_named(const char* name) {
            &neon_nearest,
 #endif
            &plain_nearest})
-    if (std::string_view(name).starts_with(kernel->name)) return *kernel;
+    if (shared_kernel(name) == kernel->name) return *kernel;
   throw std::invalid_argument("there is no kernel of that name");
 }
 

@@ -1,11 +1,12 @@
 #include "neighbours.hpp"
 
+#include "kernel_names.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <future>
 #include <limits>
 #include <stdexcept>
-#include <string_view>
 #include <vector>
 
 namespace saccade {
@@ -18,7 +19,6 @@ struct alignas(LINE_BYTES) Line {
   uint64_t words[LINE_BYTES / WORD_BYTES];
 };
 
-// A kernel of the scan that has none of its own here, as avx512vbmi, runs the one that its name begins with.
 const NeighbourKernel& kernel_named(const char* name) {
   for (const NeighbourKernel* kernel : {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -27,7 +27,7 @@ const NeighbourKernel& kernel_named(const char* name) {
            &neon_neighbours,
 #endif
            &plain_neighbours})
-    if (std::string_view(name).starts_with(kernel->name)) return *kernel;
+    if (shared_kernel(name) == kernel->name) return *kernel;
   throw std::invalid_argument("there is no kernel of that name");
 }
 
