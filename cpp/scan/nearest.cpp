@@ -1,5 +1,4 @@
 #include "nearest.hpp"
-
 #include "kernel_names.hpp"
 
 #include <algorithm>

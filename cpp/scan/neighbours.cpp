@@ -1,5 +1,4 @@
 #include "neighbours.hpp"
-
 #include "kernel_names.hpp"
 
 #include <algorithm>
