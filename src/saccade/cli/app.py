@@ -14,7 +14,20 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from saccade.cli import bench, blocks, compare, demo, evaluate, gallery, index, info, learn, tune
+from saccade.cli import (
+    bench,
+    blocks,
+    compare,
+    demo,
+    evaluate,
+    explain,
+    gallery,
+    index,
+    info,
+    label_next,
+    learn,
+    tune,
+)
 from saccade.cli.output import shown
 from saccade.errors import InputError, SaccadeError
 
@@ -36,7 +49,20 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
         help_format="plaintext",
     )
-    for module in (demo, learn, evaluate, compare, tune, gallery, index, blocks, bench, info):
+    for module in (
+        demo,
+        learn,
+        evaluate,
+        compare,
+        explain,
+        label_next,
+        tune,
+        gallery,
+        index,
+        blocks,
+        bench,
+        info,
+    ):
         for name, command in module.COMMANDS.items():
             app.command(command, name=name)
     return app
