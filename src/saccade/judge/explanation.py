@@ -142,7 +142,7 @@ def places_told(one: Explanation) -> str:
 def sum_told(found: Attribution) -> str:
     """Say how nearly the parts of the integrated gradients add up."""
     return (
-        f"from {found.baseline:.4g} for a flat picture to {found.score:.4g}; the parts miss the "
+        f"score {found.score:.4g}, of a flat picture {found.baseline:.4g}; the parts miss the "
         f"difference by {share(found.off)}, in {found.steps} steps"
     )
 

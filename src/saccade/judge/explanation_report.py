@@ -5,6 +5,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from scipy.ndimage import gaussian_filter
+
 from saccade.data.pictures import read_picture
 from saccade.judge.explanation import Explanation, Mistake, against, share, spread, sum_told
 from saccade.judge.wording import file_name, percent
@@ -24,6 +26,7 @@ from saccade.report.heat import LONGEST_SIDE
 from saccade.values import Float32Array, Sample, UInt8Array
 
 CAM, GRADIENTS = "Grad-CAM", "Integrated gradients"
+BLUR = 1 / 80  # of the longer side: the deviation of what fine parts are blurred by
 METHOD = (
     Text(
         "Grad-CAM (Selvaraju et al., ICCV 2017) asks the network's last maps of features which "
@@ -32,7 +35,8 @@ METHOD = (
     Text(
         "Integrated gradients (Sundararajan, Taly, Yan, ICML 2017) add up what each pixel "
         "contributes on the way from a flat picture to this one. They are fine, and all parts "
-        "together make the whole difference; by how much they miss it stands below each."
+        "together make the whole difference; by how much they miss it stands below each. Of large "
+        "pictures they are drawn a little blurred, as sums over neighbours."
     ),
     Text(
         "A map says what this model used, not what is right. One that lies beside the subject is "
@@ -41,6 +45,7 @@ METHOD = (
         tone="note",
     ),
 )
+READING = Section("How to read the maps", METHOD)
 
 
 def explanation_report(
@@ -55,7 +60,8 @@ def explanation_report(
     groups = tuple(
         _explained(Path(name), list(group)) for name, group in groupby(found, lambda e: e.picture)
     )
-    sections = [Section("Picture by picture", (PictureSheet(groups, large=True),)), _reading()]
+    shown = (_legend(), PictureSheet(groups, large=True))
+    sections = [Section("Picture by picture", shown), READING]
     subtitle = f"{_count(len(groups), 'picture')}, by {about}"
     subtitle += f"; {left_out} more could not be read" if left_out else ""
     return page("Why the model says so", sections, subtitle=subtitle)
@@ -84,13 +90,14 @@ def mistakes_report(
     parts: list[Part] = [Text(intro)] if mistakes else [Text("No picture was given a wrong class.")]
     if note and mistakes:
         parts.append(Text(f"The nearest training pictures are not shown: {note}", tone="warning"))
-    parts.append(PictureSheet(tuple(_mistaken(one, pictures[one.row]) for one in mistakes), True))
-    sections = [Section("The surest mistakes", tuple(parts)), _reading()]
+    groups = tuple(_mistaken(one, pictures[one.row]) for one in mistakes)
+    parts += [_legend(), PictureSheet(groups, large=True)] if mistakes else []
+    sections = [Section("The surest mistakes", tuple(parts)), READING]
     return page("Why the model was wrong", sections, subtitle=f"By {about}")
 
 
-def _reading() -> Section:
-    return Section("How to read the maps", (Charts((heat_legend(),)), *METHOD))
+def _legend() -> Charts:
+    return Charts((heat_legend(),))
 
 
 def _explained(path: Path, explanations: Sequence[Explanation]) -> tuple[Picture, ...]:
@@ -109,9 +116,9 @@ def _maps(picture: UInt8Array, one: Explanation) -> list[Picture]:
         lines: tuple[str, ...] = (f"No Grad-CAM: {found.no_grad_cam}",)
     else:
         lines = ()
-        maps.append(_map(picture, found.grad_cam, CAM, one.explained))
+        maps.append(_map(picture, found.grad_cam, one.explained))
     lines = (sum_told(found), f"{share(against(found))} of all parts speak against", *lines)
-    return [*maps, _map(picture, found.gradients, GRADIENTS, one.explained, lines)]
+    return [*maps, _fine_map(picture, found.gradients, one.explained, lines)]
 
 
 def _mistaken(one: Mistake, source: Path | Sample) -> tuple[Picture, ...]:
@@ -135,18 +142,19 @@ def _best_map(picture: UInt8Array, one: Explanation, name: str) -> Picture:
     found = one.attribution
     assert found is not None  # Of a mistake there always is one.
     if found.grad_cam is not None:
-        return _map(picture, found.grad_cam, CAM, name)
-    return _map(picture, found.gradients, GRADIENTS, name)
+        return _map(picture, found.grad_cam, name)
+    return _fine_map(picture, found.gradients, name)
 
 
-def _map(
-    picture: UInt8Array,
-    values: Float32Array,
-    role: str,
-    name: str,
-    details: tuple[str, ...] = (),
+def _fine_map(
+    picture: UInt8Array, parts: Float32Array, name: str, details: tuple[str, ...] = ()
 ) -> Picture:
-    return Picture(_uri(heat(picture, values)), role, name, (str(spread(values)), *details))
+    blurred = gaussian_filter(parts, max(parts.shape) * BLUR)
+    return Picture(_uri(heat(picture, blurred)), GRADIENTS, name, (str(spread(parts)), *details))
+
+
+def _map(picture: UInt8Array, values: Float32Array, name: str) -> Picture:
+    return Picture(_uri(heat(picture, values)), CAM, name, (str(spread(values)),))
 
 
 def _uri(picture: UInt8Array) -> str:
