@@ -4,15 +4,13 @@ import numpy as np
 from PIL import Image
 
 SIDE, PATCH = 32, 10
-# Each class has a corner of its own, and there a light of its own.
-CORNERS = {"bright": (slice(0, PATCH),) * 2, "dark": (slice(SIDE - PATCH, SIDE),) * 2}
-LIGHT = {"bright": 100, "dark": -100}
+CORNERS = {"low": (slice(SIDE - PATCH, SIDE),) * 2, "top": (slice(0, PATCH),) * 2}
 
 
 def planted(label, draw):
     """Return one (SIDE, SIDE) uint8 picture of noise with the patch of ``label``."""
-    picture = draw.normal(125, 25, (SIDE, SIDE))
-    picture[CORNERS[label]] += LIGHT[label]
+    picture = draw.normal(90, 25, (SIDE, SIDE))
+    picture[CORNERS[label]] += 110
     return picture.clip(0, 255).astype(np.uint8)
 
 

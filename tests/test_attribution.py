@@ -1,5 +1,7 @@
 """Grad-CAM and integrated gradients: against hand computation, and what a sane map must do."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,9 @@ from saccade.tasks.embed import EmbeddingNetwork, embed_batch
 from saccade.tasks.model import Model, build_network
 from saccade.tasks.regress import RegressNetwork, estimate_batch
 
+SIDE, PATCH = 24, 7
+ENDS = (slice(0, PATCH), slice(SIDE - PATCH, SIDE))
+CORNER = [(rows, columns) for rows in ENDS for columns in ENDS]
 SHAPE = {"width": 6, "channels": 1, "size_hw": (20, 16)}
 
 
@@ -200,6 +205,58 @@ def test_other_weights_give_another_map():
         other = attribute(a_classifier("small_resnet").float(), picture, output=0)
         likeness.append(spearmanr(found.gradients.ravel(), other.gradients.ravel()).statistic)
     assert np.abs(likeness).mean() < 0.3
+
+
+@pytest.fixture(scope="module")
+def corners():
+    """A network that knows bright corners from none; a corner each of pictures, that has one."""
+    torch.manual_seed(0)
+    draw = np.random.default_rng(0)
+    pictures = draw.normal(90, 25, (96, 1, SIDE, SIDE))
+    places = draw.integers(0, 4, 96)
+    for picture, place in zip(pictures[::2], places[::2], strict=True):
+        picture[(0, *CORNER[place])] += 110
+    pixels = torch.from_numpy(pictures.clip(0, 255).astype(np.uint8))
+    shape = SHAPE | {"size_hw": (SIDE, SIDE)}
+    network = ClassifyNetwork(backbone="small_resnet", classes=2, **shape)
+    convolutions = [nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1)]
+    pooled = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    network.backbone, network.head = nn.Sequential(*convolutions, *pooled), nn.Linear(8, 2)
+    wanted = torch.arange(96) % 2
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(120):
+        loss = nn.functional.cross_entropy(network(pixels[32:].float() / 255), wanted[32:])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert classify_batch(network, pixels[:32], mirror=False).argmax(1).equal(wanted[:32])
+    return network.eval(), pixels[:32:2], places[:32:2]
+
+
+def share_in_corners(network, pixels, places):
+    """The mean shares of both maps, of what is above 0, that lie in the bright corner."""
+    shares = []
+    for picture, place in zip(pixels, places, strict=True):
+        found = attribute(network, picture[None], output=0)
+        for values in (found.grad_cam, found.gradients):
+            above = values.clip(min=0)
+            shares.append(above[CORNER[place]].sum() / max(above.sum(), 1e-9))
+    return np.mean(shares[::2]), np.mean(shares[1::2])
+
+
+def test_most_of_the_maps_lies_on_the_evidence_that_was_planted(corners):
+    network, pixels, places = corners
+    assert min(share_in_corners(network, pixels, places)) > 0.5
+
+
+def test_of_random_weights_little_lies_there(corners):
+    network, pixels, places = corners
+    torch.manual_seed(1)
+    other = copy.deepcopy(network)
+    for layer in other.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.reset_parameters()
+    assert max(share_in_corners(other, pixels, places)) < 0.4
 
 
 def test_where_a_map_lies_is_told_in_words():

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import saccade
 from saccade.cli.app import main
@@ -46,14 +45,14 @@ def world(tmp_path_factory):
     write_planted(root / "others", 4, seed=1)
     saccade.train(root / "data", task="classify", out=root / "run", settings=LEARN)
     shutil.copytree(root / "others", root / "swapped")
-    (root / "swapped" / "dark" / "00.png").rename(root / "swapped" / "bright" / "dark.png")
-    (root / "swapped" / "bright" / "01.png").rename(root / "swapped" / "dark" / "bright.png")
+    (root / "swapped" / "low" / "00.png").rename(root / "swapped" / "top" / "low.png")
+    (root / "swapped" / "top" / "01.png").rename(root / "swapped" / "low" / "top.png")
     return root
 
 
 def share_in(values, label):
-    """The share of a map's positive values, at the picture's size, in the corner of a class."""
-    shown = np.asarray(Image.fromarray(values.clip(min=0)).resize((SIDE, SIDE), 0))
+    """The share of a map's positive values in the corner of a class."""
+    shown = values.clip(min=0)
     return float(shown[CORNERS[label]].sum() / shown.sum())
 
 
@@ -63,11 +62,9 @@ def test_the_maps_lie_on_the_evidence_that_was_planted(world):
     for one in found:
         label = one.picture.split("/")[-2]
         assert one.explained == label and one.answer.startswith(label)
-        cam, parts = one.attribution.grad_cam, one.attribution.gradients
-        place = {"dark": "bottom right", "bright": "top left"}[label]
-        assert (spread(cam).strongest, spread(parts).strongest) == (place, place)
-        # The corner is a ninth of the picture.
-        assert share_in(cam, label) > 0.4 and share_in(parts, label) > 0.4
+        parts, place = one.attribution.gradients, {"low": "bottom right", "top": "top left"}[label]
+        assert spread(parts).strongest == place
+        assert share_in(parts, label) > 0.35  # in a tenth of the picture
 
 
 def test_random_weights_do_not_lie_on_it(world):
@@ -78,14 +75,14 @@ def test_random_weights_do_not_lie_on_it(world):
             layer.reset_parameters()
     found = saccade.explain(model, [world / "others"])
     shares = [share_in(one.attribution.gradients, one.picture.split("/")[-2]) for one in found]
-    assert np.mean(shares) < 0.4
+    assert np.mean(shares) < 0.25
 
 
 def test_another_class_is_explained_when_it_is_named(world):
-    picture = world / "others" / "bright" / "00.png"
+    picture = world / "others" / "top" / "00.png"
     (own,) = saccade.explain(world / "run", [picture])
-    (other,) = saccade.explain(world / "run", [picture], label="dark")
-    assert (own.explained, other.explained) == ("bright", "dark") and own.answer == other.answer
+    (other,) = saccade.explain(world / "run", [picture], label="low")
+    assert (own.explained, other.explained) == ("top", "low") and own.answer == other.answer
     assert other.attribution.score < own.attribution.score
     corner = (slice(0, PATCH),) * 2
     assert own.attribution.gradients[corner].sum() > 0 > other.attribution.gradients[corner].sum()
@@ -94,7 +91,7 @@ def test_another_class_is_explained_when_it_is_named(world):
 def test_the_command_prints_writes_and_names_what_is_broken(world, tmp_path, capsys):
     (tmp_path / EVIL.replace("/", "_")).mkdir()
     good = tmp_path / EVIL.replace("/", "_") / "x.png"
-    shutil.copy(world / "others" / "dark" / "00.png", good)
+    shutil.copy(world / "others" / "low" / "00.png", good)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     page = tmp_path / "page.html"
     words = ["explain", str(world / "run"), str(good), "--out", str(page)]
@@ -104,7 +101,7 @@ def test_the_command_prints_writes_and_names_what_is_broken(world, tmp_path, cap
     assert main([*words, "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["explanations"]
     (one,) = saccade.explain(world / "run", [good])
-    assert told == json.loads(json.dumps(one.to_dict())) and told["explained"] == "dark"
+    assert told == json.loads(json.dumps(one.to_dict())) and told["explained"] == "low"
     assert told["grad_cam"]["size_hw"] == list(one.attribution.grad_cam.shape)
     page.unlink()
     assert main([*words, str(tmp_path / "broken.jpg")]) == 2
@@ -122,7 +119,7 @@ def test_names_are_escaped_on_every_page(world, tmp_path):
     card = json.loads((run / "model.json").read_text())
     card["classes"] = [EVIL, "‮top" + "x" * 3000]
     (run / "model.json").write_text(json.dumps(card))
-    picture = world / "others" / "bright" / "00.png"
+    picture = world / "others" / "top" / "00.png"
     saccade.explain(run, [picture], out=tmp_path / "page.html")
     saccade.explain(run, [picture], label=EVIL, out=tmp_path / "other.html")
     for name in ("page.html", "other.html"):
@@ -162,7 +159,7 @@ def test_each_target_of_a_regressor(number_table, class_folders, tmp_path):
         higher = value >= model.card["centre"][number % 2]
         assert one.explained.startswith(f"{target}: what {'raises' if higher else 'lowers'}")
     inside = saccade.look_inside(model, out=tmp_path / "inside.html")
-    weights = model.network.head.weight.detach().numpy().reshape(2, 3, SIDE, SIDE)
+    weights = model.network.head.weight.detach().numpy().reshape(2, 3, *model.size_hw)
     assert (inside.kind, [one.name for one in inside.pictures]) == ("templates", ["hue", "corners"])
     for one, expected in zip(inside.pictures, weights, strict=True):
         back = (one.pixels.astype(float) - 128) / 127 * one.largest
@@ -178,7 +175,7 @@ def test_the_surest_mistakes_with_what_they_were_learned_from(world, tmp_path, c
     assert "2 of 8 pictures were given a wrong class" in said
     found = saccade.explain_mistakes(world / "run", world / "swapped")
     names = {one.for_answer.picture.split("/")[-1] for one in found.mistakes}
-    assert names == {"dark.png", "bright.png"} and not found.note
+    assert names == {"low.png", "top.png"} and not found.note
     assert [one.probability for one in found.mistakes] == sorted(
         (one.probability for one in found.mistakes), reverse=True
     )
@@ -224,12 +221,12 @@ def test_mistakes_without_the_training_pictures(world, tmp_path, capsys):
 
 def test_the_first_filters(world, tmp_path, capsys):
     assert main(["explain", str(world / "run"), "--inside"]) == 0
-    assert "8 first filters, layer layers.0" in capsys.readouterr().out
+    assert "8 first filters, layer layers.1" in capsys.readouterr().out
     text = (world / "run" / "inside.html").read_text()
     assert text.count("<img") == 8
     assert main(["explain", str(world / "run"), "--inside", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    weights = saccade.load(world / "run").network.backbone.layers[0].weight
+    weights = saccade.load(world / "run").network.backbone.layers[1].weight
     largest = [one["largest"] for one in told["pictures"]]
     assert largest == pytest.approx(weights.abs().flatten(1).max(1).values.tolist(), rel=1e-6)
     settings = LEARN | {"train.epochs": 1, "model.backbone": "mlp", "model.width": 4}
@@ -246,11 +243,11 @@ def test_templates_of_a_linear_classifier(world, tmp_path):
     saccade.train(world / "data", task="classify", out=tmp_path / "ridge", settings=settings)
     found = saccade.look_inside(tmp_path / "ridge", out=tmp_path / "page.html")
     assert [one.name for one in found.pictures] == list(CORNERS)
-    for one in found.pictures:
-        corners = np.stack([one.pixels[:4, :4], one.pixels[8:, 8:]]).mean((1, 2))
-        # Light in either corner speaks for bright; the dark patch lacks it.
-        assert min(corners) > 150 if one.name == "bright" else max(corners) < 106
-    (own,) = saccade.explain(tmp_path / "ridge", [world / "others" / "bright" / "00.png"])
+    corner = {"top": np.s_[:4, :4], "low": np.s_[8:, 8:]}
+    for one, other in zip(found.pictures, found.pictures[::-1], strict=True):
+        own, others = (one.pixels[corner[name.name]].mean() for name in (one, other))
+        assert own > 150 > 106 > others
+    (own,) = saccade.explain(tmp_path / "ridge", [world / "others" / "top" / "00.png"])
     assert spread(own.attribution.gradients).strongest == "top left"
 
 
@@ -271,7 +268,7 @@ def test_a_heat_map_covers_what_is_strong_and_nothing_else():
 
 
 def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
-    run, picture = str(world / "run"), str(world / "others" / "bright" / "00.png")
+    run, picture = str(world / "run"), str(world / "others" / "top" / "00.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.png").write_bytes(b"")
     knn = {"model.name": "knn", "model.k": 1, "data.size": "8x8"}
@@ -281,7 +278,7 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         ([run, tmp_path / "none.png"], "does not exist"),
         ([run, tmp_path / "empty"], "holds no picture"),
         ([run, tmp_path / "broken.png"], "no picture can be explained"),
-        ([run, picture, "--class", "brigth"], "did you mean 'bright'?"),
+        ([run, picture, "--class", "tpo"], "did you mean 'top'?"),
         ([run, picture, "--out", tmp_path / "map.png"], "has the name of a picture"),
         ([run, picture, "--out", tmp_path / "none" / "page.html"], "does not exist"),
         ([run, *[picture] * 101], "101 pictures are too many"),
@@ -296,5 +293,5 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         assert main(["explain", *map(str, words)]) == 2, words
         said = capsys.readouterr().err
         assert expected in said and said.count("\n") == 1, said
-    assert main(["explain", run, picture, "--clas", "dark"]) == 2
+    assert main(["explain", run, picture, "--clas", "low"]) == 2
     assert re.search(r"--class", capsys.readouterr().err)

@@ -12,7 +12,7 @@ from scipy.stats import entropy
 import saccade
 from saccade.cli.app import main
 from saccade.errors import InputError
-from saccade.judge.labelling import choose_next, k_centre, unsure
+from saccade.judge.labelling import choose_next, unsure
 
 KNN = {"model.name": "knn", "model.k": 3, "data.size": "8x8", "data.validation": 0.0}
 
@@ -33,29 +33,47 @@ def test_doubts_are_those_of_the_definitions():
         unsure(found, by="luck")
 
 
-def test_each_further_centre_is_the_farthest_from_all_chosen():
-    rows = np.random.default_rng(1).normal(size=(60, 4))
-    found = k_centre(rows, first=7, count=12).tolist()
-    expected = [7]
-    while len(expected) < 12:
-        gaps = [min(float(((row - rows[one]) ** 2).sum()) for one in expected) for row in rows]
-        expected.append(int(np.argmax(gaps)))
-    assert found == expected
+def test_each_group_of_unsure_pictures_offers_its_middle():
+    draw = np.random.default_rng(1)
+    middles = np.eye(6)[:4]
+    rows = np.repeat(middles, 25, axis=0) + draw.normal(0, 0.05, (100, 6))
+    rows[::25] = middles  # the first of each group stands in its middle
+    doubts = draw.uniform(0.5, 1.0, 100)
+    doubts[50:75] = 0.1  # a group that the model is sure of
+    order = draw.permutation(100)
+    found = order[choose_next(rows[order].astype(np.float32), doubts[order], count=3, pool=25)]
+    assert {row // 25 for row in found} == {0, 1, 3}
+    gaps = [np.linalg.norm(rows[row] - rows[row // 25 * 25 :][:25], axis=1) for row in found]
+    assert (
+        max(gap.mean() for gap in gaps) < np.linalg.norm(rows - middles.repeat(25, 0), axis=1).max()
+    )
+    assert doubts[found].tolist() == sorted(doubts[found], reverse=True)
 
 
-def test_the_most_unsure_are_chosen_from_and_copies_are_not():
+def test_the_most_unsure_are_chosen_from_and_copies_count_once():
     draw = np.random.default_rng(2)
     features = draw.normal(size=(100, 6)).astype(np.float32)
     doubts = draw.random(100)
     found = choose_next(features, doubts, count=8, pool=3)
-    most = np.argsort(-doubts)[:24]
-    assert found[0] == most[0] and set(found) <= set(most) and len(set(found)) == 8
+    most = np.argsort(-doubts)
+    assert set(found) <= set(most[:24]) and len(set(found)) == 8
     features[most[1:20]] = 5 * features[most[0]]  # the same direction
-    few = choose_next(features, doubts, count=8, pool=3)
-    assert list(few[:1]) == [most[0]] and len(few) == 5 and not set(few) & set(most[1:20])
-    assert len(choose_next(shares(3), None, count=8)) == 3
-    typical = choose_next(np.float32([[1, 0], [0.9, 0.1], [0, 1]]), None, count=3)
-    assert typical.tolist() == [1, 2, 0]
+    found = choose_next(features, doubts, count=8, pool=3)
+    assert not set(found) & set(most[1:20]) and len(set(found)) == 8
+    assert set(found) <= {most[0], *most[20:43]}
+    assert choose_next(features[most[:21]], doubts[most[:21]], count=8).tolist() == [0, 20]
+
+
+def test_without_doubts_those_come_first_that_stand_for_most():
+    draw = np.random.default_rng(3)
+    sizes = (30, 5, 14)
+    rows = np.concatenate(
+        [np.eye(3)[n] + draw.normal(0, 0.03, (s, 3)) for n, s in enumerate(sizes)]
+    )
+    found = choose_next(rows.astype(np.float32), None, count=3)
+    assert [np.searchsorted([30, 35], row, side="right") for row in found] == [0, 2, 1]
+    sure = choose_next(rows.astype(np.float32), np.zeros(49), count=3, pool=49)
+    assert len(set(sure)) == 3
 
 
 @pytest.fixture(scope="module")

@@ -65,8 +65,8 @@ def label_next(
     """Choose pictures to label next; folders are searched at any depth, their names mean nothing.
 
     Of a classifier those that it is least sure of, ``by`` "margin" or "entropy", and that differ
-    from each other; of an embedder or a regressor, which have no doubts, those that together stand
-    nearest to all. ``out`` is a CSV file to write, whose column label is left for you. ``progress``
+    from each other; of an embedder or a regressor, which have no doubts, those that each stand for
+    a group of all. ``out`` is a CSV file to write, whose column label is left for you. ``progress``
     as for ``evaluate``. Raises InputError, with nothing written, when no picture can be read.
     """
     if count < 1:

@@ -32,7 +32,7 @@ from saccade.values import Float32Array
 FIRST_STEPS, MOST_STEPS = 32, 256
 NEAR_ENOUGH = 0.01  # of the difference that the parts must add up to
 SMALLEST = 1e-6  # difference that an error is a share of
-ABOUT_PIXELS = 1 << 19  # that go through the network at once
+ABOUT_PIXELS = 1 << 18  # that go through the network at once
 
 Score = Callable[[Tensor], Tensor]
 

@@ -60,7 +60,7 @@ def heat_legend() -> Chart:
     with drawing():
         figure = Figure(figsize=(4.8, 0.62), layout="constrained")
         axes = figure.add_subplot()
-        axes.bar(scale, 1, width=1 / (STEPS - 1), color=[tuple(one) for one in colours])
+        axes.bar(scale, 1, width=1.5 / (STEPS - 1), color=[tuple(one) for one in colours])
         axes.set_xticks([0, 1], ["nothing", "the most in this picture"])
         for tick, side in zip(axes.get_xticklabels(), SIDES, strict=True):
             tick.set_horizontalalignment(side)
@@ -68,7 +68,7 @@ def heat_legend() -> Chart:
         axes.set_xlim(0, 1)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        svg = finish(figure, "Colours of the maps", "From dark and clear, nothing, to yellow.")
+        svg = finish(figure, "Colours of the maps", "From clear, nothing, to yellow, the most.")
     return Chart(
         "What the colours mean",
         svg,
