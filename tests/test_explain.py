@@ -271,6 +271,9 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
     run, picture = str(world / "run"), str(world / "others" / "top" / "00.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.png").write_bytes(b"")
+    sealed = tmp_path / "parts"
+    for part in ("train", "test"):
+        shutil.copytree(world / "others", sealed / part)
     knn = {"model.name": "knn", "model.k": 1, "data.size": "8x8"}
     saccade.train(world / "others", task="classify", out=tmp_path / "knn", settings=knn)
     rows = [
@@ -282,6 +285,7 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         ([run, picture, "--out", tmp_path / "map.png"], "has the name of a picture"),
         ([run, picture, "--out", tmp_path / "none" / "page.html"], "does not exist"),
         ([run, *[picture] * 101], "101 pictures are too many"),
+        ([run, sealed, "--mistakes", "3"], "is sealed"),
         ([run, picture, "--inside"], "leave out pictures"),
         ([run, "--mistakes", "3"], "needs one place of data"),
         ([run, world / "others", "--mistakes", "0"], "must be 1 to 100"),

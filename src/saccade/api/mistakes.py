@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from saccade.api.data import TrainingData
-from saccade.api.evaluate import JUDGED_PARTS, answer_readable, load
+from saccade.api.evaluate import answer_readable, load
 from saccade.api.explain import MOST, PAGE, explain_class
 from saccade.api.predict import writable
 from saccade.api.procedures import PROCEDURES
+from saccade.api.sealed import judged_part
 from saccade.config import DataSettings, Recipe, override, read_recipe
 from saccade.data.batches import load_pictures
-from saccade.data.readers import choose_part, read_data
+from saccade.data.readers import read_data
 from saccade.data.stored import Pictures
 from saccade.errors import InputError, SaccadeError, SettingError
 from saccade.files import write_atomic
@@ -70,7 +71,7 @@ def explain_mistakes(
 
     For each: what speaks for the answer, what for the true class, and the training pictures whose
     features are nearest, where the run's data are still there. ``data``, ``broken`` and
-    ``progress`` as for ``evaluate``; ``out`` is an HTML page to write. Raises InputError for a
+    ``progress`` as for ``evaluate``, but a test part stays sealed; ``out`` is an HTML page to write. Raises InputError for a
     model that is no classifier, or has no slopes.
     """
     if not 1 <= count <= MOST:
@@ -81,7 +82,8 @@ def explain_mistakes(
     if model.classes is None:
         raise InputError(f"{run} is {model.called}; only a classifier gives a wrong class")
     allowed = override(Recipe(), [("data.broken", broken)], where="explain").data.broken
-    samples = read_data(choose_part(data, JUDGED_PARTS), nested=bool(model.card.get("nested")))
+    part = judged_part(data, open_test=False)
+    samples = read_data(part, nested=bool(model.card.get("nested")))
     numbered([sample.label for sample in samples], model.classes)
     shares, samples, left_out = answer_readable(model, samples, allowed=allowed, progress=progress)
     truth = numbered([sample.label for sample in samples], model.classes)
