@@ -71,8 +71,8 @@ def explain_mistakes(
 
     For each: what speaks for the answer, what for the true class, and the training pictures whose
     features are nearest, where the run's data are still there. ``data``, ``broken`` and
-    ``progress`` as for ``evaluate``, but a test part stays sealed; ``out`` is an HTML page to write. Raises InputError for a
-    model that is no classifier, or has no slopes.
+    ``progress`` as for ``evaluate``, but a test part stays sealed; ``out`` is an HTML page to
+    write. Raises InputError for a model that is no classifier, or has no slopes.
     """
     if not 1 <= count <= MOST:
         raise SettingError(f"--mistakes must be 1 to {MOST}. Got {count} instead")

@@ -61,7 +61,7 @@ def choose_next(
     if doubts is None:
         groups.sort(key=len, reverse=True)
     middles = np.array([group[apart[group].argmin()] for group in groups])
-    return among[middles if doubts is None else np.sort(middles)]
+    return np.asarray(among[middles if doubts is None else np.sort(middles)], np.int64)
 
 
 def _directions(features: Float32Array) -> Float32Array:
