@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saccade.api.compare import compare
     from saccade.api.evaluate import evaluate, load
+    from saccade.api.explain import explain
     from saccade.api.gallery import Gallery
+    from saccade.api.inside import look_inside
+    from saccade.api.label_next import LabelNext, label_next
     from saccade.api.limits import limits
+    from saccade.api.mistakes import Mistakes, explain_mistakes
     from saccade.api.predict import predict
     from saccade.api.robustness import robustness
     from saccade.api.summary import Summary, summary
@@ -22,9 +26,11 @@ if TYPE_CHECKING:
     from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
     from saccade.judge.comparison import Compared
+    from saccade.judge.explanation import Explanation
     from saccade.judge.limits import Limits
     from saccade.judge.robustness import Robustness
     from saccade.judge.tuning import Tuned
+    from saccade.judge.weight_pictures import Inside
     from saccade.tasks.model import Model
     from saccade.values import Estimate, Found, Hit, Interval, Prediction, Sample
     from saccade.vectors.tuned import Wish
@@ -32,13 +38,17 @@ if TYPE_CHECKING:
 _HOME = {
     "Compared": "judge.comparison",
     "Estimate": "values",
+    "Explanation": "judge.explanation",
     "Found": "values",
     "Gallery": "api.gallery",
     "GalleryError": "errors",
     "Hit": "values",
     "InputError": "errors",
+    "Inside": "judge.weight_pictures",
     "Interval": "values",
     "Limits": "judge.limits",
+    "LabelNext": "api.label_next",
+    "Mistakes": "api.mistakes",
     "Model": "tasks.model",
     "Prediction": "values",
     "Recipe": "config",
@@ -54,7 +64,11 @@ _HOME = {
     "compare": "api.compare",
     "evaluate": "api.evaluate",
     "limits": "api.limits",
+    "explain": "api.explain",
+    "explain_mistakes": "api.mistakes",
+    "label_next": "api.label_next",
     "load": "api.evaluate",
+    "look_inside": "api.inside",
     "predict": "api.predict",
     "read_data": "data.readers",
     "read_recipe": "config",
@@ -68,13 +82,17 @@ _HOME = {
 __all__ = [
     "Compared",
     "Estimate",
+    "Explanation",
     "Found",
     "Gallery",
     "GalleryError",
     "Hit",
     "InputError",
+    "Inside",
     "Interval",
+    "LabelNext",
     "Limits",
+    "Mistakes",
     "Model",
     "Prediction",
     "Recipe",
@@ -89,8 +107,12 @@ __all__ = [
     "Wish",
     "compare",
     "evaluate",
+    "explain",
+    "explain_mistakes",
+    "label_next",
     "limits",
     "load",
+    "look_inside",
     "predict",
     "read_data",
     "read_recipe",

@@ -37,10 +37,10 @@ def predict(
     """
     if not 0.0 <= at_least <= 1.0:
         raise SettingError(f"--at-least must be a probability, 0 to 1. Got {at_least} instead")
-    place = None if out is None else _writable(Path(out), "a CSV file with --out")
+    place = None if out is None else writable(Path(out), "a CSV file with --out")
     sheet = None
     if neighbours is not None:
-        sheet = _writable(Path(neighbours), "an HTML file with --neighbours")
+        sheet = writable(Path(neighbours), "an HTML file with --neighbours")
     if not pictures:
         raise InputError("no picture is named; give files or folders")
     model = run if isinstance(run, Model) else load(run)
@@ -75,7 +75,8 @@ def _some_answered(found: list[Answer]) -> list[Answer]:
     return found
 
 
-def _writable(place: Path, wanted: str) -> Path:
+def writable(place: Path, wanted: str) -> Path:
+    """Return ``place``; InputError, saying what is ``wanted``, where no such file can stand."""
     existing_folder(place.absolute().parent, f"folder for {place.name}")
     if place.is_dir():
         raise InputError(f"{place} is a folder; name {wanted}")

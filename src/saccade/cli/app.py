@@ -20,9 +20,11 @@ from saccade.cli import (
     compare,
     demo,
     evaluate,
+    explain,
     gallery,
     index,
     info,
+    label_next,
     learn,
     robustness,
     tune,
@@ -31,6 +33,23 @@ from saccade.cli.output import shown
 from saccade.errors import InputError, SaccadeError
 
 GOOD, NEGATIVE, WRONG_USE, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 130, 141, 143
+
+# The order in which the help shows their commands.
+MODULES = (
+    demo,
+    learn,
+    evaluate,
+    compare,
+    robustness,
+    explain,
+    label_next,
+    tune,
+    gallery,
+    index,
+    blocks,
+    bench,
+    info,
+)
 
 HELP = """Teach a computer to see from a folder of images, judge it, and find pictures again.
 
@@ -48,8 +67,7 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
         help_format="plaintext",
     )
-    judges = (evaluate, compare, robustness)
-    for module in (demo, learn, *judges, tune, gallery, index, blocks, bench, info):
+    for module in MODULES:
         for name, command in module.COMMANDS.items():
             app.command(command, name=name)
     return app

@@ -8,6 +8,7 @@ from saccade.report.charts import (
     scatter_chart,
 )
 from saccade.report.confusion_chart import confusion_chart
+from saccade.report.heat import heat, heat_legend
 from saccade.report.page import page
 from saccade.report.parts import (
     Chart,
@@ -41,6 +42,8 @@ __all__ = [
     "Tiles",
     "confusion_chart",
     "data_uri",
+    "heat",
+    "heat_legend",
     "histogram",
     "interval_chart",
     "line_chart",

@@ -52,9 +52,12 @@ class BackboneNetwork(nn.Module):
         seen = normalise(pictures, mean=self.mean, std=self.std)
         initialise(self.backbone, name, batch=seen)
 
+    def seen(self, pictures: Tensor) -> Tensor:
+        """(n, c, H, W) float in [0, 1] → what the backbone is given, as ``normalise``."""
+        plain = isinstance(self.backbone, tuple(PLAIN.values()))
+        return pictures if plain else normalise(pictures, mean=self.mean, std=self.std)
+
     def features(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → (n, ``length``) float."""
-        plain = isinstance(self.backbone, tuple(PLAIN.values()))
-        seen = pictures if plain else normalise(pictures, mean=self.mean, std=self.std)
-        found: Tensor = self.backbone(seen)
+        found: Tensor = self.backbone(self.seen(pictures))
         return found
