@@ -8,9 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.api.bias_variance import bias_variance
     from saccade.api.compare import compare
     from saccade.api.evaluate import evaluate, load
     from saccade.api.gallery import Gallery
+    from saccade.api.learning_curve import learning_curve
     from saccade.api.limits import limits
     from saccade.api.predict import predict
     from saccade.api.robustness import robustness
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from saccade.data.readers import read_data
     from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
+    from saccade.judge.bias_variance import Decomposition
     from saccade.judge.comparison import Compared
+    from saccade.judge.learning_curve import Curve
     from saccade.judge.limits import Limits
     from saccade.judge.robustness import Robustness
     from saccade.judge.tuning import Tuned
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Compared": "judge.comparison",
+    "Curve": "judge.learning_curve",
+    "Decomposition": "judge.bias_variance",
     "Estimate": "values",
     "Found": "values",
     "Gallery": "api.gallery",
@@ -51,9 +57,11 @@ _HOME = {
     "Tuned": "judge.tuning",
     "Tuning": "api.tune",
     "Wish": "vectors.tuned",
+    "bias_variance": "api.bias_variance",
     "compare": "api.compare",
     "evaluate": "api.evaluate",
     "limits": "api.limits",
+    "learning_curve": "api.learning_curve",
     "load": "api.evaluate",
     "predict": "api.predict",
     "read_data": "data.readers",
@@ -67,6 +75,8 @@ _HOME = {
 
 __all__ = [
     "Compared",
+    "Curve",
+    "Decomposition",
     "Estimate",
     "Found",
     "Gallery",
@@ -87,8 +97,10 @@ __all__ = [
     "Tuned",
     "Tuning",
     "Wish",
+    "bias_variance",
     "compare",
     "evaluate",
+    "learning_curve",
     "limits",
     "load",
     "predict",

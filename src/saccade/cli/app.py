@@ -18,6 +18,7 @@ from saccade.cli import (
     bench,
     blocks,
     compare,
+    curves,
     demo,
     evaluate,
     gallery,
@@ -49,7 +50,7 @@ def build_app() -> App:
         help_format="plaintext",
     )
     judges = (evaluate, compare, robustness)
-    for module in (demo, learn, *judges, tune, gallery, index, blocks, bench, info):
+    for module in (demo, learn, *judges, tune, curves, gallery, index, blocks, bench, info):
         for name, command in module.COMMANDS.items():
             app.command(command, name=name)
     return app
