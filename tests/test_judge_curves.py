@@ -219,7 +219,7 @@ def test_what_chose_the_epoch_flatters(tmp_path):
     chose = [[0.9, 0.09, 200]] * 3
     found = curve((0.6, 0.7), (1, 1), [100, 200], tmp_path, validation=chose)
     assert found.validation.value == pytest.approx(0.9)
-    assert found.flattered.value == pytest.approx(0.2) and "20 points" in found.sentences[3]
+    assert found.flattered.value == pytest.approx(0.2) and "20.0 points" in found.sentences[3]
 
 
 @pytest.mark.slow

@@ -37,10 +37,11 @@ def remedy(curve: Curve) -> str:
 
 
 def points(curve: Curve, found: Interval) -> str:
-    """Write a difference of scores: "3.1 points (1.2 to 5.0)"; of R² as it is."""
-    factor, unit = (100.0, " points") if curve.figure in SHARES else (1.0, f" of {curve.figure}")
-    low, value, high = (factor * each for each in (found.low, found.value, found.high))
-    return f"{value:.3g}{unit} ({low:.3g} to {high:.3g})"
+    """Write a difference of scores: "3.1 points (1.2 to 5.0)"; of R² "0.031 of R² (…)"."""
+    low, value, high = found.low, found.value, found.high
+    if curve.figure in SHARES:
+        return f"{100 * value:.1f} points ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{value:.3f} of {curve.figure} ({low:.3f} to {high:.3f})"
 
 
 def _fit(curve: Curve) -> str:
