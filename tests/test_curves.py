@@ -17,6 +17,7 @@ from saccade.data.batches import load_readable
 from saccade.data.splits import bootstrap_sample, nested_shares
 from saccade.data.stored import StoredPictures
 from saccade.errors import InputError
+from saccade.judge.repeats import crossed, gap, number_interval
 from saccade.metrics.regression import r2
 from tests.runs import OF_TASK, flags
 
@@ -182,6 +183,21 @@ def test_the_spread_of_unit_scores_is_that_of_the_bootstrap():
     drawn = draw.integers(0, 400, (2000, 400))
     spread = np.std([r2(truth[rows], said[rows]) for rows in drawn])
     assert units.std() / 20 == pytest.approx(spread, rel=0.1)
+
+
+@pytest.mark.slow
+def test_the_gap_of_two_r2_holds_the_truth_93_times_in_100():
+    """Two parts of one population, whose R² is 0.8 and 0.5 by construction."""
+    draw, inside = np.random.default_rng(2), 0
+    for _ in range(1000):
+        found = []
+        for n, noise in ((200, 0.25), (100, 1.0)):
+            said = draw.normal(size=(n, 1))
+            units = r2_units(said + np.sqrt(noise) * draw.normal(size=(n, 1)), said)
+            found.append(number_interval(crossed(units[None])))
+        between = gap(*found)
+        inside += between.low <= 0.3 <= between.high
+    assert 0.93 <= inside / 1000 <= 0.97
 
 
 def test_training_classes_are_searched_in_galleries_as_large_as_those_held_out(class_folders):
