@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 from scipy.stats import binom, binomtest, multinomial, ttest_1samp
@@ -78,6 +78,7 @@ def by_definition(rows):
 
 
 @given(st.integers(2, 5), st.integers(2, 9), st.integers(0, 99))
+@settings(max_examples=30)
 def test_crossed_trainings_are_the_analysis_of_variance(runs, n, seed):
     rows = np.random.default_rng(seed).normal(size=(runs, n))
     found = crossed(rows)
@@ -300,6 +301,7 @@ def test_a_vote_of_two_kinds_is_the_binomial():
     assert (found.bias == 0).all() and found.variance == pytest.approx(found.error)
 
 
+@settings(max_examples=30)
 @given(st.integers(2, 7), st.integers(1, 12), st.integers(1, 5), st.integers(0, 99))
 def test_error_is_bias_and_weighted_variance(models, n, classes, seed):
     draw = np.random.default_rng(seed)

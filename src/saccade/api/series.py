@@ -184,7 +184,7 @@ class Series:
         Stop to iterate, and it can be resumed.
         """
         clear_parts(self.folder)
-        while self.steps:
+        while self.steps > 0:
             draw = self.draws[len(self.standing.kept)]
             found = trained_once(
                 self.folder / TRAINING_FOLDER,
