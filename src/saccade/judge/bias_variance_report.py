@@ -32,7 +32,7 @@ def bias_variance_report(found: Decomposition, *, data: str) -> str:
         ("part", found.loss, "what it is"),
         tuple((name, written(one), text) for name, one, text in rows),
     )
-    chart = Chart(f"Parts of the {found.loss}", svg, wide=True)
+    chart = Chart(f"Parts of the {found.loss}", svg)
     sections = [
         Section("What it shows", (Text(found.sentence),)),
         Section("The parts", (Charts((chart,)), table)),

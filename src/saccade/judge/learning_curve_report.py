@@ -115,7 +115,7 @@ def _chart(curve: Curve) -> Chart:
         description="Two lines with their bands: scores on what was held out, and learned from.",
         log_x=len(n) > 1,
     )
-    return Chart(title, svg, "Bands are 95 % intervals.", wide=True)
+    return Chart(title, svg, "Bands are 95 % intervals.")
 
 
 def _band(name: str, n: Sequence[int], found: Sequence[Interval]) -> Series:
