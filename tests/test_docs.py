@@ -14,7 +14,7 @@ from torchvision import models
 
 import saccade.api.train
 from saccade.augment.disturbances import DISTURBANCES
-from saccade.cli import bench, learn, reference, tune
+from saccade.cli import bench, curves, learn, reference, tune
 from saccade.cli.app import build_app, main
 from saccade.config import AUTO, Recipe, override, read_recipe, settings
 from saccade.data.folders import read_class_folders
@@ -241,7 +241,12 @@ def all_blocks(*languages):
 def check_command(words):
     """Raise when a command line names what is not there; nothing is run."""
     function, bound, *_ = build_app().parse_args(words, exit_on_error=False, print_error=False)
-    flags = {learn.train: learn.TRAIN_FLAGS, tune.tune: tune.TUNE_FLAGS}.get(function)
+    flags = {
+        learn.train: learn.TRAIN_FLAGS,
+        tune.tune: tune.TUNE_FLAGS,
+        curves.learning_curve: curves.CURVE_FLAGS,
+        curves.bias_variance: curves.BAG_FLAGS,
+    }.get(function)
     if flags is not None:
         given = bound.arguments
         resumes = given.get("resume") is not None

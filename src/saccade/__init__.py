@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.api.bias_variance import bias_variance
     from saccade.api.compare import compare
     from saccade.api.evaluate import evaluate, load
     from saccade.api.explain import explain
     from saccade.api.gallery import Gallery
     from saccade.api.inside import look_inside
     from saccade.api.label_next import LabelNext, label_next
+    from saccade.api.learning_curve import learning_curve
     from saccade.api.limits import limits
     from saccade.api.mistakes import Mistakes, explain_mistakes
     from saccade.api.predict import predict
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from saccade.data.readers import read_data
     from saccade.data.vector_files import read_vectors
     from saccade.errors import GalleryError, InputError, SaccadeError
+    from saccade.judge.bias_variance import Decomposition
     from saccade.judge.comparison import Compared
     from saccade.judge.explanation import Explanation
+    from saccade.judge.learning_curve import Curve
     from saccade.judge.limits import Limits
     from saccade.judge.robustness import Robustness
     from saccade.judge.tuning import Tuned
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Compared": "judge.comparison",
+    "Curve": "judge.learning_curve",
+    "Decomposition": "judge.bias_variance",
     "Estimate": "values",
     "Explanation": "judge.explanation",
     "Found": "values",
@@ -61,12 +67,14 @@ _HOME = {
     "Tuned": "judge.tuning",
     "Tuning": "api.tune",
     "Wish": "vectors.tuned",
+    "bias_variance": "api.bias_variance",
     "compare": "api.compare",
     "evaluate": "api.evaluate",
     "limits": "api.limits",
     "explain": "api.explain",
     "explain_mistakes": "api.mistakes",
     "label_next": "api.label_next",
+    "learning_curve": "api.learning_curve",
     "load": "api.evaluate",
     "look_inside": "api.inside",
     "predict": "api.predict",
@@ -81,6 +89,8 @@ _HOME = {
 
 __all__ = [
     "Compared",
+    "Curve",
+    "Decomposition",
     "Estimate",
     "Explanation",
     "Found",
@@ -105,11 +115,13 @@ __all__ = [
     "Tuned",
     "Tuning",
     "Wish",
+    "bias_variance",
     "compare",
     "evaluate",
     "explain",
     "explain_mistakes",
     "label_next",
+    "learning_curve",
     "limits",
     "load",
     "look_inside",

@@ -1,7 +1,7 @@
 """What a run learns from and is judged on: samples, their parts, the model card, the pixels."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,12 @@ class TrainingData:
     ``source``: as the user names it; ``part``: the part train of it, or all of it. ``kept`` are
     learned from, ``held`` are judged on, ``classes`` are the names of those kept, sorted, if the
     task has any, and ``card`` holds their model's size, channels and names. ``apart``: places in
-    ``part`` of a fold that is neither; its samples are ``fold``. After ``decode``: ``pictures``
-    (n, c, H, W) uint8 with ``targets``, a row each, ``held_pictures`` and ``fold_pictures``
-    likewise, and ``broken``, the pictures that were left out. ``note`` says why the cache was not
-    used, if it should have been.
+    ``part``, and after them in the part val, of a fold that is neither; its samples are ``fold``.
+    ``learned``: places to learn from, where it is not from all others; one that stands twice counts
+    twice. Every picture is decoded then, so that all choices of them share a cache and a size.
+    After ``decode``: ``pictures`` (n, c, H, W) uint8 with ``targets``, a row each,
+    ``held_pictures`` and ``fold_pictures`` likewise, and ``broken``, the pictures that were left
+    out. ``note`` says why the cache was not used, if it should have been.
     """
 
     pictures: StoredPictures
@@ -50,18 +52,27 @@ class TrainingData:
         procedure: Procedure,
         weights: Weights | None = None,
         apart: Collection[int] = (),
+        learned: Sequence[int] | None = None,
     ) -> None:
         self.source, self.recipe, self.procedure = source, recipe, procedure
         self.weights = weights
         self.part = choose_part(source, ("train",))
         samples, places = procedure.read(self.part), frozenset(apart)
-        self._order = samples
-        self.fold = [one for place, one in enumerate(samples) if place in places]
-        self._learned = [one for place, one in enumerate(samples) if place not in places]
+        held = find_parts(source).get("val") if recipe.data.validation or learned else None
+        validation = [] if held is None else procedure.read(held)
+        self._order = samples + validation
+        self._decodes_all = learned is not None
+        if learned is None:
+            learned = [place for place in range(len(samples)) if place not in places]
+        self.fold = [one for place, one in enumerate(self._order) if place in places]
+        self._learned = [self._order[place] for place in learned]
         procedure.require(self._learned, self.part)
-        held = find_parts(source).get("val") if recipe.data.validation else None
-        self._validation = [] if held is None else procedure.read(held)
-        self._suited = suit(self._learned, longest=LONGEST_SIDE)
+        if not recipe.data.validation or {*range(len(samples), len(self._order))} & places:
+            validation = []
+        self._validation = validation
+        self._suited = suit(
+            self._order if self._decodes_all else self._learned, longest=LONGEST_SIDE
+        )
         self.broken: tuple[Broken, ...] = ()
         self.note = ""
         self._hold_out()
@@ -74,7 +85,7 @@ class TrainingData:
         height, width = self.card["size_hw"]
         used = {id(sample) for sample in self.kept + self.held + self.fold}
         # In the readers' order: the cache finds them again whoever is held out, in every fold.
-        samples = [sample for sample in self._order + self._validation if id(sample) in used]
+        samples = [one for one in self._order if self._decodes_all or id(one) in used]
         decoded = decode_once(
             samples,
             size_hw=(height, width),
@@ -91,6 +102,8 @@ class TrainingData:
             self._validation = [sample for sample in self._validation if id(sample) in good]
             self.fold = [sample for sample in self.fold if id(sample) in good]
             self._hold_out()
+        taken = {id(sample) for sample in self.kept + self.held + self.fold}
+        self._unused = [sample for sample in read if id(sample) not in taken]
         self._gather({id(sample): row for row, sample in enumerate(samples)}, decoded)
         return bool(broken)
 
@@ -99,7 +112,7 @@ class TrainingData:
 
         It comes from the files' content, so moved pictures have the same, written anew another.
         """
-        judged = [one.numbers or one.label for one in self.held + self.fold]
+        judged = [one.numbers or one.label for one in self.held + self.fold + self._unused]
         tree = (self.card["tree"],) if "tree" in self.card else ()
         names = (DECODING, *self.pictures.shape, self.classes, judged, *tree)
         digest = hashlib.sha256(repr(names).encode())
@@ -119,11 +132,15 @@ class TrainingData:
         self.pictures, self.targets = add_classes(
             StoredPictures(decoded.pixels, kept), targets, how=self.recipe.data.extra_classes
         )
-        self._sources = decoded.sources[np.concatenate([kept, held, fold])]
+        unused = np.array([place[id(sample)] for sample in self._unused], np.int64)
+        self._sources = decoded.sources[np.concatenate([kept, held, fold, unused])]
 
     def _hold_out(self) -> None:
         self.procedure.require(self._learned, self.part)
-        self.kept, self.held = self.procedure.hold_out(self._learned, self._validation)
+        distinct = list({id(sample): sample for sample in self._learned}.values())
+        kept, self.held = self.procedure.hold_out(distinct, self._validation)
+        ours = {id(sample) for sample in kept}
+        self.kept = [sample for sample in self._learned if id(sample) in ours]
         card = _card(
             self.recipe,
             data=self.source,

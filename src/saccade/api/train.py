@@ -1,7 +1,7 @@
 """``train``: from a folder of pictures to a run folder."""
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,7 +99,8 @@ def train(
 class Training:
     """A run in its three parts: made ready, ``records()`` to iterate, ``finish()``.
 
-    ``apart``: places, in the order of ``read_data``, of pictures that this run takes no notice of.
+    ``apart``: places, in the order of ``read_data``, of pictures that this run takes no notice of;
+    ``learned``: places that it learns from, see ``TrainingData``.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Training:
         settings: Mapping[str, Any] | None = None,
         resume: Path | str | None = None,
         apart: Collection[int] = (),
+        learned: Sequence[int] | None = None,
     ) -> None:
         self.resumed = resume is not None
         place = _place(out, resume)
@@ -133,6 +135,7 @@ class Training:
             procedure=self.procedure,
             weights=self.weights,
             apart=apart,
+            learned=learned,
         )
         rates = chosen_rates(self.recipe.optim)
         schedule = look_up(SCHEDULES, rates.schedule, "schedule")

@@ -1,7 +1,5 @@
 """``tune``: cross-validation over a grid of settings, and which of them do best."""
 
-import shlex
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from saccade.api.procedures import PROCEDURES
+from saccade.api.repeated import steady, trained_once
 from saccade.api.train import Training
 from saccade.api.tune_folds import JUDGINGS
 from saccade.api.tune_plan import Standing, Values, make_plan, read_plan, write_plan
-from saccade.config import AUTO, Recipe
+from saccade.config import Recipe
 from saccade.data.readers import choose_part
 from saccade.errors import InputError, NotFiniteError
 from saccade.files import existing_folder, write_atomic
@@ -116,10 +115,9 @@ class Tuning:
             )
         base = self.plan.base()
         self.judging = look_up(JUDGINGS, base.task, "score for task")
-        self.procedure = PROCEDURES[base.task]
         self.choices = self.plan.choices()
-        self.recipes = [self._fold_recipe(each) for each in self.plan.recipes()]
-        samples = self.procedure(base).read(choose_part(self.data, ("train",)))
+        self.recipes = [steady(each) for each in self.plan.recipes()]
+        samples = PROCEDURES[base.task](base).read(choose_part(self.data, ("train",)))
         self.folds = self.judging.deal(samples, self.plan.folds, self.plan.groups, base.train.seed)
         digest = self._checked()
         if resume is None:
@@ -131,15 +129,6 @@ class Tuning:
                 f"the pictures or classes in {self.data} are not those that {self.folder} began "
                 "with; name the data that hold them, or start tune anew"
             )
-
-    def _fold_recipe(self, recipe: Recipe) -> Recipe:
-        """Hold out nothing where no epoch is chosen, and let no measured time decide a format."""
-        train, data = recipe.train, recipe.data
-        if train.precision == AUTO:
-            train = replace(train, precision="float32")
-        if self.procedure.watched is None or not train.epochs:
-            data = replace(data, validation=0.0)
-        return replace(recipe, train=train, data=data)
 
     def _checked(self) -> str:
         """Make every choice's run ready, so that nothing is learned where one cannot be.
@@ -183,24 +172,18 @@ class Tuning:
                     yield FoldScore(place, fold, score)
 
     def _score(self, recipe: Recipe, fold: int) -> float:
-        """Learn from the other folds, in a folder of its own that does not remain."""
-        folder = self.folder / FOLD_FOLDER
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            training = self._training(recipe, fold, folder)
-            for _ in training.records():
-                pass
+        """Learn from the other folds, and judge on this one."""
+
+        def answer(training: Training) -> float:
             data = training.data
             return self.judging.score(training.complete(), data.fold, data.fold_pictures)
-        except InputError as error:
-            if not isinstance(error.__cause__, OSError):
-                raise
-            raise InputError(  # The folder of the fold is not what goes on.
-                f"{self.folder} cannot be written: {error.__cause__.strerror}; free the disk, then "
-                f"{how_to_go_on(self.folder)}"
-            ) from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+
+        return trained_once(
+            self.folder / FOLD_FOLDER,
+            make=lambda folder: self._training(recipe, fold, folder),
+            answer=answer,
+            command="tune",
+        )
 
     def finish(self) -> Tuned:
         """Compare the choices and write the report."""
@@ -215,8 +198,3 @@ class Tuning:
         self.standing = replace(self.standing, finished=True)
         write_plan(self.folder, self.plan, self.standing)
         return found
-
-
-def how_to_go_on(folder: Path) -> str:
-    """Return the command that goes on with a folder of tune, as it is typed."""
-    return f"go on with: saccade tune --resume {shlex.quote(str(folder))}"

@@ -1,19 +1,17 @@
 """What ``tune`` is going to do: the grid of settings, checked, and where it stands in its file."""
 
 import itertools
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from saccade.api.recipe import recipe_values, whole_recipe
+from saccade.api.repeated import read_plan_file, write_plan_file
 from saccade.config import Recipe, override, settings
-from saccade.errors import InputError, SettingError
-from saccade.files import write_atomic
+from saccade.errors import SettingError
 
 PLAN_FILE = "tuning.json"
-FORMAT = 1
 Values = Mapping[str, Sequence[Any]]
 
 
@@ -98,25 +96,16 @@ def _checked(name: str, values: Sequence[Any]) -> list[Any]:
 
 def write_plan(folder: Path, plan: Plan, standing: Standing) -> None:
     """Write both into the folder, whole."""
-    content = {"format": FORMAT, "plan": asdict(plan), "standing": asdict(standing)}
-    write_atomic(folder / PLAN_FILE, json.dumps(content, indent=1) + "\n")
+    write_plan_file(folder / PLAN_FILE, plan, standing)
 
 
 def read_plan(folder: Path) -> tuple[Plan, Standing]:
     """Return what ``write_plan`` wrote; InputError when it is missing, damaged or finished."""
-    file = folder / PLAN_FILE
-    if not file.is_file():
-        raise InputError(f"{folder} holds no {PLAN_FILE}: tune has not begun there; start it anew")
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        plan, standing = Plan(**content["plan"]), Standing(**content["standing"])
-        failed = {int(place): why for place, why in standing.failed.items()}
-        standing = replace(standing, failed=failed)
-        fits = content["format"] == FORMAT and len(standing.scores) == len(plan.choices())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file} is damaged; start tune anew, in another folder") from error
-    if not fits:
-        raise InputError(f"{file} is not of this version; start tune anew, in another folder")
-    if standing.finished:
-        raise InputError(f"tune {folder} is finished, its report is in it; nothing to resume")
-    return plan, standing
+    return read_plan_file(folder / PLAN_FILE, "tune", _kept)
+
+
+def _kept(planned: Mapping[str, Any], stood: Mapping[str, Any]) -> tuple[Plan, Standing] | None:
+    plan, standing = Plan(**planned), Standing(**stood)
+    failed = {int(place): why for place, why in standing.failed.items()}
+    fits = len(standing.scores) == len(plan.choices())
+    return (plan, replace(standing, failed=failed)) if fits else None

@@ -55,7 +55,8 @@ def tune(
     given, values = data_and_settings(
         words, command="tune", flags=TUNE_FLAGS, resumes=resume is not None
     )
-    from saccade.api.tune import Tuning, how_to_go_on
+    from saccade.api.repeated import how_to_go_on
+    from saccade.api.tune import Tuning
 
     tuning = Tuning(
         given,
@@ -72,7 +73,7 @@ def tune(
         _follow(tuning, quiet=json)
         found = tuning.finish()
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(how_to_go_on(tuning.folder)) from None
+        raise KeyboardInterrupt(how_to_go_on(tuning.folder, "tune")) from None
     if json:
         say_json(found.to_dict())
     else:

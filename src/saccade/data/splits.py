@@ -113,6 +113,34 @@ def grouped_folds(groups: Sequence[str], *, folds: int, seed: int) -> list[IntAr
     return [np.sort(np.concatenate(parts)) for parts in found]
 
 
+def nested_shares(labels: Sequence[str], *, shares: Sequence[float], seed: int) -> list[IntArray]:
+    """Return places for each of the rising ``shares`` in (0, 1], each within the one after it.
+
+    Of a label of m pictures ``taken_of(share, m)`` are taken, drawn by the seed.
+    """
+    draw = np.random.default_rng(seed)
+    orders = [draw.permutation(rows) for rows in _places(labels)]
+    return [
+        np.sort(np.concatenate([rows[: taken_of(share, len(rows))] for rows in orders]))
+        for share in shares
+    ]
+
+
+def taken_of(share: float, m: int) -> int:
+    """Return ``share`` * m rounded, halves up, at least 1."""
+    return max(1, int(share * m + 0.5))
+
+
+def bootstrap_sample(labels: Sequence[str], *, seed: int) -> IntArray:
+    """Return as many places as there are labels, drawn with replacement within each label, rising.
+
+    Source: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), section 8.3,
+    for several samples.
+    """
+    draw = np.random.default_rng(seed)
+    return np.sort(np.concatenate([draw.choice(rows, len(rows)) for rows in _places(labels)]))
+
+
 def _places(names: Sequence[str]) -> list[IntArray]:
     """The places of each distinct name, by name."""
     found: dict[str, list[int]] = {name: [] for name in sorted(set(names))}
