@@ -6,7 +6,7 @@ first; we take the first of KINDS. A category none of whose true boxes is found 
 missed ones are forgiven: nothing is left that could be ranked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,19 +134,28 @@ def box_errors(true: TrueBoxes, found: FoundBoxes, *, categories: int) -> BoxErr
     return BoxErrors(true, categories, boxes, matching.place, kind, hit, meant, missed)
 
 
-def mean_cost(
-    base: tuple[Ranking, ...], mended: tuple[Ranking, ...], weights: Float64Array | None = None
+def costs(
+    base: tuple[Ranking, ...],
+    mended: Iterable[tuple[Ranking, ...]],
+    weights: Float64Array | None = None,
 ) -> Float64Array:
-    """Return (draws,): by how much the mean average precision rises; NaN without a true box."""
-    before, after = (
-        np.concatenate([one.average_precision(weights) for one in rows], axis=1)
-        for rows in (base, mended)
-    )
-    gain = np.where(np.isnan(after), 0.0, after) - before
-    known = ~np.isnan(gain)
-    total, many = np.where(known, gain, 0.0).sum(axis=1), known.sum(axis=1)
-    means: Float64Array = np.divide(total, many, out=np.full(len(total), np.nan), where=many > 0)
-    return means
+    """Return (draws, kinds): by how much the mean average precision rises over ``base``.
+
+    NaN in a draw without a true box.
+    """
+    before = _precision(base, weights)
+    known = ~np.isnan(before)
+    many = known.sum(axis=1)
+    answer = []
+    for rows in mended:
+        gain = np.where(known, np.nan_to_num(_precision(rows, weights)) - before, 0.0)
+        nothing = np.full(len(many), np.nan)
+        answer.append(np.divide(gain.sum(axis=1), many, out=nothing, where=many > 0))
+    return np.stack(answer, axis=1)
+
+
+def _precision(rows: tuple[Ranking, ...], weights: Float64Array | None) -> Float64Array:
+    return np.concatenate([one.average_precision(weights) for one in rows], axis=1)
 
 
 def _largest(pairs: Pairs, chosen: BoolArray, many: int) -> tuple[IntArray, Float64Array]:

@@ -50,10 +50,14 @@ class Ranking:
         all_inside = np.cumsum(drawn[:, self.picture] * self.inside, axis=1)
         wanted = drawn[:, self.true].sum(axis=1)[:, None]
         for hits, right in zip(self.hits, self.right, strict=True):
-            own = drawn[:, self.picture[hits]]
-            more = np.cumsum(own * (right.astype(np.float64) - self.inside[hits]), axis=1)
-            total = all_inside[:, hits[right]] + more[:, right]
-            good = np.cumsum(own[:, right], axis=1)
+            good = np.cumsum(drawn[:, self.picture[hits[right]]], axis=1)
+            total = all_inside[:, hits[right]]
+            other = np.flatnonzero(right != self.inside[hits])  # left out, or right though outside
+            if len(other):
+                sign = np.where(right[other], 1.0, -1.0)
+                more = np.cumsum(drawn[:, self.picture[hits[other]]] * sign, axis=1)
+                more = np.pad(more, ((0, 0), (1, 0)))
+                total = total + more[:, np.searchsorted(other, np.flatnonzero(right), "right")]
             precision = np.divide(good, total, out=np.zeros_like(good), where=total > 0)
             yield _share(good, wanted), precision
 
