@@ -99,9 +99,7 @@ class Slow:
                     continue
                 seen, right = seen + 1, right + (n in hits)
                 curve.append((right / need if need else 0.0, right / seen))
-            at = [
-                max((p for r, p in curve if r >= t), default=0.0) for t in np.linspace(0, 1, 101)
-            ]
+            at = [max((p for r, p in curve if r >= t), default=0.0) for t in np.linspace(0, 1, 101)]
             totals.append(sum(at) / 101 if need else 0.0)
         return sum(totals) / len(totals) if totals else None
 

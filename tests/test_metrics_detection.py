@@ -84,9 +84,7 @@ def test_the_cases_hold_what_is_hard():
 
 def test_a_category_without_a_true_box_is_undefined_and_none_found_is_zero():
     nothing = np.zeros(0, np.int64)
-    true = TrueBoxes(
-        np.array([0]), np.array([1]), np.ones((1, 4)), np.ones(1), np.zeros(1, bool)
-    )
+    true = TrueBoxes(np.array([0]), np.array([1]), np.ones((1, 4)), np.ones(1), np.zeros(1, bool))
     found = FoundBoxes(nothing, nothing, np.zeros((0, 4)), np.zeros(0))
     whole, each = match_coco(true, found, categories=3).figures()
     assert np.isnan(each[0, [0, 2]]).all() and (each[0, 1] == 0).all()
@@ -155,7 +153,10 @@ def test_voc_is_that_of_a_slow_loop(recalls):
         case = made(seed, crowded=0.2)
         rows = voc_rankings(*columns(case), categories=case.categories)
         for k, one in enumerate(rows):
-            found, expected = one.average_precision(recalls=recalls)[0, 0], voc_slowly(case, k, recalls)
+            found, expected = (
+                one.average_precision(recalls=recalls)[0, 0],
+                voc_slowly(case, k, recalls),
+            )
             assert np.isnan(found) if expected is None else abs(found - expected) < 1e-12, seed
             seen += expected is not None and 0 < expected < 1
     assert seen > 60

@@ -133,7 +133,7 @@ def _common(
     xywh = np.empty((len(rows), 4))
     for n, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise InputError(f"{place} {what} {n} must be an object, such as {{\"image_id\": 1, …}}")
+            raise InputError(f'{place} {what} {n} must be an object, such as {{"image_id": 1, …}}')
         for column, (key, kind, table) in enumerate(known):
             given = row.get(key)
             number = table.get(given) if type(given) is int else None

@@ -9,8 +9,9 @@ So the interval is that of a normal distribution of the log odds, with the stand
 jackknife (Efron and Tibshirani, chapter 11), moved down by the bias. The draws show how large
 that is: their mean lies above the figure; BIAS times as far lies the figure above the truth, for a
 bias that shrinks with the root of the number of pictures. As the factor is a rule of thumb, a
-standard error of half the bias is added. ``benchmarks/detection_intervals.py`` measures what
-this holds.
+standard error of half the bias is added. What a kind of mistake costs is a small share with a long
+tail: its logarithm gets the normal interval, without a shift. ``benchmarks/detection_intervals.py``
+measures what both hold.
 """
 
 import math
@@ -21,14 +22,14 @@ from typing import Any
 import numpy as np
 
 from saccade.intervals import holding
-from saccade.judge.intervals import all_right, check_settings, none_right, percentile_bounds
+from saccade.judge.intervals import all_right, check_settings, none_right
 from saccade.values import Float64Array, IntArray, Interval
 
 BIAS = 3.0
 FEW_UNITS = 30  # pictures or groups; below, an interval says little
 MOST_LEFT_OUT = 200  # parts that the jackknife leaves out, one at a time
 BLOCK_CELLS = 1 << 21  # draws × boxes weighed at once
-EDGE = 1e-4  # a figure this near to 0 or 1 is moved here before its odds are taken
+EDGE = 1e-4  # a figure this near to 0 or 1 is moved here before a logarithm is taken
 
 Figures = Callable[[Float64Array], Float64Array]  # weights (draws, pictures) → (draws, k)
 
@@ -41,31 +42,34 @@ def units_of(pictures: int, groups: Sequence[str] | None) -> IntArray:
 
 
 def intervals_of(
-    figures: Figures,
-    units: IntArray,
-    *,
-    boxes: int,
-    seed: int,
-    resamples: int,
-    level: float,
-    difference: bool = False,
+    figures: Figures, units: IntArray, *, boxes: int, seed: int, resamples: int, level: float
 ) -> list[Interval | None]:
     """Return k intervals from the same draws; None for a figure that is not defined (NaN).
 
-    ``units``: (pictures,) as ``units_of`` gives them; ``boxes``: how many a draw weighs, which
-    decides how many draws are made at once. ``n`` of an interval counts the units. Figures lie in
-    [0, 1]; ``difference``: they are differences of such, whose own bias is small, and get the
-    percentiles of the draws.
+    ``figures`` give k shares in [0, 1]. ``units``: (pictures,) as ``units_of`` gives them; ``n`` of
+    an interval counts them. ``boxes``: how many a draw weighs, so that not too many are made at
+    once.
     """
     check_settings(resamples, level)
-    n = int(units.max()) + 1
-    value = figures(np.ones((1, len(units))))[0]
-    block = max(1, BLOCK_CELLS // max(boxes, len(units), 1))
+    n, value, block = _prepared(figures, units, boxes)
     drawn = _stacked(figures, _draws(n, resamples, block, seed), units)
-    if difference:
-        return [_percentiles(value[k], drawn[:, k], n, level) for k in range(len(value))]
     left = _stacked(figures, _left_out(n, block, seed), units)
     return [_interval(value[k], drawn[:, k], left[:, k], n, level) for k in range(len(value))]
+
+
+def intervals_of_costs(
+    costs: Figures, units: IntArray, *, boxes: int, seed: int, level: float
+) -> list[Interval | None]:
+    """Return k intervals of what mistakes cost, as ``intervals_of`` does for figures."""
+    n, value, block = _prepared(costs, units, boxes)
+    left = _stacked(costs, _left_out(n, block, seed), units)
+    return [_cost_interval(value[k], left[:, k], n, level) for k in range(len(value))]
+
+
+def _prepared(figures: Figures, units: IntArray, boxes: int) -> tuple[int, Float64Array, int]:
+    """The number of units, the figures themselves, and how many draws are made at once."""
+    value = figures(np.ones((1, len(units))))[0]
+    return int(units.max()) + 1, value, max(1, BLOCK_CELLS // max(boxes, len(units), 1))
 
 
 def _stacked(figures: Figures, weights: Iterator[Float64Array], units: IntArray) -> Float64Array:
@@ -88,14 +92,6 @@ def _left_out(n: int, block: int, seed: int) -> Iterator[Float64Array]:
         yield (part != these[:, None]).astype(np.float64)
 
 
-def _percentiles(value: float, drawn: Float64Array, n: int, level: float) -> Interval | None:
-    drawn = drawn[~np.isnan(drawn)]
-    if np.isnan(value) or len(drawn) == 0:
-        return None
-    low, high = percentile_bounds(drawn[:, None], level)
-    return holding(value, low[0], high[0], n, level)
-
-
 def _interval(
     value: float, drawn: Float64Array, left: Float64Array, n: int, level: float
 ) -> Interval | None:
@@ -108,9 +104,23 @@ def _interval(
     centre, odds = _odds(value), _odds(left)
     bias = BIAS * float(np.mean(_odds(drawn)) - centre)
     variance = (len(odds) - 1) * float(np.var(odds)) + (bias / 2) ** 2
-    reach = NormalDist().inv_cdf((1.0 + level) / 2) * variance**0.5
+    reach = _reach(variance, level)
     low, high = (1.0 / (1.0 + math.exp(bias - centre - step)) for step in (-reach, reach))
     return holding(value, low, high, n, level)
+
+
+def _cost_interval(value: float, left: Float64Array, n: int, level: float) -> Interval | None:
+    left = left[~np.isnan(left)]
+    if np.isnan(value) or len(left) < 2:
+        return None
+    logs = np.log(np.maximum(left, EDGE))
+    factor = math.exp(_reach((len(logs) - 1) * float(np.var(logs)), level))
+    kept = max(value, EDGE)
+    return holding(value, kept / factor, min(1.0, kept * factor), n, level)
+
+
+def _reach(variance: float, level: float) -> float:
+    return NormalDist().inv_cdf((1.0 + level) / 2) * math.sqrt(variance)
 
 
 def _odds(share: Any) -> Any:

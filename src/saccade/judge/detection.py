@@ -14,26 +14,33 @@ import numpy as np
 from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.errors import InputError
 from saccade.intervals import LEVEL
-from saccade.judge.box_intervals import FEW_UNITS, intervals_of, units_of
+from saccade.judge.box_intervals import FEW_UNITS, intervals_of, intervals_of_costs, units_of
 from saccade.judge.plain import as_json, plain
 from saccade.metrics.box_errors import BoxErrors, box_errors, costs
-from saccade.metrics.coco import CLASS_FIGURES, FIGURES, CocoMatched, match_coco
+from saccade.metrics.coco import CLASS_FIGURES, FIGURES, SIZES, CocoMatched, match_coco
 from saccade.metrics.detection import COCO_RECALLS, VOC_RECALLS, Ranking
 from saccade.metrics.voc import voc_rankings
 from saccade.values import Float64Array, Interval
 
 RESAMPLES = 1000  # the draws tell the bias; the spread comes from the jackknife
 FEW_BOXES = 30  # true boxes of a category; below, its figures have no interval
+FEW_MISTAKES = 10  # of a kind; below, what it costs has no interval
 VOC_FIGURES = ("VOC AP, 11 points", "VOC AP, area")
 CURVES = {"0.50": 0, "0.75": 5, "0.90": 8}  # overlap → its place in IOU_THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True)
 class BoxFigure:
-    """A figure by its name; None where no true box counts, so that it is not defined."""
+    """A figure by its name; ``true``: how many boxes it asks for.
+
+    ``value`` is None where there is none, so that it is not defined; ``interval`` too where a range
+    of areas has fewer than FEW_BOXES.
+    """
 
     name: str
-    found: Interval | None
+    true: int
+    value: float | None
+    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +61,16 @@ class BoxClass:
 
 @dataclass(frozen=True, slots=True)
 class BoxMistake:
-    """One kind of mistake: how many, and by how much AP50 rises without them; None if undefined.
+    """One kind of mistake: how many, and by how much AP50 rises without them.
 
-    "false positives" and "false negatives" are all found boxes that are wrong, and all true ones
+    ``interval`` is None for fewer than FEW_MISTAKES, too few to tell. "false positives" and "false negatives" are all found boxes that are wrong, and all true ones
     that no found box hits.
     """
 
     kind: str
     count: int
-    cost: Interval | None
+    cost: float
+    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,13 +99,15 @@ class DetectionScores:
 
     def figure(self, name: str) -> Interval | None:
         """Return a figure by its name, such as "AP50"."""
-        return next(one.found for one in self.figures if one.name == name)
+        return next(one.interval for one in self.figures if one.name == name)
 
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:
         """The first figures to print, by name; those that are not defined are left out."""
         wanted = ("AP", "AP50", "AP75", "AR@100")
-        return tuple((one.name, one.found) for one in self.figures if one.name in wanted if one.found)
+        return tuple(
+            (one.name, one.found) for one in self.figures if one.name in wanted if one.found
+        )
 
     @property
     def basis(self) -> str:
@@ -117,6 +127,8 @@ class DetectionScores:
         absent = sum(one.true == 0 for one in self.per_class)
         if absent:
             said.append(f"{absent} classes have no true box and are left out of the means")
+        if self.true < FEW_BOXES:
+            said.append(f"only {self.true} true boxes: too few to tell much")
         few = sum(one.few for one in self.per_class)
         if few:
             said.append(f"{few} classes have fewer than {FEW_BOXES} true boxes: too few")
@@ -134,7 +146,7 @@ class DetectionScores:
     def to_dict(self) -> dict[str, Any]:
         """Return what ``to_json`` writes: plain numbers, lists and dicts."""
         whole = plain(self)
-        whole["figures"] = {one.name: plain(one.found) for one in self.figures}
+        whole["figures"] = {one.pop("name"): one for one in whole["figures"]}
         for row, one in zip(whole["per_class"], self.per_class, strict=True):
             row["intervals"] = {name: plain(found) for name, found in one.intervals.items()}
         return whole
@@ -164,16 +176,22 @@ def judge_detection(
     matched = match_coco(true, found, categories=many)
     voc = voc_rankings(true, found, categories=many)
     errors = box_errors(true, found, categories=many)
-    settings: dict[str, Any] = {"seed": seed, "resamples": resamples, "level": level}
     boxes = len(found.score) + len(true.area)
-    whole = intervals_of(lambda weights: _all_figures(matched, voc, weights), units, boxes=boxes, **settings)
+    whole = intervals_of(
+        lambda weights: _all_figures(matched, voc, weights),
+        units,
+        boxes=boxes,
+        seed=seed,
+        resamples=resamples,
+        level=level,
+    )
     base, mended = errors.rankings(), dict(errors.mended())
-    gains = intervals_of(
+    gains = intervals_of_costs(
         lambda weights: costs(base, mended.values(), weights),
         units,
         boxes=boxes,
-        difference=True,
-        **settings,
+        seed=seed,
+        level=level,
     )
     names = (*FIGURES, *VOC_FIGURES)
     return DetectionScores(
@@ -183,7 +201,9 @@ def judge_detection(
         crowd=int(true.crowd.sum()),
         found=len(found.score),
         outside=outside,
-        figures=tuple(BoxFigure(*row) for row in zip(names, whole, strict=False)),
+        figures=tuple(
+            _figure(name, found, matched) for name, found in zip(names, whole, strict=False)
+        ),
         per_class=_per_class(true, found, classes, whole[len(names) :]),
         mistakes=_mistakes(errors, list(mended), gains),
         curves=_curves(matched),
@@ -203,6 +223,14 @@ def _all_figures(
         for at in (VOC_RECALLS, None)
     ]
     return np.concatenate([whole, np.stack(others, axis=1), each.reshape(len(each), -1)], axis=1)
+
+
+def _figure(name: str, found: Interval | None, matched: CocoMatched) -> BoxFigure:
+    area = next((size for size in SIZES if name.endswith(size)), "all")
+    true = sum(len(one.true) for one in matched.areas[area])
+    if found is None:
+        return BoxFigure(name, true, None, None)
+    return BoxFigure(name, true, found.value, None if area != "all" and true < FEW_BOXES else found)
 
 
 def _per_class(
@@ -232,7 +260,9 @@ def _mistakes(
     lost = int((~errors.true.crowd).sum() - (~errors.true.crowd[hit]).sum())
     counts |= {"false positives": wrong, "false negatives": lost}
     return tuple(
-        BoxMistake(kind, counts[kind], cost) for kind, cost in zip(kinds, gains, strict=True)
+        BoxMistake(kind, counts[kind], gain.value, gain if counts[kind] >= FEW_MISTAKES else None)
+        for kind, gain in zip(kinds, gains, strict=True)
+        if gain is not None
     )
 
 

@@ -72,9 +72,7 @@ def match(
     boxes, rank, place = surest_first(found, most)
     limits = np.minimum(np.asarray(thresholds, np.float64), BEYOND_ONE)
     true_key, found_key = keys(true, boxes)
-    pairs = overlapping(
-        true, boxes, true_key=true_key, found_key=found_key, at_least=limits.min()
-    )
+    pairs = overlapping(true, boxes, true_key=true_key, found_key=found_key, at_least=limits.min())
     turns = _turns(pairs, rank, found_key)
     own = boxes.xywh[:, 2] * boxes.xywh[:, 3]
     matched = {}

@@ -29,9 +29,7 @@ def voc_rankings(
     boxes, rank, place = surest_first(found, len(found.score))
     plain = replace(true, crowd=np.zeros(len(true.crowd), bool))
     true_key, found_key = keys(true, boxes)
-    pairs = overlapping(
-        plain, boxes, true_key=true_key, found_key=found_key, at_least=at_least
-    )
+    pairs = overlapping(plain, boxes, true_key=true_key, found_key=found_key, at_least=at_least)
     order = np.lexsort((pairs.true, -pairs.iou, pairs.found))
     hits, first = np.unique(pairs.found[order], return_index=True)
     partners = pairs.true[order[first]]
