@@ -18,8 +18,8 @@ from saccade.intervals import LEVEL
 from saccade.judge.box_intervals import intervals_of, intervals_of_costs
 from saccade.judge.detection import FEW_MISTAKES
 from saccade.metrics.box_errors import box_errors, costs
-from saccade.metrics.coco import AP50, AP75
 from saccade.metrics.box_matching import MOST, match
+from saccade.metrics.coco import AP50, AP75
 from saccade.metrics.detection import rankings
 from saccade.values import Float64Array, IntArray
 
@@ -44,7 +44,9 @@ def main(small: bool) -> dict[str, Any]:
             held.append(np.where(np.isnan(own[0]), np.nan, (own[0] <= truth) & (truth <= own[1])))
             peer.append((percentiles[0] <= truth) & (truth <= percentiles[1]))
         given = np.mean(~np.isnan(held), axis=0)
-        rows = zip((*PLAIN, *COSTS), np.nanmean(held, axis=0), np.mean(peer, axis=0), given)
+        rows = zip(
+            (*PLAIN, *COSTS), np.nanmean(held, axis=0), np.mean(peer, axis=0), given, strict=True
+        )
         answer[str(pictures)] = {name: [float(a), float(b), float(c)] for name, a, b, c in rows}
         print(f"{pictures} pictures, {len(held):,} samples, {DRAWS} draws each: share that holds")
         for name, (a, b, c) in answer[str(pictures)].items():

@@ -48,7 +48,7 @@ def main(small: bool) -> dict[str, Any]:
     ours, theirs = (statistics.median(seconds[name]) for name in ("ours", "peer"))
     ratios = [a / b for a, b in zip(seconds["ours"], seconds["peer"], strict=True)]
     print(
-        f"{pictures:,} pictures, {len(true.area):,} true and {len(found.score):,} found boxes: ours "
+        f"{pictures:,} pictures, {len(true.area):,} true and {len(found.score):,} found: ours "
         f"{ours:.2f} s, faster-coco-eval {theirs:.2f} s; ours / peer "
         f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}); furthest "
         f"figure {furthest:.1e}; AP {answers['ours'][0]:.4f}"

@@ -6,7 +6,6 @@ import pytest
 from saccade.metrics.box_errors import KINDS, box_errors, costs
 from tests.box_cases import Case, columns, iou, made
 
-
 SEEDS = range(30)
 
 

@@ -36,8 +36,8 @@ class TrueBoxes:
 class FoundBoxes:
     """What a detector found: n boxes, in any order.
 
-    ``picture``, ``category``: (n,) int64 numbers from 0; ``xywh``: (n, 4) float64 pixels; ``score``:
-    (n,) float64, higher is surer.
+    ``picture``, ``category``: (n,) int64 numbers from 0; ``xywh``: (n, 4) float64 pixels; its
+    ``score``: (n,) float64, higher is surer.
     """
 
     picture: IntArray
@@ -114,7 +114,7 @@ def _overlapping(
 
 
 def _expanded(first: IntArray, many: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield blocks of (place, partner): place i is paired with first[i] … first[i] + many[i] - 1."""
+    """Yield blocks of (place, partner): i goes with first[i] … first[i] + many[i] - 1."""
     those = np.flatnonzero(many)
     ends = np.cumsum(many[those])
     start = 0

@@ -1,4 +1,4 @@
-"""``judge_masks``: how well masks of classes fit, made by any program, from folders of PNG files."""
+"""``judge_masks``: how well masks of classes fit, made by any program, from PNG files."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,8 +27,8 @@ def judge_masks(
 
     A mask's pixels are class numbers from 0, a palette's places likewise. ``classes`` names them
     in order; without, they are called by their numbers, up to the largest. ``ignore``: the number
-    of pixels that do not count where it is true. Raises InputError, naming the file, for a mask that
-    is missing, broken, of another size, or holds another number.
+    of pixels that do not count where it is true. Raises InputError, naming the file, for a mask
+    that is missing, broken, of another size, or holds another number.
     """
     place = None if report is None else writable(Path(report))
     pairs = pair_masks(predictions, truth)

@@ -63,8 +63,8 @@ class BoxClass:
 class BoxMistake:
     """One kind of mistake: how many, and by how much AP50 rises without them.
 
-    ``interval`` is None for fewer than FEW_MISTAKES, too few to tell. "false positives" and "false negatives" are all found boxes that are wrong, and all true ones
-    that no found box hits.
+    ``interval`` is None for fewer than FEW_MISTAKES, too few to tell. "false positives" and
+    "false negatives" are all found boxes that are wrong, and all true ones that none hits.
     """
 
     kind: str
@@ -105,9 +105,8 @@ class DetectionScores:
     def headline(self) -> tuple[tuple[str, Interval], ...]:
         """The first figures to print, by name; those that are not defined are left out."""
         wanted = ("AP", "AP50", "AP75", "AR@100")
-        return tuple(
-            (one.name, one.found) for one in self.figures if one.name in wanted if one.found
-        )
+        found = ((name, self.figure(name)) for name in wanted)
+        return tuple((name, one) for name, one in found if one is not None)
 
     @property
     def basis(self) -> str:
@@ -147,8 +146,6 @@ class DetectionScores:
         """Return what ``to_json`` writes: plain numbers, lists and dicts."""
         whole = plain(self)
         whole["figures"] = {one.pop("name"): one for one in whole["figures"]}
-        for row, one in zip(whole["per_class"], self.per_class, strict=True):
-            row["intervals"] = {name: plain(found) for name, found in one.intervals.items()}
         return whole
 
 

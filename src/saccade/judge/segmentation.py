@@ -108,10 +108,7 @@ class SegmentationScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``to_json`` writes: plain numbers, lists and dicts."""
-        whole = plain(self)
-        whole["figures"] = {name: plain(one) for name, one in self.figures.items()}
-        for row, one in zip(whole["per_class"], self.per_class, strict=True):
-            row["intervals"] = {name: plain(found) for name, found in one.intervals.items()}
+        whole: dict[str, Any] = plain(self)
         return whole
 
 

@@ -101,10 +101,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class PictureSheet:
-    """Groups of pictures that belong together, each group one card."""
+    """Groups of pictures that belong together, each group one card.
+
+    ``large``: of groups of one picture each, which then fills its card.
+    """
 
     kind: ClassVar[str] = "pictures"
     groups: tuple[tuple[Picture, ...], ...]
+    large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
