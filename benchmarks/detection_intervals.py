@@ -8,6 +8,8 @@ mistake that is too rare gets none. The peer: percentiles of as many draws, alwa
 With --small 20 samples, to see that it runs.
 """
 
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from saccade.metrics.coco import AP50, AP75
 from saccade.metrics.detection import rankings
 from saccade.values import Float64Array, IntArray
 
-POPULATION, REPEATS, DRAWS, CATEGORIES = 40_000, 2_000, 250, 3
+POPULATION, REPEATS, DRAWS, CATEGORIES = 40_000, 1_000, 250, 3
 PLAIN = ("AP", "AP50", "AP75", "AR@100", *(f"AP of class {k}" for k in range(CATEGORIES)))
 COSTS = ("location", "class", "background", "both", "missed")
 Boxes = tuple[TrueBoxes, FoundBoxes]
@@ -31,27 +33,37 @@ Boxes = tuple[TrueBoxes, FoundBoxes]
 
 def main(small: bool) -> dict[str, Any]:
     """Count, for both sizes of a sample, how many intervals hold the truth."""
-    true, found = population(np.random.default_rng(0))
-    truth = np.concatenate([one(None)[0] for one in figures_of(true, found)[:2]])
-    places = [by_picture(one.picture) for one in (true, found)]
-    answer = {}
+    answer: dict[str, Any] = {}
+    seeds = range(20 if small else REPEATS)
     for pictures in (100, 300):
-        held, peer = [], []
-        for seed in range(20 if small else REPEATS):
-            rng = np.random.default_rng([pictures, seed])
-            those = sample(true, found, places, rng.integers(0, POPULATION, pictures))
-            own, percentiles = judged(*those, pictures, seed)
-            held.append(np.where(np.isnan(own[0]), np.nan, (own[0] <= truth) & (truth <= own[1])))
-            peer.append((percentiles[0] <= truth) & (truth <= percentiles[1]))
-        given = np.mean(~np.isnan(held), axis=0)
-        rows = zip(
-            (*PLAIN, *COSTS), np.nanmean(held, axis=0), np.mean(peer, axis=0), given, strict=True
-        )
-        answer[str(pictures)] = {name: [float(a), float(b), float(c)] for name, a, b, c in rows}
-        print(f"{pictures} pictures, {len(held):,} samples, {DRAWS} draws each: share that holds")
+        with ProcessPoolExecutor() as pool:
+            rows = list(pool.map(partial(held, pictures), seeds, chunksize=5))
+        own, peer = zip(*rows, strict=True)
+        columns = np.nanmean(own, axis=0), np.mean(peer, axis=0), np.mean(~np.isnan(own), axis=0)
+        table = zip((*PLAIN, *COSTS), *columns, strict=True)
+        answer[str(pictures)] = {name: [float(value) for value in row] for name, *row in table}
+        print(f"{pictures} pictures, {len(own):,} samples, {DRAWS} draws each: share that holds")
         for name, (a, b, c) in answer[str(pictures)].items():
             print(f"  {name:16} {a:.3f}, percentiles {b:.3f}; given {c:.3f}", flush=True)
     return {"coverage": answer}
+
+
+@cache
+def whole() -> tuple[TrueBoxes, FoundBoxes, list[list[IntArray]], Float64Array]:
+    """The population, the places of each picture's boxes, and its figures."""
+    true, found = population(np.random.default_rng(0))
+    truth = np.concatenate([one(None)[0] for one in figures_of(true, found)[:2]])
+    return true, found, [by_picture(one.picture) for one in (true, found)], truth
+
+
+def held(pictures: int, seed: int) -> tuple[Float64Array, Float64Array]:
+    """Whether the intervals of a sample hold the truth, NaN for those not given; the peer's."""
+    true, found, places, truth = whole()
+    rng = np.random.default_rng([pictures, seed])
+    drawn = sample(true, found, places, rng.integers(0, POPULATION, pictures))
+    own, peer = judged(*drawn, pictures, seed)
+    within = (own[0] <= truth) & (truth <= own[1])
+    return np.where(np.isnan(own[0]), np.nan, within), (peer[0] <= truth) & (truth <= peer[1])
 
 
 def judged(

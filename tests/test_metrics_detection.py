@@ -15,8 +15,7 @@ from saccade.metrics.detection import VOC_RECALLS
 from saccade.metrics.voc import voc_rankings
 from tests.box_cases import columns, iou, made
 
-PART = 5
-SEEDS = 240
+FEW, MANY = 40, 240
 
 
 def judged(case):
@@ -46,9 +45,11 @@ def nan_for_none(values):
     return np.where(np.asarray(values) == -1, np.nan, values)
 
 
-@pytest.mark.parametrize("part", range(PART))
-def test_every_figure_is_that_of_pycocotools(part):
-    for seed in range(part, SEEDS, PART):
+@pytest.mark.parametrize(
+    "seeds", [range(FEW), pytest.param(range(FEW, MANY), marks=pytest.mark.slow)], ids=str
+)
+def test_every_figure_is_that_of_pycocotools(seeds):
+    for seed in seeds:
         case = made(seed)
         judge = judged(case)
         matched = match_coco(*columns(case), categories=case.categories)
@@ -68,12 +69,12 @@ def test_every_figure_is_that_of_pycocotools(part):
 
 
 def test_the_cases_hold_what_is_hard():
-    cases = [made(seed) for seed in range(SEEDS)]
+    cases = [made(seed) for seed in range(FEW)]
     boxes = [row for case in cases for row in case.true]
-    assert sum(row["iscrowd"] for row in boxes) > 100
-    assert sum(row["ignore"] and not row["iscrowd"] for row in boxes) > 100
-    assert sum(0 in row["bbox"][2:] for row in boxes) > 100
-    assert sum(not case.true for case in cases) > 5 and sum(not case.found for case in cases) > 5
+    assert sum(row["iscrowd"] for row in boxes) > 20
+    assert sum(row["ignore"] and not row["iscrowd"] for row in boxes) > 20
+    assert sum(0 in row["bbox"][2:] for row in boxes) > 20
+    assert sum(not case.true for case in cases) > 1 and sum(not case.found for case in cases) > 1
     for case in cases:
         found = [(row["image_id"], row["category_id"]) for row in case.found]
         if found and max(map(found.count, set(found))) > 100:
@@ -149,7 +150,7 @@ def voc_slowly(case, category, recalls):
 @pytest.mark.parametrize("recalls", [VOC_RECALLS, None], ids=["eleven", "area"])
 def test_voc_is_that_of_a_slow_loop(recalls):
     seen = 0
-    for seed in range(80):
+    for seed in range(40):
         case = made(seed, crowded=0.2)
         rows = voc_rankings(*columns(case), categories=case.categories)
         for k, one in enumerate(rows):
@@ -159,7 +160,7 @@ def test_voc_is_that_of_a_slow_loop(recalls):
             )
             assert np.isnan(found) if expected is None else abs(found - expected) < 1e-12, seed
             seen += expected is not None and 0 < expected < 1
-    assert seen > 60
+    assert seen > 30
 
 
 def test_overlap_is_that_of_a_slow_loop_and_of_a_crowd_the_share_of_the_found():

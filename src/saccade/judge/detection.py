@@ -144,7 +144,7 @@ class DetectionScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``to_json`` writes: plain numbers, lists and dicts."""
-        whole = plain(self)
+        whole: dict[str, Any] = plain(self)
         whole["figures"] = {one.pop("name"): one for one in whole["figures"]}
         return whole
 

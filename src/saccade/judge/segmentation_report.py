@@ -169,10 +169,10 @@ def _coloured(mask: IntArray, ignore: int | None) -> UInt8Array:
     base = [tuple(bytes.fromhex(colour[1:])) for colour in COLOURS]
     palette = np.array([(30, 30, 30), *base], np.int64)
     turns, place = np.divmod(mask, len(palette))
-    view = (palette[place] + 67 * turns[..., None]) % 256
+    view: IntArray = (palette[place] + 67 * turns[..., None]) % 256
     if ignore is not None:
         view[mask == ignore] = NO_CLASS
-    return view.astype(np.uint8)
+    return np.asarray(view, np.uint8)
 
 
 def _first(value: float | None) -> float:
