@@ -25,7 +25,7 @@ from saccade.metrics.coco import AP50, AP75
 from saccade.metrics.detection import rankings
 from saccade.values import Float64Array, IntArray
 
-POPULATION, REPEATS, DRAWS, CATEGORIES = 40_000, 1_000, 250, 3
+POPULATION, REPEATS, DRAWS, CATEGORIES = 40_000, 600, 250, 3
 PLAIN = ("AP", "AP50", "AP75", "AR@100", *(f"AP of class {k}" for k in range(CATEGORIES)))
 COSTS = ("location", "class", "background", "both", "missed")
 Boxes = tuple[TrueBoxes, FoundBoxes]

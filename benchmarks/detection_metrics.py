@@ -23,7 +23,7 @@ from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.metrics.coco import FIGURES, match_coco
 from saccade.values import Float64Array
 
-CATEGORIES, FOUND, TURNS = 80, 100, 9
+CATEGORIES, FOUND, TURNS = 80, 100, 5
 Floats = NDArray[np.float64]
 
 

@@ -4,7 +4,7 @@ Pictures, or groups of them, are drawn with replacement and each brings all its 
 Tibshirani, "An Introduction to the Bootstrap", 1993; whole groups: Davison and Hinkley, 1997,
 section 3.8. Average precision is too high in few pictures, as it takes at each recall the best
 precision that chance gave at this or a higher one, and the percentiles of draws, where chance does
-so twice, lie higher still: simulated, they hold the truth 79 times of 100 where 95 are promised.
+so twice, lie higher still: simulated, they hold the truth 85 times of 100 where 95 are promised.
 So the interval is that of a normal distribution of the log odds, with the standard error of the
 jackknife (Efron and Tibshirani, chapter 11), moved down by the bias. The draws show how large
 that is: their mean lies above the figure; BIAS times as far lies the figure above the truth, for a
