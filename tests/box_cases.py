@@ -27,6 +27,10 @@ def made(seed, *, coarse=None, crowded=0.05):
         for _ in range(150):
             _found_box(case, 0, 0, rng.uniform(0, 100, 4), rng, coarse)
     case.found = [case.found[place] for place in rng.permutation(len(case.found))]
+    if seed % 8 == 3:
+        case.true = []
+    if seed % 8 == 7:
+        case.found = []
     return case
 
 
