@@ -11,7 +11,8 @@ that is: their mean lies above the figure; BIAS times as far lies the figure abo
 bias that shrinks with the root of the number of pictures. As the factor is a rule of thumb, a
 standard error of half the bias is added. What a kind of mistake costs is a small share with a long
 tail: its logarithm gets the normal interval, without a shift. ``benchmarks/detection_intervals.py``
-measures what both hold.
+measures what both hold. An average precision near 0 is held less often: one of 0.012 in 100
+pictures 88 times of 100.
 """
 
 import math
