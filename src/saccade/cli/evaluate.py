@@ -27,6 +27,7 @@ def evaluate(
     alarm: str | None = None,
     false_alarms: float | None = None,
     miss_cost: float | None = None,
+    ignore: int | None = None,
     open_test: Annotated[bool, Parameter(negative="")] = False,
     report: Path | None = None,
     broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
@@ -54,6 +55,8 @@ def evaluate(
         Share of the other classes' pictures that may raise the alarm, 0 to 1.
     miss_cost
         How many false alarms one missed picture is worth.
+    ignore
+        Of masks: the number of the pixels that do not count.
     open_test
         Judge the sealed part test; the run records it.
     report
@@ -69,7 +72,7 @@ def evaluate(
             raise SettingError(
                 "evaluate needs RUN and DATA, or --predictions and --truth; give one of the two"
             )
-        return _foreign(predictions, truth, groups, by, wanted, report, json)
+        return _foreign(predictions, truth, groups, by, wanted, ignore, report, json)
     if run is None or data is None:
         raise SettingError("evaluate needs RUN and DATA, or --predictions FILE and --truth DATA")
     from saccade.api.evaluate import PIXELS, load, seen_in_training
@@ -119,13 +122,14 @@ def _foreign(
     groups: str | None,
     by: str | None,
     wanted: "Wanted | None",
+    ignore: int | None,
     report: Path | None,
     json: bool,
 ) -> int:
     from saccade.api.predictions import evaluate_predictions
 
     scores = evaluate_predictions(
-        predictions, truth, report=report, groups=groups, by=by, alarm=wanted
+        predictions, truth, report=report, groups=groups, by=by, alarm=wanted, ignore=ignore
     )
     if json:
         say_json({**scores.to_dict(), "report": report})

@@ -7,6 +7,7 @@ from saccade.cli.output import say, shown
 
 if TYPE_CHECKING:
     from saccade.api.judging import Scores
+    from saccade.api.predictions import Judged
 
 
 def print_part(data: Path, part: Path) -> None:
@@ -15,7 +16,7 @@ def print_part(data: Path, part: Path) -> None:
         say(f"part: {shown(str(part))}")
 
 
-def print_scores(scores: "Scores") -> None:
+def print_scores(scores: "Scores | Judged") -> None:
     """Print the first figures, what their intervals stand on, and what must be known of them."""
     for name, figure in scores.headline:
         say(f"  {name:<17} {figure}")

@@ -1,5 +1,6 @@
 """Charts and pages: plain parts in, one self-contained HTML file out."""
 
+from saccade.report.box_picture import DrawnBox, with_boxes
 from saccade.report.charts import (
     Series,
     histogram,
@@ -31,6 +32,7 @@ __all__ = [
     "Charts",
     "Drawer",
     "Drawers",
+    "DrawnBox",
     "Part",
     "Picture",
     "PictureSheet",
@@ -49,4 +51,5 @@ __all__ = [
     "line_chart",
     "page",
     "scatter_chart",
+    "with_boxes",
 ]

@@ -104,11 +104,13 @@ class PictureSheet:
     """Groups of pictures that belong together, each group one card.
 
     ``large``: a card takes the whole width, so that much can be seen in its pictures.
+    ``filled``: groups are of one picture each, which fills its card.
     """
 
     kind: ClassVar[str] = "pictures"
     groups: tuple[tuple[Picture, ...], ...]
     large: bool = False
+    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
