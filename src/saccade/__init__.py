@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from saccade.api.limits import limits
     from saccade.api.mistakes import Mistakes, explain_mistakes
     from saccade.api.predict import predict
+    from saccade.api.report import report_index
     from saccade.api.robustness import robustness
     from saccade.api.summary import Summary, summary
     from saccade.api.train import Run, Training, train
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from saccade.judge.explanation import Explanation
     from saccade.judge.limits import Limits
     from saccade.judge.robustness import Robustness
+    from saccade.judge.run_index import RunIndex
     from saccade.judge.tuning import Tuned
     from saccade.judge.weight_pictures import Inside
     from saccade.tasks.model import Model
@@ -54,6 +56,7 @@ _HOME = {
     "Recipe": "config",
     "Robustness": "judge.robustness",
     "Run": "api.train",
+    "RunIndex": "judge.run_index",
     "SaccadeError": "errors",
     "Sample": "values",
     "Summary": "api.summary",
@@ -73,6 +76,7 @@ _HOME = {
     "read_data": "data.readers",
     "read_recipe": "config",
     "read_vectors": "data.vector_files",
+    "report_index": "api.report",
     "robustness": "api.robustness",
     "summary": "api.summary",
     "train": "api.train",
@@ -98,6 +102,7 @@ __all__ = [
     "Recipe",
     "Robustness",
     "Run",
+    "RunIndex",
     "SaccadeError",
     "Sample",
     "Summary",
@@ -117,6 +122,7 @@ __all__ = [
     "read_data",
     "read_recipe",
     "read_vectors",
+    "report_index",
     "robustness",
     "summary",
     "train",

@@ -26,6 +26,7 @@ from saccade.cli import (
     info,
     label_next,
     learn,
+    report,
     robustness,
     tune,
 )
@@ -40,6 +41,7 @@ MODULES = (
     learn,
     evaluate,
     compare,
+    report,
     robustness,
     explain,
     label_next,
