@@ -29,8 +29,7 @@ def run_index_page(found: RunIndex, *, links: Mapping[str, str]) -> str:
     table = Table(
         HEAD,
         tuple(_cells(run) for run in found.runs),
-        caption="By task, the best score first. A click on a head sorts by it, a second one the "
-        "other way round.",
+        caption="By task, the best score first.",
         links=tuple(links.get(run.name, "") for run in found.runs),
         keys=tuple(_keys(run) for run in found.runs),
     )

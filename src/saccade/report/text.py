@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 LONGEST = 120  # letters of a name that are shown; the whole of it is in the element's title
 LONGEST_TEXT = 4000  # of a sentence; none of ours is nearly as long
 UNSHOWN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029"
     "\u202a-\u202e\u2066-\u2069"  # embeddings, overrides and isolates
     "\ud800-\udfff]"  # bytes of a file name that are no UTF-8
 )
