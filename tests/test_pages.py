@@ -1,7 +1,6 @@
 """Every kind of page in a browser: cells that open, nothing serious for axe, no request, print."""
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,7 +179,9 @@ def test_the_table_of_mistakes_opens_the_cells(world, open_page):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_axe_finds_nothing_serious_nothing_overflows_and_no_request_leaves(kind, world, open_page):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing").Axe()
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is missing"
+    ).Axe()
     for scheme in ("light", "dark"):
         for width in (390, 1280):
             tab = open_page(world / f"{kind}.html", width=width, scheme=scheme, bypass_csp=True)

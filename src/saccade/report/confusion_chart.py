@@ -24,6 +24,7 @@ from saccade.report.text import short
 MOST_RATES, FEW_CLASSES, MOST_NAMES = 10, 15, 120
 WIDEST_INCHES = 11.0
 SHADES = 8
+FAINTEST, STRONGEST = 0.08, 0.5  # what covers a cell; the text on it keeps a contrast of 4.5 : 1
 
 
 def confusion_chart(
@@ -117,7 +118,7 @@ def _draw_cells(axes: Axes, rates: NDArray[np.float64]) -> None:
                     for point in _square(column, row)
                 ]
                 codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * len(rows)
-                alpha = 0.08 + 0.72 * shade / SHADES
+                alpha = FAINTEST + (STRONGEST - FAINTEST) * shade / SHADES
                 axes.add_patch(
                     PathPatch(Path(corners, codes), facecolor=colour, alpha=alpha, linewidth=0)
                 )
