@@ -9,7 +9,7 @@ from saccade.judge.plain import plain
 from saccade.values import Interval
 
 State = Literal["finished", "unfinished", "damaged"]
-STATES = ("finished", "unfinished", "damaged")  # as they are listed, one after the other
+STATES: tuple[State, ...] = ("finished", "unfinished", "damaged")  # as they are listed, one after the other
 LOWER_IS_BETTER = ("mae", "rmse")
 
 
