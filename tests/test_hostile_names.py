@@ -150,7 +150,9 @@ def tuning(names):
 
 def search(names):
     points = tuple(EffortPoint(f, f, 0.5, 0.6) for f in (0.5, 1.0, 2.0))
-    kinds = [KindScores(n, HALF, HALF, 1.0, 2.0, 3.0, 4.0, 5, n, n, points) for n in names[:6]]
+    kinds = [
+        KindScores(n, HALF, HALF, 1.0, 2.0, 3.0, 4.0, 5, "own", "own", points) for n in names[:6]
+    ]
     scores = SearchScores(9, 4, 9, 5, tuple(kinds), dict.fromkeys(names, names[-1]))
     return search_report(scores, gallery=names[0])
 

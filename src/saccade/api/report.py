@@ -28,6 +28,7 @@ DEPTH = 3
 PAGE_FILE = "index.html"
 REPORT_FILES = ("report.html", "evaluation.html")  # of a run, the first that is there
 FIRST_FIGURES = ("r2",)  # before the others of a score, because it has no unit
+NUMBERS = ("value", "low", "high", "n")
 UNREADABLE = (SaccadeError, SafetensorError, OSError, RecursionError)
 
 
@@ -116,8 +117,8 @@ def _score(told: Any) -> tuple[str, Interval | None]:
         found = figures.get(name)
         if not isinstance(found, dict):
             continue
-        numbers = [found.get(key) for key in ("value", "low", "high", "n")]
-        if all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+        numbers = [one for key in NUMBERS if type(one := found.get(key)) in (int, float)]
+        if len(numbers) == len(NUMBERS) and all(map(math.isfinite, numbers)):
             value, low, high, n = numbers
             return str(name), Interval(value, low, high, int(n))
     return "", None

@@ -9,7 +9,11 @@ from saccade.judge.plain import plain
 from saccade.values import Interval
 
 State = Literal["finished", "unfinished", "damaged"]
-STATES: tuple[State, ...] = ("finished", "unfinished", "damaged")  # as they are listed, one after the other
+STATES: tuple[State, ...] = (
+    "finished",
+    "unfinished",
+    "damaged",
+)  # as they are listed, one after the other
 LOWER_IS_BETTER = ("mae", "rmse")
 
 
