@@ -101,7 +101,11 @@ def test_what_did_not_end_or_is_damaged_is_listed(runs):
     (runs / "odd" / "environment.json").write_text("[]")
     (runs / "odd" / "test_openings.jsonl").write_bytes(b"\xff\xfe\n")
     card = json.loads((near / "model.json").read_text())
-    card["score"] = {"accuracy": {"value": "<b>", "low": None}, "on": 3}
+    card["score"] = {
+        "accuracy": {"value": 1e999, "low": 0, "high": 10**400, "n": 1},
+        "f1": [],
+        "on": 3,
+    }
     (runs / "odd" / "model.json").write_text(json.dumps(card))
     found = by_name(saccade.report_index(runs))
     states = {name: run.state for name, run in found.items()}

@@ -114,12 +114,11 @@ def _score(told: Any) -> tuple[str, Interval | None]:
     """The figure of a card's score that stands first, and its interval; ("", None) for none."""
     figures = told if isinstance(told, dict) else {}
     for name in (*FIRST_FIGURES, *figures):
-        found = figures.get(name)
-        if not isinstance(found, dict):
+        try:
+            value, low, high, n = (float(figures[name][key]) for key in NUMBERS)
+        except (KeyError, TypeError, ValueError, OverflowError):  # Such as "on", which is text.
             continue
-        numbers = [one for key in NUMBERS if type(one := found.get(key)) in (int, float)]
-        if len(numbers) == len(NUMBERS) and all(map(math.isfinite, numbers)):
-            value, low, high, n = numbers
+        if all(map(math.isfinite, (value, low, high, n))):
             return str(name), Interval(value, low, high, int(n))
     return "", None
 
