@@ -177,7 +177,7 @@ def test_the_report_states_the_figures_and_escapes_names():
         assert f"{100 * found.value:.1f} %" in text
         assert f"{100 * found.low:.1f} to {100 * found.high:.1f} %" in text
     assert f"{scores.wrong} of 90 pictures" in text and "A note." in text
-    assert "No picture shows yak" in text
+    assert "No picture shows “ yak ”" in text
     assert html.count("<svg") == 6, "confusion, reliability, ROC, precision-recall, loss, score"
     assert "<script" not in html and "<b>" not in html
     assert html == classification_report(
@@ -196,7 +196,7 @@ def test_a_perfect_and_a_useless_classifier_are_called_so():
         np.tile([1.0, 0, 0, 0], (90, 1)), LABELS, classes=CLASSES, resamples=100
     )
     page = classification_report(useless, pictures=pictures())
-    assert "always answering “cat” would be right for 33.3" in page
+    assert "always answering “<bdi>cat</bdi>” would be right for 33.3" in page
     assert "this was not shown to be better" in page and "fewer than 30" not in page
     assert "never answered, so that there is no precision" in page
 

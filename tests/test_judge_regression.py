@@ -138,7 +138,7 @@ def test_one_target_gets_a_sentence_and_tiles(tmp_path):
     file = tmp_path / "face & co.png"
     Image.fromarray(pixels(1)[0]).save(file)
     page = regression_report(scores, pictures=[file] * 60)
-    assert "An estimate of age is wrong by" in page and "face &amp; co.png" in page
+    assert "An estimate of “<bdi>age</bdi>” is wrong by" in page and "face &amp; co.png" in page
     assert "Mean absolute error (MAE)" in page and page.count('<svg class="chart"') == 2
 
 

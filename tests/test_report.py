@@ -28,6 +28,8 @@ from saccade.report import (
     line_chart,
     page,
 )
+from saccade.report.confusion_chart import STRONGEST
+from saccade.report.page import TEMPLATES
 
 EVIL = '<script>alert(1)</script> " id="x" $\\frac{$ --> #0072b2 & fill: #0072b2'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -130,6 +132,23 @@ def test_a_confusion_matrix_shows_counts_or_names_and_stays_small():
     assert thousand.count("…") == 200, "every third name, on both sides"
     empty = confusion_chart(np.zeros((3, 3), int), "abc", title="T")
     assert "class=" in empty
+
+
+def luminance(colour):
+    """Relative luminance of an RGB colour in [0, 1] (WCAG 2.2, its definition)."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def test_text_on_the_strongest_cell_can_be_read_in_light_and_dark():
+    style = (TEMPLATES / "page.css").read_text()
+    for scheme in style.split("@media (prefers-color-scheme: dark)")[:2]:
+        found = dict(re.findall(r"--chart-(\w+): #([0-9a-f]{6})", scheme)[:9])
+        rgb = {k: np.array([*bytes.fromhex(text)]) / 255 for k, text in found.items()}
+        for cell in ("1", "2"):
+            behind = STRONGEST * rgb[cell] + (1 - STRONGEST) * rgb["paper"]
+            dark, light = sorted((luminance(rgb["ink"]), luminance(behind)))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 def test_empty_charts_are_refused():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from saccade.api.limits import limits
     from saccade.api.mistakes import Mistakes, explain_mistakes
     from saccade.api.predict import predict
+    from saccade.api.report import report_index
     from saccade.api.robustness import robustness
     from saccade.api.summary import Summary, summary
     from saccade.api.train import Run, Training, train
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from saccade.judge.learning_curve import Curve
     from saccade.judge.limits import Limits
     from saccade.judge.robustness import Robustness
+    from saccade.judge.run_index import RunIndex
     from saccade.judge.tuning import Tuned
     from saccade.judge.weight_pictures import Inside
     from saccade.tasks.model import Model
@@ -60,6 +62,7 @@ _HOME = {
     "Recipe": "config",
     "Robustness": "judge.robustness",
     "Run": "api.train",
+    "RunIndex": "judge.run_index",
     "SaccadeError": "errors",
     "Sample": "values",
     "Summary": "api.summary",
@@ -81,6 +84,7 @@ _HOME = {
     "read_data": "data.readers",
     "read_recipe": "config",
     "read_vectors": "data.vector_files",
+    "report_index": "api.report",
     "robustness": "api.robustness",
     "summary": "api.summary",
     "train": "api.train",
@@ -108,6 +112,7 @@ __all__ = [
     "Recipe",
     "Robustness",
     "Run",
+    "RunIndex",
     "SaccadeError",
     "Sample",
     "Summary",
@@ -129,6 +134,7 @@ __all__ = [
     "read_data",
     "read_recipe",
     "read_vectors",
+    "report_index",
     "robustness",
     "summary",
     "train",

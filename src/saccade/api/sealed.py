@@ -70,7 +70,7 @@ def openings(run: Path) -> list[dict[str, Any]]:
     file, found = run / OPENINGS_FILE, []
     if not file.is_file():
         return []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             found.append(dict(json.loads(line)))
         except (ValueError, TypeError):

@@ -27,6 +27,7 @@ from saccade.cli import (
     info,
     label_next,
     learn,
+    report,
     robustness,
     tune,
 )
@@ -45,6 +46,7 @@ MODULES = (
     explain,
     label_next,
     curves,
+    report,
     tune,
     gallery,
     index,

@@ -49,12 +49,12 @@ class ByGroup:
     def sentence(self) -> str:
         """The finding in words."""
         if self.spread is None:
-            return f"no two groups of {self.column} have {FEW} pictures: nothing can be said"
+            return f"no two groups of “{self.column}” have {FEW} pictures: nothing can be said"
         gap = self.spread
         ends = f"({gap.low:.3f} to {gap.high:.3f}, allowing for {self.pairs} pairs)"
         if gap.low > 0:
-            return f"{self.figure} differs by {gap.value:.3f} {ends}: {self.best}, {self.worst}"
-        return f"no two groups of {self.column} are shown to differ in {self.figure} {ends}"
+            return f"{self.figure} differs by {gap.value:.3f} {ends}: “{self.best}”, “{self.worst}”"
+        return f"no two groups of “{self.column}” are shown to differ in {self.figure} {ends}"
 
 
 def judge_by_group(

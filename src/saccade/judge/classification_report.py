@@ -125,7 +125,7 @@ def _warnings(scores: ClassificationScores) -> tuple[Part, ...]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    return ", ".join(f"“{name}”" for name in names[:10]) + (", …" if len(names) > 10 else "")
 
 
 def _abstention(scores: ClassificationScores) -> tuple[Part, ...]:

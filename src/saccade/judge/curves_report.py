@@ -4,7 +4,8 @@ from saccade.judge.classification import ClassificationScores
 from saccade.judge.operating_point import OperatingPoint
 from saccade.judge.wording import decimal, percent, tile, with_limits
 from saccade.report import Chart, Charts, Part, Series, Table, Text, Tiles, line_chart
-from saccade.report.canvas import short
+from saccade.report.canvas import LONGEST_NAME
+from saccade.report.text import short
 
 
 def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
@@ -12,11 +13,15 @@ def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
     area = {one.label: one.auc for one in scores.per_class}
     shown = {one.label: one.pictures / scores.pictures for one in scores.per_class}
     roc = [
-        Series(f"{short(one.label)} {decimal(found.value)}", one.false_alarms, one.recall)
+        Series(
+            f"{short(one.label, LONGEST_NAME)} {decimal(found.value)}", one.false_alarms, one.recall
+        )
         for one in scores.curves
         if (found := area[one.label]) is not None
     ]
-    precision = [Series(short(one.label), one.recall, one.precision) for one in scores.curves]
+    precision = [
+        Series(short(one.label, LONGEST_NAME), one.recall, one.precision) for one in scores.curves
+    ]
     rarest = min(shown[one.label] for one in scores.curves)
     which = "all" if len(scores.curves) == len(scores.classes) else "those told apart worst"
     table = Table(

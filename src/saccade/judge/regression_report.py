@@ -75,7 +75,7 @@ def _summary(scores: RegressionScores, note: str) -> tuple[Part, ...]:
         (one,) = scores.per_target
         parts.append(
             Text(
-                f"An estimate of {one.name} is wrong by {number(one.mae.value)} on average; with "
+                f"An estimate of “{one.name}” is wrong by {number(one.mae.value)} on average; with "
                 f"{percent(one.mae.level, 0)} confidence by {limits(one.mae, number)}. The truth "
                 f"is {number(one.mean)} on average, with a deviation of {number(one.deviation)}."
             )

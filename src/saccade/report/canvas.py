@@ -18,11 +18,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from saccade.report.svg import tidy
+from saccade.report.text import LONGEST, LONGEST_TEXT, short
 
 SIZE_INCHES = (4.8, 3.2)
 INK, GRID, MUTED, PAPER = "#22262a", "#dcdfe2", "#6b7278", "#fefefe"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#a3508a", "#b07900", "#2f8fc9")
-LONGEST_NAME = 20
+LONGEST_NAME, LONGEST_LABEL = 20, 80  # letters, beside an axis; along it, and in a legend
 VARIABLES = {
     INK: "--chart-ink",
     GRID: "--chart-grid",
@@ -68,8 +69,8 @@ def empty(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     """Return a figure and its axes, named."""
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    axes.set_xlabel(short(x_label, LONGEST_LABEL))
+    axes.set_ylabel(short(y_label, LONGEST_LABEL))
     axes.margins(x=0.02)
     return figure, axes
 
@@ -93,13 +94,12 @@ def finish(figure: Figure, title: str, description: str) -> str:
         # The browser draws the text, with fonts that matplotlib does not have.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
-    return tidy(buffer.getvalue(), title=title, description=description, variables=VARIABLES)
-
-
-def short(name: str) -> str:
-    """A name that fits; what of a folder's name is no UTF-8 is written as an escape."""
-    name = name.encode(errors="backslashreplace").decode()
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return tidy(
+        buffer.getvalue(),
+        title=short(title, LONGEST),
+        description=short(description, LONGEST_TEXT),
+        variables=VARIABLES,
+    )
 
 
 def _settings() -> dict[Any, Any]:

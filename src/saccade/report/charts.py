@@ -18,14 +18,16 @@ from saccade.report.canvas import (
     COLOURS,
     GRID,
     INK,
+    LONGEST_LABEL,
+    LONGEST_NAME,
     MUTED,
     SIZE_INCHES,
     drawing,
     empty,
     finish,
     percentages,
-    short,
 )
+from saccade.report.text import short
 
 LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)), (0, (4, 1)), (0, (1, 1)))
 FEW_POINTS = 25  # up to here every point gets a marker
@@ -177,7 +179,7 @@ def interval_chart(
         places = np.arange(len(rows))
         axes.hlines(places, lows, highs, color=COLOURS[0], alpha=0.45, linewidth=4)
         axes.plot(values, places, "o", color=COLOURS[0], markersize=5)
-        axes.set_yticks(places, [short(row[0]) for row in rows])
+        axes.set_yticks(places, [short(row[0], LONGEST_NAME) for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
         return finish(figure, title, description)
 
@@ -192,7 +194,8 @@ def _bin_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _label(name: str) -> str:
     """Matplotlib leaves names with a leading underscore out of the legend; an empty sign helps."""
-    return f"\N{ZERO WIDTH SPACE}{name}" if name.startswith("_") else name
+    shown = short(name, LONGEST_LABEL)
+    return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
 
 
 def _draw(axes: Axes, series: Sequence[Series]) -> None:

@@ -10,11 +10,21 @@ from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
 
 from saccade.errors import InputError
-from saccade.report.canvas import COLOURS, GRID, SIZE_INCHES, drawing, empty, finish, short
+from saccade.report.canvas import (
+    COLOURS,
+    GRID,
+    LONGEST_NAME,
+    SIZE_INCHES,
+    drawing,
+    empty,
+    finish,
+)
+from saccade.report.text import short
 
 MOST_RATES, FEW_CLASSES, MOST_NAMES = 10, 15, 120
 WIDEST_INCHES = 11.0
 SHADES = 8
+FAINTEST, STRONGEST = 0.08, 0.5  # what covers a cell; the text on it keeps a contrast of 4.5 : 1
 
 
 def confusion_chart(
@@ -50,7 +60,7 @@ def confusion_chart(
         if k <= FEW_CLASSES:
             _write_counts(axes, matrix, rates, size=min(size, 8.5))
         every = -(-k // MOST_NAMES)
-        places, texts = range(0, k, every), [short(name) for name in names[::every]]
+        places, texts = range(0, k, every), [short(name, LONGEST_NAME) for name in names[::every]]
         axes.set_xticks(places, texts, rotation=90, fontsize=min(9.5, size * every))
         axes.set_yticks(places, texts, fontsize=min(9.5, size * every))
         axes.tick_params(length=0, pad=2)
@@ -63,7 +73,8 @@ def confusion_chart(
 def _named(svg: str, links: Mapping[tuple[int, int], str], names: Sequence[str]) -> str:
     """The links stay in the page, and say where they lead."""
     for (row, column), anchor in links.items():
-        told = escape(f"{short(names[row])}, answered {short(names[column])}: show pictures")
+        truth, answer = (short(names[place], LONGEST_NAME) for place in (row, column))
+        told = escape(f"{truth}, answered {answer}: show pictures")
         svg = svg.replace(
             f'<a xlink:href="#{anchor}" target="_blank">',
             f'<a href="#{anchor}" aria-label="{told}">',
@@ -107,7 +118,7 @@ def _draw_cells(axes: Axes, rates: NDArray[np.float64]) -> None:
                     for point in _square(column, row)
                 ]
                 codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * len(rows)
-                alpha = 0.08 + 0.72 * shade / SHADES
+                alpha = FAINTEST + (STRONGEST - FAINTEST) * shade / SHADES
                 axes.add_patch(
                     PathPatch(Path(corners, codes), facecolor=colour, alpha=alpha, linewidth=0)
                 )

@@ -5,13 +5,14 @@ columns by depth, an edge over several columns takes a place in each, and boxes 
 mean place of their neighbours. We differ: columns are centred, and the sorting is a few sweeps.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
 from saccade.errors import InputError
 from saccade.report.canvas import COLOURS, INK, MUTED, PAPER, VARIABLES
+from saccade.report.text import LONGEST, LONGEST_TEXT, short
 
 LETTER, LINE, PAD, GAP, ROW_GAP, MARGIN = 7.2, 18, 12, 64, 22, 10  # units of the picture
 SWEEPS = 8
@@ -60,11 +61,11 @@ def graph_chart(boxes: Sequence[Box], *, title: str, description: str = "") -> s
             if spot.box is not None:
                 place = (lefts[spot.column], spot.y - top - height / 2)
                 drawn.append(_drawn(boxes[spot.box], place, (widths[spot.column], height)))
-    described = f"<desc>{escape(description)}</desc>" if description else ""
+    described = f"<desc>{_text(description, LONGEST_TEXT)}</desc>" if description else ""
     return (
-        f'<svg class="chart" role="img" aria-label="{escape(title)}" '
+        f'<svg class="chart" role="img" aria-label="{_text(title, LONGEST)}" '
         f'viewBox="0 0 {total[0]:.1f} {total[1]:.1f}" xmlns="http://www.w3.org/2000/svg" '
-        f'font-family="sans-serif" font-size="13"><title>{escape(title)}</title>{described}'
+        f'font-family="sans-serif" font-size="13"><title>{_text(title, LONGEST)}</title>{described}'
         f"{''.join(drawn)}</svg>"
     )
 
@@ -156,18 +157,18 @@ def _drawn(box: Box, place: tuple[float, float], size: tuple[float, float]) -> s
         f'style="fill: {_colour(PAPER)}; stroke: {edge}; stroke-width: 1.4"/>'
     ]
     first = y + size[1] / 2 - (len(box.lines) - 1) * LINE / 2 + 4.5
-    for number, line in enumerate(_fitting(box.lines)):
+    for number, line in enumerate(box.lines):
         weight = "bold" if number == 0 else "normal"
         parts.append(
             f'<text x="{x + size[0] / 2:.1f}" y="{first + number * LINE:.1f}" '
             f'text-anchor="middle" style="fill: {_colour(INK)}; font-weight: {weight}">'
-            f"{escape(line)}</text>"
+            f"{_text(line, MOST_LETTERS)}</text>"
         )
     return "".join(parts)
 
 
-def _fitting(lines: Iterable[str]) -> list[str]:
-    return [t if len(t) <= MOST_LETTERS else f"{t[: MOST_LETTERS - 1]}…" for t in lines]
+def _text(text: str, longest: int) -> str:
+    return escape(short(text, longest))
 
 
 def _colour(colour: str) -> str:

@@ -1,9 +1,13 @@
 """The parts that a page is built of; all text in them is escaped by the page."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from saccade.errors import InputError
+
+# No scheme and no host: without ":" and without "//" at its beginning it stays in its folder tree.
+RELATIVE = re.compile(r"|(?!/)[\w.~%/-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class Table:
     """Rows of text under a head of as many cells; an empty head draws none.
 
     The first cell of a row names it. On a narrow screen each row becomes a block. ``anchors``, if
-    any, one a row: the drawer that its first cell opens, empty for none.
+    any, one a row: the drawer that its first cell opens, empty for none; ``links``: the file beside
+    the page that it opens, a relative address, percent-encoded. ``keys``, a row of as many a row,
+    let a click on a head sort the rows by them: numbers by size, an empty one last.
     """
 
     kind: ClassVar[str] = "table"
@@ -48,12 +54,23 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
     anchors: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    keys: tuple[tuple[str | float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         width = len(self.head) or (len(self.rows[0]) if self.rows else 0)
-        for number, row in enumerate(self.rows, 1):
+        for number, row in enumerate((*self.rows, *self.keys), 1):
             if len(row) != width:
                 raise InputError(f"table row {number} has {len(row)} cells; it needs {width}")
+        for link in self.links:
+            if not RELATIVE.fullmatch(link):
+                raise InputError(f"link '{link}' is no relative, percent-encoded address")
+
+    def target(self, row: int) -> str:
+        """Where the first cell of a row, counted from 0, leads; empty for nowhere."""
+        if self.links:
+            return self.links[row]
+        return f"#{self.anchors[row]}" if self.anchors and self.anchors[row] else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import json
 import platform
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,6 +17,7 @@ from saccade.files import write_atomic
 from saccade.training.loop import Record
 
 HISTORY_FILE, RECIPE_FILE, ENVIRONMENT_FILE = "history.jsonl", "recipe.toml", "environment.json"
+TAIL_BYTES = 1 << 16  # of a history; many records
 
 
 def new_run_folder(out: Path | None, *, data: Path, task: str) -> Path:
@@ -48,7 +50,7 @@ def require_free(out: Path | None) -> None:
 
 
 def write_environment(folder: Path, *, seed: int, precision: str, data: Path) -> None:
-    """Write ``environment.json``: versions, processor, threads, seed, precision, data.
+    """Write ``environment.json``: versions, processor, threads, seed, precision, data, time.
 
     ``data`` is recorded as an absolute path, so that a resumed run finds its pictures.
     """
@@ -62,6 +64,7 @@ def write_environment(folder: Path, *, seed: int, precision: str, data: Path) ->
         "seed": seed,
         "precision": precision,
         "data": str(data.resolve()),
+        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     _write_json(folder / ENVIRONMENT_FILE, content)
 
@@ -132,3 +135,20 @@ def read_history(folder: Path) -> list[dict[str, float]]:
         with contextlib.suppress(ValueError):  # A crash can cut the last line.
             records.append(json.loads(line))
     return [record for record in records if isinstance(record, dict)]
+
+
+def last_epoch(folder: Path) -> int | None:
+    """Return the epoch of a run's last record, from 1 on, without reading the whole history.
+
+    None when there is no record.
+    """
+    file = folder / HISTORY_FILE
+    if not file.is_file():
+        return None
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - TAIL_BYTES))
+        lines = stream.read(TAIL_BYTES).splitlines()
+    for line in reversed(lines):  # A crash can cut the last line, and the tail the first.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return int(json.loads(line)["epoch"])
+    return None
