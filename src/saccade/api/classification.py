@@ -136,9 +136,9 @@ class ClassifyProcedure(OfClasses):
         self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
     ) -> ClassificationScores:
         model.save(run)
-        descent = self.recipe.model.name not in WITHOUT_DESCENT
+        mendable = self.recipe.model.name != "knn"  # whose shares are votes
         shares = model.classify_prepared(pictures)
-        if descent and self.recipe.train.calibrate and len(held) >= FEW:
+        if mendable and self.recipe.train.calibrate and len(held) >= FEW:
             truth = numbered([sample.label for sample in held], model.classes or ())
             model.card["temperature"] = fit_temperature(shares, truth)
             shares = model.classify_prepared(pictures)

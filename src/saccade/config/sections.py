@@ -282,7 +282,7 @@ class TrainSettings:
     )
     calibrate: bool = setting(
         True,
-        "classify, by descent: fit a temperature on the pictures held out, if there are 30, so "
+        "classify, but for knn: fit a temperature on the pictures held out, if there are 30, so "
         "that probabilities are right as often as they say; no answer changes",
     )
     seed: int = setting(0, "seed of every random draw", low=0, high=2**31 - 1)
