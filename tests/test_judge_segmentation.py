@@ -11,6 +11,7 @@ from PIL import Image
 from saccade.api.judge_masks import judge_masks
 from saccade.data.masks import read_mask
 from saccade.errors import InputError
+from saccade.judge import segmentation
 from saccade.judge.segmentation import FIGURES, judge_segmentation
 from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
 
@@ -33,7 +34,7 @@ def pairs(count=40, seed=0):
 
 
 def judged(masks, **changes):
-    return judge_segmentation(masks, classes=CLASSES, ignore=255, resamples=300, **changes)
+    return judge_segmentation(masks, classes=CLASSES, ignore=255, **changes)
 
 
 def test_the_scores_are_those_of_all_pixels_together():
@@ -58,6 +59,35 @@ def test_a_draw_is_over_pictures_not_pixels():
     shares = [(a[a != 255] == b[a != 255]).mean() for a, b in masks]  # all of one size
     error = np.std(shares, ddof=1) / np.sqrt(60)
     assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.12)
+
+
+def drawn_rows(rng, n):
+    """Sums of n pictures of three classes, (n, 3 · 7): sizes and errors differ by picture."""
+    cells = np.zeros((n, 3, 3))
+    for k in range(3):
+        size = rng.lognormal(6, 1, n) * (rng.random(n) < (1, 0.7, 0.4)[k])
+        right, share = rng.beta(8, 2, n), rng.random(n)
+        cells[:, k, k] = size * right
+        cells[:, k, (k + 1) % 3] = size * (1 - right) * share
+        cells[:, k, (k + 2) % 3] = size * (1 - right) * (1 - share)
+    own, true, said = cells.diagonal(axis1=1, axis2=2), cells.sum(axis=2), cells.sum(axis=1)
+    fit, ones = rng.beta(6, 3, (n, 3)), np.ones((n, 3))
+    edges = (fit, ones, 0.3 * own, 0.4 * (true + said - own))
+    return np.stack([own, true, said, *edges], axis=2).reshape(n, -1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [100, 300])
+def test_the_intervals_hold_the_true_figures_as_often_as_they_say(n):
+    rng = np.random.default_rng(0)
+    whole = sum(drawn_rows(rng, 100_000).sum(axis=0) for _ in range(20))
+    true = segmentation._figures(whole[None], 3)[0]
+    held = np.zeros(len(true))
+    for _ in range(2000):
+        found = segmentation._intervals(drawn_rows(rng, n), 3, 0.95)
+        held += [one.low <= value <= one.high for one, value in zip(found, true, strict=True)]
+    shares = held[: len(FIGURES) + 10] / 2000  # the third class is shown by 40 pictures of 100
+    assert ((shares >= 0.93) & (shares <= 0.97)).all(), shares
 
 
 def test_few_and_absent_and_perfect_are_said():

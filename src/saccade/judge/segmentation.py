@@ -1,9 +1,10 @@
 """Judge masks: intersection over union, accuracy, Dice and how well the edges fit.
 
-Counts of pixels are summed over the pictures; pictures are drawn with replacement for the intervals
-(Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13), each with all its
-pixels, as these are not independent. Boundary F is a mean over the pictures that show a class, in
-truth or answer: Csurka, Larlus, Perronnin, BMVC 2013.
+Counts of pixels are summed over the pictures. Intervals: each picture, with all its pixels, as
+these are not independent, is left out once (the jackknife: Efron and Tibshirani, "An Introduction
+to the Bootstrap", 1993, chapter 11), and the spread makes Wilson's interval of as many pictures as
+would spread as much; percentiles of a bootstrap hold the true figure less often. Boundary F is a
+mean over the pictures that show a class, in truth or answer: Csurka, Larlus, Perronnin, BMVC 2013.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,15 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saccade.errors import InputError
-from saccade.intervals import LEVEL, holding
-from saccade.judge.intervals import (
-    RESAMPLES,
-    all_right,
-    check_settings,
-    none_right,
-    percentile_bounds,
-)
+from saccade.intervals import LEVEL
 from saccade.judge.plain import as_json, plain
+from saccade.judge.resampling import effective_interval
 from saccade.metrics.classification import Margins
 from saccade.metrics.contours import boundary_f, boundary_overlap
 from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
@@ -38,7 +33,6 @@ FIGURES = (
 )
 CLASS_FIGURES = ("IoU", "accuracy", "Dice", "boundary F", "boundary IoU")
 FEW_PICTURES = 30  # below, an interval says little; of a class, it has none
-BLOCK = 200  # draws weighed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +68,6 @@ class SegmentationScores:
     per_class: tuple[MaskClass, ...]
     confusion: tuple[tuple[int, ...], ...]
     worst: tuple[int, ...]
-    seed: int
-    resamples: int
 
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:
@@ -157,15 +149,12 @@ def judge_segmentation(
     *,
     classes: Sequence[str],
     ignore: int | None = None,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
     level: float = LEVEL,
 ) -> SegmentationScores:
     """Judge pairs of a true and an answered mask, (H, W) numbers of ``classes`` or ``ignore``.
 
     Raises InputError where no pixel counts.
     """
-    check_settings(resamples, level)
     counts = Counts()
     for truth, answer in masks:
         counts.add(truth, answer, classes=len(classes), ignore=ignore)
@@ -175,7 +164,7 @@ def judge_segmentation(
     parts = margins(pixels)
     summed = np.stack([parts.right, parts.shown, parts.answered], axis=2).astype(np.float64)
     rows = np.concatenate([summed, edges], axis=2).reshape(len(pixels), -1)
-    found = _intervals(rows, len(classes), seed=seed, resamples=resamples, level=level)
+    found = _intervals(rows, len(classes), level)
     wrong = 1 - summed[:, :, 0].sum(axis=1) / np.maximum(1, pixels.sum(axis=(1, 2)))
     whole = {name: one for name, one in zip(FIGURES, found, strict=False) if one is not None}
     return SegmentationScores(
@@ -186,8 +175,6 @@ def judge_segmentation(
         per_class=_per_class(pixels, classes, found[len(FIGURES) :]),
         confusion=tuple(tuple(map(int, row)) for row in pixels.sum(axis=0)),
         worst=tuple(np.argsort(-wrong, kind="stable")[: min(8, int((wrong > 0).sum()))].tolist()),
-        seed=seed,
-        resamples=resamples,
     )
 
 
@@ -204,28 +191,21 @@ def _figures(sums: Float64Array, classes: int) -> Float64Array:
     return np.concatenate([whole, np.stack(each, axis=2).reshape(len(sums), -1)], axis=1)
 
 
-def _intervals(
-    rows: Float64Array, classes: int, *, seed: int, resamples: int, level: float
-) -> list[Interval | None]:
-    n, rng = len(rows), np.random.default_rng(seed)
-    drawn = []
-    for start in range(0, resamples, BLOCK):
-        size = min(BLOCK, resamples - start)
-        drawn.append(_figures(rng.multinomial(n, np.full(n, 1 / n), size=size) @ rows, classes))
-    draws = np.concatenate(drawn)
-    value = _figures(rows.sum(axis=0, keepdims=True), classes)[0]
-    return [_interval(value[k], draws[:, k], n, level) for k in range(len(value))]
-
-
-def _interval(value: float, drawn: Float64Array, n: int, level: float) -> Interval | None:
-    drawn = drawn[~np.isnan(drawn)]
-    if np.isnan(value) or not len(drawn):
-        return None
-    if np.ptp(drawn) == 0:  # Right everywhere, wrong everywhere, or one picture.
-        bound = {1.0: all_right, 0.0: none_right}.get(float(value))
-        return holding(value, 0.0, 1.0, n, level) if bound is None else bound(n, level)
-    low, high = percentile_bounds(drawn[:, None], level)
-    return holding(value, low[0], high[0], n, level)
+def _intervals(rows: Float64Array, classes: int, level: float) -> list[Interval | None]:
+    """Wilson's interval, of as many pictures as would spread as much as the jackknife says."""
+    n, whole = len(rows), rows.sum(axis=0, keepdims=True)
+    without = _figures(whole - rows, classes)
+    known = ~np.isnan(without)
+    many = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, without, 0.0).sum(axis=0) / many
+    squares = np.where(known, (without - mean) ** 2, 0.0).sum(axis=0)
+    wide = np.sqrt((n - 1) / n * squares)
+    return [
+        None
+        if np.isnan(value)
+        else effective_interval(float(value), float(wide[k]), n=n, even=n, level=level)
+        for k, value in enumerate(_figures(whole, classes)[0])
+    ]
 
 
 def _per_class(

@@ -189,8 +189,8 @@ def _method(scores: SegmentationScores) -> tuple[Part, ...]:
             "within 2 % of the diagonal of each edge."
         ),
         Text(
-            f"Intervals: the pictures are drawn again with replacement {scores.resamples:,} times "
-            f"(seed {scores.seed}), each with all its pixels. They take pictures for independent."
+            "Intervals: each picture is left out once, with all its pixels, and the spread of the "
+            "figure makes its interval (jackknife). They take pictures for independent."
         ),
         Text("These figures hold for pictures like these.", tone="note"),
     )
