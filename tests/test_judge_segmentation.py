@@ -97,7 +97,7 @@ def test_few_and_absent_and_perfect_are_said():
     assert all(one.few and one.intervals["IoU"] is None for one in few.per_class)
     truth = np.zeros((6, 6), int)
     perfect = judged([(truth, truth)] * 40)
-    assert perfect.figures["mean IoU"].low == pytest.approx(0.025 ** (1 / 40))
+    assert 0.88 < perfect.figures["mean IoU"].low < 0.93
     assert perfect.per_class[1].values["IoU"] is None and "boundary F" not in perfect.figures
     never = judged([(truth, truth + 2 * np.eye(6, dtype=int))] * 40)
     assert never.per_class[2].values["IoU"] == 0.0 and "never true" in never.warning
