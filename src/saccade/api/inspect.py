@@ -11,7 +11,8 @@ from saccade.api.evaluate import load
 from saccade.data.first_look import Vectors, look
 from saccade.data.pictures import refuse_picture
 from saccade.data.readers import find_parts, read_data
-from saccade.data.tables import LABEL, PART, PATH, write_table
+from saccade.data.tables import PART, PATH, write_table
+from saccade.data.targets import LABEL
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.inspection import Inspection, inspect_pictures

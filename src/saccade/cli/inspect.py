@@ -1,6 +1,6 @@
 """The command that looks at data before anything learns from them: inspect."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +81,7 @@ def _print(found: "Inspection", *, report: Path | None, write: Path | None) -> N
 def _rows(found: "Inspection") -> list[tuple[str, ...]]:
     smallest, largest = list(found.classes)[-1], next(iter(found.classes))
     ends = f"{found.classes[smallest]:,} to {found.classes[largest]:,} pictures each"
-    rows = [("pictures", f"{len(found.samples):,}")]
+    rows: list[tuple[str, ...]] = [("pictures", f"{len(found.samples):,}")]
     if any(found.parts):
         counts = (f"{part} {found.parts.count(part):,}" for part in dict.fromkeys(found.parts))
         rows.append(("parts", ", ".join(counts)))
@@ -92,7 +92,7 @@ def _rows(found: "Inspection") -> list[tuple[str, ...]]:
     return rows
 
 
-def _commonest(counts: "dict[str, int]") -> str:
+def _commonest(counts: Mapping[str, int]) -> str:
     named = [f"{name} {count:,}" for name, count in list(counts.items())[:COMMONEST]]
     rest = len(counts) - len(named)
     return ", ".join(named) + (f", {rest:,} more" if rest else "")

@@ -101,9 +101,7 @@ def look(
     return found
 
 
-def _look_at(
-    sample: Sample, row: int, found: Looked, vectors: Vectors | None
-) -> UInt8Array | None:
+def _look_at(sample: Sample, row: int, found: Looked, vectors: Vectors | None) -> UInt8Array | None:
     """Fill in a row; returns the picture for the embedder, or None for one that is broken."""
     try:
         image, found.formats[row] = _opened(sample)
@@ -150,7 +148,5 @@ def _room(shape: tuple[int, ...]) -> UInt8Array:
     if math.prod(shape) <= IN_MEMORY:
         return np.zeros(shape, np.uint8)
     with tempfile.TemporaryFile() as file:
-        mapped: np.memmap[Any, np.dtype[np.uint8]] = np.memmap(
-            file, np.uint8, "w+", shape=shape
-        )
+        mapped: np.memmap[Any, np.dtype[np.uint8]] = np.memmap(file, np.uint8, "w+", shape=shape)
     return mapped

@@ -1,8 +1,8 @@
 """Pictures that are there twice: the same pixels, or one picture saved, cut, moved or scaled anew.
 
 Exact: the same SHA-256 of the decoded pixels, whatever the file. Near: pairs that the search of
-``near_pictures`` proposes and the comparison of ``same_picture`` confirms. How alike two copies must
-be is set by the data: well below how alike their most similar other pictures are.
+``near_pictures`` proposes and the comparison of ``same_picture`` confirms. How alike two copies
+must be is set by the data: well below how alike their most similar other pictures are.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from saccade.data.first_look import Looked
 from saccade.judge.near_pictures import hash_pairs, merged, pixel_pairs, vector_pairs
 from saccade.judge.same_picture import (
     LARGEST,
-    MOVES,
     changes,
     differences,
     scaled_differences,
@@ -25,9 +24,9 @@ from saccade.values import Float32Array, IntArray
 
 MOST = 0.03  # difference of two copies, at most; of two photographs of one place it is above 0.05
 SHARE = 0.08  # and this share of the usual difference to the most similar other picture
-ALIKE = 0.97  # cosine of two pictures, one of them cut or moved, that may be copies
-LIKELY = 0.2  # difference after moves alone up to which a cut may make copies of two pictures
-LIKELY_SCALED = 0.4  # and no other size
+ALIKE = 0.98  # cosine of two pictures, one of them cut or moved, that may be copies
+LIKELY = 0.2  # difference up to which a move or a cut may make copies of other pictures
+LIKELY_SCALED = 0.4  # and up to which another size may
 FEWEST = 30  # pictures from which a usual difference is taken
 
 
@@ -115,8 +114,8 @@ class _Comparison:
         self.few_pixels = sides.max(axis=1) <= LARGEST * max(small.shape[2:])
 
     def __call__(self, pairs: IntArray, *, thorough: NDArray[np.bool_]) -> Float32Array:
-        found = differences(self.small, pairs, [axis[:MOVES] for axis in self.axes])
-        if len(self.axes[0]) > MOVES or len(self.axes[1]) > MOVES:
+        found = differences(self.small, pairs, [axis[:1] for axis in self.axes])
+        if len(self.axes[0]) > 1 or len(self.axes[1]) > 1:
             chosen = np.flatnonzero(thorough | (found <= LIKELY))
             more = differences(self.small, pairs[chosen], self.axes)
             found[chosen] = np.minimum(found[chosen], more)

@@ -1,4 +1,4 @@
-"""What is found in a data set before anything learns from it: counts, and suggestions with evidence.
+"""What is found in data before anything learns from them: counts, and suggestions with evidence.
 
 Nothing is decided for the user: a suggestion names a picture, says why, and stands in a list of its
 kind, surest first.

@@ -21,7 +21,7 @@ from saccade.judge.principal import blocks, length_one, principal
 from saccade.models.least_squares import ridge
 from saccade.nn.hog import Hog
 from saccade.values import Float32Array, Float64Array, IntArray, UInt8Array
-from saccade.vectors import ScanIndex
+from saccade.vectors.scan import ScanIndex
 
 FOLDS = 5
 FEWEST = 5  # pictures of a class, below which its labels are not judged
@@ -57,7 +57,9 @@ def doubted_labels(
     if (counts >= FEWEST).sum() < 2:
         return []
     kept, targets = np.unique(numbers[rows], return_inverse=True)
-    shares = calibrated(held_out_shares(features[rows], targets, seed=seed, threads=threads), targets)
+    shares = calibrated(
+        held_out_shares(features[rows], targets, seed=seed, threads=threads), targets
+    )
     from cleanlab.filter import find_label_issues  # Slow to load.
 
     given, best = shares[np.arange(len(rows)), targets], shares.argmax(axis=1)
@@ -133,4 +135,4 @@ def _votes(
 
 def _unit(shares: Float64Array) -> Float64Array:
     """Rows that sum to 1."""
-    return shares / np.maximum(shares.sum(axis=1, keepdims=True), TINY)
+    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), TINY), np.float64)

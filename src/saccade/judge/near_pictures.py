@@ -20,7 +20,7 @@ from scipy.ndimage import gaussian_filter1d
 from saccade.judge.principal import blocks, length_one, principal
 from saccade.judge.same_picture import Map, cut, moved
 from saccade.values import Float32Array, IntArray, UInt8Array
-from saccade.vectors import ScanIndex
+from saccade.vectors.scan import ScanIndex
 
 NEAREST = 3
 QUARTERS, WINDOW = 4, 3
@@ -128,7 +128,7 @@ def _hashes(small: UInt8Array) -> UInt8Array:
     size = [max(HASH_SIDE, side) for side in grey.shape[1:]]
     low = dctn(grey, s=size, axes=(1, 2))[:, :HASH_SIDE, :HASH_SIDE].reshape(len(grey), -1)
     low[:, 0] = 0  # The mean of the picture says nothing of what it shows.
-    return (low > np.median(low, axis=1, keepdims=True)).astype(np.uint8)
+    return np.asarray(low > np.median(low, axis=1, keepdims=True), np.uint8)
 
 
 def _rows(pictures: Float32Array) -> Float32Array:

@@ -27,7 +27,8 @@ class Directions:
 
     def __call__(self, rows: Float32Array) -> Float32Array:
         """(n, d) → (n, k), rows of length 1."""
-        return length_one((rows - self.mean) @ self.turned)
+        turned: Float32Array = (rows - self.mean) @ self.turned
+        return length_one(turned)
 
 
 def principal(

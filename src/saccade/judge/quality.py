@@ -16,7 +16,7 @@ from saccade.values import Float64Array, IntArray
 
 FLAT = 2  # grey levels: a picture within them shows nothing
 FEWEST = 10  # pictures that tell what is usual
-ODD = 3.0  # robust deviations
+ODD = 3.5  # robust deviations
 ODD_EACH = 1.5  # of detail and of sharpness, which must both be low
 DARK, BRIGHT = 60, 195  # of 255: nearly all pixels on one side of it
 CLIPPED = 0.25  # of the pixels, more than usual

@@ -19,7 +19,6 @@ from saccade.values import Float32Array, IntArray, UInt8Array
 Map = Float32Array  # (m, n): n pixels of an axis → m
 BLOCK_NUMBERS = 1 << 22  # of the pictures that are compared at a time
 COARSE = 0.1  # a pixel of the file counts from here on, in pixels of the small picture
-MOVES = 3  # of ``changes``: nothing, and a pixel to either side
 LARGEST = 4  # times the small picture: a size beyond it changes nothing that is seen here
 
 
@@ -56,7 +55,7 @@ def cut(n: int, pixel: float) -> list[Map]:
 
 
 def changes(n: int, pixel: float) -> list[tuple[Map, Map]]:
-    """Return what is done to either picture along an axis: nothing, moves, then cuts of either."""
+    """Return what is done to either picture along an axis: nothing first, moves, cuts of either."""
     same = np.eye(n, dtype=np.float32)
     if pixel < COARSE:
         return [(same, same)]
@@ -79,7 +78,8 @@ def differences(
     for block in _blocks(len(pairs), small[0].size):
         first, second = (small[pairs[block, side]].astype(np.float32) for side in (0, 1))
         for (down_a, down_b), (right_a, right_b) in product(*axes):
-            a, b = down_a @ first @ right_a.T, down_b @ second @ right_b.T
+            a: Float32Array = down_a @ first @ right_a.T
+            b: Float32Array = down_b @ second @ right_b.T
             np.minimum(best[block], 1 - _correlation(a, b), out=best[block])
     return best
 
