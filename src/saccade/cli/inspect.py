@@ -57,14 +57,14 @@ def _print(found: "Inspection", *, report: Path | None, write: Path | None) -> N
     from saccade.judge.inspection import KINDS
 
     if found.found["leak"]:
-        say(f"LEAK: {len(found.found['leak'])} pictures of one part are copies of another part's")
+        say(f"LEAK: {len(found.found['leak']):,} pictures of one part are copies of another part's")
     table(_rows(found))
     for note in found.notes:
         say(f"  {shown(note)}")
     for kind, suggestions in found.found.items():
         if not suggestions:
             continue
-        say(f"{len(suggestions):,} {KINDS[kind]}")
+        say(f"{KINDS[kind]}: {len(suggestions):,}")
         for one in suggestions[:PRINTED]:
             say(f"  {_line(found, one.picture)}{_beside(found, one.other)}  {shown(one.evidence)}")
         if len(suggestions) > PRINTED:

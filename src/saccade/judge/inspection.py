@@ -187,24 +187,24 @@ def _doubted(
     """Doubts about labels, and why there are none; of copies one is asked, and answers for all."""
     single = np.setdiff1d(rows, [one.picture for one in copies])
     given = [labels[row] for row in single.tolist()]
-    if len(set(given)) < 2:
-        return [], ["labels were not judged: that needs two classes"]
-    features = picture_features(looked.small[single]) if looked.vectors is None else None
-    if features is None and looked.vectors is not None:
+    features = np.zeros((len(single), 0), np.float32)
+    if looked.vectors is not None:
         features = looked.vectors[single]
-    assert features is not None
-    doubts = doubted_labels(features, given, seed=seed, threads=threads)
+    elif len(single):
+        features = picture_features(looked.small[single])
+    doubts, note = doubted_labels(features, given, seed=seed, threads=threads)
     return [
         Suggestion(
             "label",
             int(single[one.picture]),
-            f"probability {one.given_probability:.2g}, of {one.suggested} "
-            f"{one.suggested_probability:.2g}",
+            f"probability {max(0.01, one.given_probability):.2f}"
+            f"{' or less' if one.given_probability < 0.01 else ''}, of {one.suggested} "
+            f"{one.suggested_probability:.2f}",
             one.given_probability,
             suggested=one.suggested,
         )
         for one in doubts
-    ], []
+    ], [note] if note else []
 
 
 def _counted(names: Sequence[str]) -> dict[str, int]:

@@ -120,7 +120,7 @@ def _summary(found: Inspection) -> tuple[Part, ...]:
 
 def _kind(found: Inspection, kind: str, ones: tuple[Suggestion, ...]) -> tuple[Part, ...]:
     shown = f"; shown are the first {SHOWN}, surest first" if len(ones) > SHOWN else ""
-    intro = Text(f"{len(ones):,} {KINDS[kind]}{shown}. {REMEDIES[kind]}")
+    intro = Text(f"{KINDS[kind].capitalize()}: {len(ones):,}{shown}. {REMEDIES[kind]}")
     if kind == "unreadable":
         rows = tuple((str(found.samples[one.picture].path), one.evidence) for one in ones[:SHOWN])
         return intro, Table(("Picture", "Why"), rows)

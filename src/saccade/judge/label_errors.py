@@ -17,6 +17,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from saccade.data.splits import stratified_folds
+from saccade.intervals import binomial_interval
 from saccade.judge.principal import blocks, length_one, principal
 from saccade.models.least_squares import ridge
 from saccade.nn.hog import Hog
@@ -45,21 +46,26 @@ class Doubt:
 
 def doubted_labels(
     features: Float32Array, labels: Sequence[str], *, seed: int = 0, threads: int = 1
-) -> list[Doubt]:
+) -> tuple[list[Doubt], str]:
     """Return the labels (n,) that are probably wrong, surest first; ``features`` (n, d).
 
-    Classes with fewer than FEWEST pictures are left out; nothing is told of fewer than two others.
+    And what was not judged, and why: classes with fewer than FEWEST pictures, and all of them where
+    two are not left, or where the models know the classes no better than by chance.
     """
     names, numbers, counts = np.unique(
         np.asarray(labels, object).astype(str), return_inverse=True, return_counts=True
     )
     rows = np.flatnonzero(counts[numbers] >= FEWEST)
     if (counts >= FEWEST).sum() < 2:
-        return []
+        return [], f"labels were not judged: that needs two classes with {FEWEST} pictures each"
     kept, targets = np.unique(numbers[rows], return_inverse=True)
-    shares = calibrated(
-        held_out_shares(features[rows], targets, seed=seed, threads=threads), targets
-    )
+    answers = held_out_shares(features[rows], targets, seed=seed, threads=threads)
+    right = int((answers.argmax(axis=1) == targets).sum())
+    if binomial_interval(right, len(rows)).low <= np.bincount(targets).max() / len(rows):
+        return [], "labels were not judged: these classes could not be told apart; give --model"
+    left = int((counts < FEWEST).sum())
+    note = f"labels of {left:,} classes with fewer than {FEWEST} pictures were not judged"
+    shares = calibrated(answers, targets)
     from cleanlab.filter import find_label_issues  # Slow to load.
 
     given, best = shares[np.arange(len(rows)), targets], shares.argmax(axis=1)
@@ -75,7 +81,7 @@ def doubted_labels(
             float(surest[place]),
         )
         for place in places[np.argsort(given[places], kind="stable")].tolist()
-    ]
+    ], note if left else ""
 
 
 def calibrated(shares: Float64Array, targets: IntArray) -> Float64Array:
