@@ -144,7 +144,7 @@ def test_exit_codes_and_what_is_said(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "labels were not judged" in said  # They were drawn by chance.
     assert "copies with another label: 1" in said and "24 pictures, 3 left out" in said
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     assert len(rows) == 24 and [row["suggested"] for row in rows if row["suggested"]] == ["b"]
     text = page.read_text()
     assert "One picture, two labels" in text and "bad.jpg" in text and "<script" not in text

@@ -25,6 +25,7 @@ from saccade.report import (
 )
 
 SHOWN = 24  # of each kind
+ALONE = ("constant", "blurred", "light")  # kinds whose pictures have none beside them
 MOST_BARS = 40
 MOST_ROWS = 12  # of sizes
 TITLES = {
@@ -125,6 +126,9 @@ def _kind(found: Inspection, kind: str, ones: tuple[Suggestion, ...]) -> tuple[P
         rows = tuple((str(found.samples[one.picture].path), one.evidence) for one in ones[:SHOWN])
         return intro, Table(("Picture", "Why"), rows)
     groups = tuple(group for one in ones[:SHOWN] if (group := _group(found, one)))
+    if kind in ALONE:  # Three fill a card.
+        alone = [picture for group in groups for picture in group]
+        groups = tuple(tuple(alone[first : first + 3]) for first in range(0, len(alone), 3))
     return (intro, PictureSheet(groups)) if groups else (intro,)
 
 

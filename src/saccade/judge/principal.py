@@ -27,8 +27,7 @@ class Directions:
 
     def __call__(self, rows: Float32Array) -> Float32Array:
         """(n, d) → (n, k), rows of length 1."""
-        turned: Float32Array = (rows - self.mean) @ self.turned
-        return length_one(turned)
+        return length_one(np.asarray((rows - self.mean) @ self.turned, np.float32))
 
 
 def principal(

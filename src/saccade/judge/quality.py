@@ -52,7 +52,7 @@ def blurred(looked: Looked, rows: IntArray) -> list[Odd]:
 
     def why(place: int) -> str:
         return (
-            f"variance of the Laplacian {variance[place]:.3g}, usual {usual:.3g}; "
+            f"detail {variance[place]:,.0f}, usual {usual:,.0f}; "
             f"edges {-sharp[place]:.1f} deviations softer than usual"
         )
 

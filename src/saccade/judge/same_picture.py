@@ -17,7 +17,7 @@ import numpy as np
 from saccade.values import Float32Array, IntArray, UInt8Array
 
 Map = Float32Array  # (m, n): n pixels of an axis → m
-BLOCK_NUMBERS = 1 << 22  # of the pictures that are compared at a time
+BLOCK_NUMBERS = 1 << 18  # of the pictures compared at a time: they stay in the cache
 COARSE = 0.1  # a pixel of the file counts from here on, in pixels of the small picture
 LARGEST = 4  # times the small picture: a size beyond it changes nothing that is seen here
 
@@ -78,8 +78,8 @@ def differences(
     for block in _blocks(len(pairs), small[0].size):
         first, second = (small[pairs[block, side]].astype(np.float32) for side in (0, 1))
         for (down_a, down_b), (right_a, right_b) in product(*axes):
-            a: Float32Array = down_a @ first @ right_a.T
-            b: Float32Array = down_b @ second @ right_b.T
+            a = np.asarray(down_a @ first @ right_a.T, np.float32)
+            b = np.asarray(down_b @ second @ right_b.T, np.float32)
             np.minimum(best[block], 1 - _correlation(a, b), out=best[block])
     return best
 
