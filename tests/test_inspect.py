@@ -107,7 +107,9 @@ def test_the_clean_table_is_read_back_and_holds_no_copy(planted, tmp_path):
         saccade.read_data(table)
     knn = {"model.name": "knn", "data.size": "8x8", "data.validation": 0.0}
     run = saccade.train(table, task="classify", out=tmp_path / "run", settings=knn)
-    assert saccade.evaluate(run.model, table).pictures == len(parts["test"])
+    assert saccade.evaluate(run.model, table, open_test=True).pictures == len(parts["test"])
+    with pytest.raises(InputError, match="sealed"):
+        saccade.evaluate(run.model, table / "test")
 
 
 def save(root, name, picture):
