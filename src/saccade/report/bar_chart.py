@@ -5,7 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from saccade.errors import InputError
-from saccade.report.canvas import COLOURS, INK, SIZE_INCHES, drawing, empty, finish, short
+from saccade.report.canvas import (
+    COLOURS,
+    INK,
+    LONGEST_NAME,
+    SIZE_INCHES,
+    drawing,
+    empty,
+    finish,
+    short,
+)
 
 
 def bar_chart(
@@ -29,7 +38,7 @@ def bar_chart(
         axes.barh(places, [value for _, value in rows], color=COLOURS[0], alpha=0.75, height=0.7)
         if line_at is not None:
             axes.axvline(line_at, color=INK, linewidth=1.1, linestyle=(0, (1.5, 2)))
-        axes.set_yticks(places, [short(name) for name, _ in rows])
+        axes.set_yticks(places, [short(name, LONGEST_NAME) for name, _ in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(left=0)
         axes.grid(False, axis="y")
