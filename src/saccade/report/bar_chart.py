@@ -13,8 +13,8 @@ from saccade.report.canvas import (
     drawing,
     empty,
     finish,
-    short,
 )
+from saccade.report.text import short
 
 
 def bar_chart(
