@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from saccade.api.explain import explain
     from saccade.api.gallery import Gallery
     from saccade.api.inside import look_inside
+    from saccade.api.inspect import inspect
     from saccade.api.label_next import LabelNext, label_next
     from saccade.api.learning_curve import learning_curve
     from saccade.api.limits import limits
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from saccade.judge.bias_variance import Decomposition
     from saccade.judge.comparison import Compared
     from saccade.judge.explanation import Explanation
+    from saccade.judge.inspection import Inspection
     from saccade.judge.learning_curve import Curve
     from saccade.judge.limits import Limits
     from saccade.judge.robustness import Robustness
@@ -53,6 +55,7 @@ _HOME = {
     "Hit": "values",
     "InputError": "errors",
     "Inside": "judge.weight_pictures",
+    "Inspection": "judge.inspection",
     "Interval": "values",
     "Limits": "judge.limits",
     "LabelNext": "api.label_next",
@@ -73,6 +76,7 @@ _HOME = {
     "bias_variance": "api.bias_variance",
     "compare": "api.compare",
     "evaluate": "api.evaluate",
+    "inspect": "api.inspect",
     "limits": "api.limits",
     "explain": "api.explain",
     "explain_mistakes": "api.mistakes",
@@ -103,6 +107,7 @@ __all__ = [
     "Hit",
     "InputError",
     "Inside",
+    "Inspection",
     "Interval",
     "LabelNext",
     "Limits",
@@ -125,6 +130,7 @@ __all__ = [
     "evaluate",
     "explain",
     "explain_mistakes",
+    "inspect",
     "label_next",
     "learning_curve",
     "limits",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.data.readers import choose_part, find_parts
+from saccade.data.tables import is_table
 from saccade.errors import InputError
 
 SEALED = "test"
@@ -44,8 +45,8 @@ def is_sealed(place: Path) -> bool:
     """True for the part test of divided data."""
     folder = place.absolute().parent
     named = place.name == SEALED or place.name.startswith(IDX_TEST)
-    if not named or not place.exists():  # Before anything beside it is looked through.
-        return False
+    if not named or not (place.exists() or is_table(place)):
+        return False  # Before anything beside it is looked through.
     try:
         return find_parts(folder).get(SEALED) == folder / place.name
     except InputError:  # Its neighbours are no data at all.

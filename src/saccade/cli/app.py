@@ -25,6 +25,7 @@ from saccade.cli import (
     gallery,
     index,
     info,
+    inspect,
     label_next,
     learn,
     report,
@@ -39,6 +40,7 @@ GOOD, NEGATIVE, WRONG_USE, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 130, 141, 
 # The order in which the help shows their commands.
 MODULES = (
     demo,
+    inspect,
     learn,
     evaluate,
     compare,

@@ -21,6 +21,8 @@ FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000
 GREY_MODES = frozenset({"1", "L", "I", "I;16", "I;16B"})
 SUIT_SAMPLE = 64
+# The first bytes of a file of each format.
+MAGIC = {b"\x89PNG": "PNG", b"\xff\xd8": "JPEG", b"BM": "BMP", b"RIFF": "WebP", b"P": "PGM/PPM"}
 # EXIF 2.32, tag 0x0112: what turns a stored picture upright. The last four swap height and width.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -195,10 +197,20 @@ def _array_picture(shown: Path, array: UInt8Array) -> UInt8Array:
 def suit(samples: Sequence[Path | Sample], *, longest: int) -> tuple[tuple[int, int], int]:
     """Return the (height, width) and the number of channels that suit these pictures.
 
-    The median height and width over at most SUIT_SAMPLE pictures spread evenly, scaled down so
-    that the longer side is at most ``longest``, each rounded to a multiple of 8, at least 8; one
-    channel when all of them are grey, else three. Reads the files' headers only, and passes over
-    those that it cannot read; raises PictureError naming the first when there is no other.
+    As ``usual_size``, scaled down so that the longer side is at most ``longest``, each rounded to a
+    multiple of 8, at least 8; one channel when all of them are grey, else three.
+    """
+    (height, width), grey = usual_size(samples)
+    factor = min(1.0, longest / max(height, width))
+    sides = (max(8, 8 * round(side * factor / 8)) for side in (height, width))
+    return (next(sides), next(sides)), 1 if grey else 3
+
+
+def usual_size(samples: Sequence[Path | Sample]) -> tuple[tuple[float, float], bool]:
+    """Return the median height and width of pictures, and whether all of them are grey.
+
+    Looks at most at SUIT_SAMPLE of them, spread evenly, and at the files' headers only, and passes
+    over those that it cannot read; raises PictureError naming the first when there is no other.
     """
     heads: list[tuple[int, int, bool]] = []
     first_error: PictureError | None = None
@@ -210,9 +222,12 @@ def suit(samples: Sequence[Path | Sample], *, longest: int) -> tuple[tuple[int, 
     if first_error is not None and not heads:
         raise first_error
     height, width = (float(np.median([head[axis] for head in heads])) for axis in (0, 1))
-    factor = min(1.0, longest / max(height, width))
-    sides = (max(8, 8 * round(side * factor / 8)) for side in (height, width))
-    return (next(sides), next(sides)), 1 if all(head[2] for head in heads) else 3
+    return (height, width), all(head[2] for head in heads)
+
+
+def format_of(head: bytes) -> str:
+    """Return the format of a picture file by its first bytes; "unknown" for none that is read."""
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "unknown")
 
 
 def _head(source: Path | Sample) -> tuple[int, int, bool]:

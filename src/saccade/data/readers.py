@@ -7,7 +7,7 @@ from pathlib import Path
 from saccade.data.arrays import is_archive, read_arrays
 from saccade.data.folders import folder_parts, read_class_folders
 from saccade.data.idx import idx_parts, is_idx, read_idx
-from saccade.data.tables import is_table, read_table
+from saccade.data.tables import is_table, read_table, table_parts
 from saccade.data.targets import label_numbers
 from saccade.data.trees import read_nested_folders
 from saccade.errors import InputError
@@ -98,7 +98,7 @@ def column(samples: Sequence[Sample], name: str) -> list[str]:
 
 
 def _reader_of(path: Path) -> Reader:
-    if not path.exists():
+    if not path.exists() and not is_table(path):
         raise InputError(f"data {path} does not exist; check the path")
     for reader in READERS.values():
         if reader.fits(path):
@@ -123,7 +123,7 @@ def _undivided(source: Path) -> dict[str, Path]:
 
 # The first that fits is taken; the plainest, any folder, stands last.
 READERS: dict[str, Reader] = {
-    "csv": Reader(is_table, read_table, _undivided),
+    "csv": Reader(is_table, read_table, table_parts),
     "npz": Reader(is_archive, read_arrays, _undivided),
     "idx": Reader(is_idx, read_idx, idx_parts),
     "folders": Reader(Path.is_dir, _read_folder, folder_parts),

@@ -1,5 +1,6 @@
 """Charts and pages: plain parts in, one self-contained HTML file out."""
 
+from saccade.report.bar_chart import bar_chart
 from saccade.report.box_picture import DrawnBox, with_boxes
 from saccade.report.charts import (
     Series,
@@ -42,6 +43,7 @@ __all__ = [
     "Text",
     "Tile",
     "Tiles",
+    "bar_chart",
     "confusion_chart",
     "data_uri",
     "heat",
