@@ -40,7 +40,7 @@ def test_a_difference_that_is_there_is_found_and_one_that_is_not_is_not():
     assert [one.too_few for one in found.groups] == [False, False, True]
     assert "accuracy differs by 0.350" in found.sentence
     alike = judge_by_group(shares_of(rights[:100] * 2), ["a", "b"] * 100, column="city")
-    assert "no two groups of city are shown to differ" in alike.sentence
+    assert "no two groups of “city” are shown to differ" in alike.sentence
     few = judge_by_group(shares_of(rights), ["a"] * 5 + ["b"] * 6, column="city")
     assert few.spread is None and "nothing can be said" in few.sentence
     with pytest.raises(InputError, match="every picture has the same city, 'x'"):
@@ -85,7 +85,7 @@ def test_evaluate_tells_groups_and_draws_groups(with_cities, class_folders, tmp_
     assert "alarm for red-disc (at most 10 % false alarms): at a probability of 1 or more" in told
     assert "Ulm: 18 pictures (too few)  accuracy 1.000" in told and "12 groups of 36" in told
     page = (run / "evaluation.html").read_text()
-    assert "By city" in page and "<b>Bonn" not in page and "Alarm for “red-disc”" in page
+    assert "By city" in page and "<b>Bonn" not in page and "Alarm for “<bdi>red-disc</bdi>”" in page
     scores = saccade.evaluate(run, with_cities, groups="person")
     assert scores.groups == 12 and scores.accuracy.n == 12
     assert main([*words[:3], "--by", "town"]) == 2

@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from saccade.cli.app import main
 from saccade.cli.demo import write_digits
 
 
+@pytest.mark.slow
 def test_the_demo_beats_pixels_on_digits_never_seen(tmp_path, capsys):
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), "--json"]) == 0

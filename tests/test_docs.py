@@ -369,7 +369,14 @@ def run_block(block):
         assert main(words) in allowed, f"{block.place}: {words}"
 
 
-@pytest.mark.parametrize("file", RUN, ids=lambda file: file.stem)
+QUICK_PAGES = ("README", "train-on-your-own-pictures", "judge-closely")
+PAGES = [
+    pytest.param(file, id=file.stem, marks=[] if file.stem in QUICK_PAGES else [pytest.mark.slow])
+    for file in RUN
+]
+
+
+@pytest.mark.parametrize("file", PAGES)
 def test_the_blocks_of_a_page_run(file, furnished, tmp_path, monkeypatch, quick_training):
     world = tmp_path / "world"
     shutil.copytree(furnished, world)

@@ -11,13 +11,15 @@ from saccade.metrics import Margins, confusion_matrix, matthews
 from saccade.metrics.ranking import Ranking, ranking_areas
 
 CASES = 1000
+FEW_CASES = 100
+COUNTS = pytest.mark.parametrize("count", [FEW_CASES, pytest.param(CASES, marks=pytest.mark.slow)])
 EXACT = {"abs": 1e-12, "rel": 1e-12, "nan_ok": True}
 
 
-def cases(seed):
+def cases(seed, count):
     """Truths, answers and weights of at most 60 pictures and 6 classes, some never shown."""
     rng = np.random.default_rng(seed)
-    for number in range(CASES):
+    for number in range(count):
         k, n = int(rng.integers(2, 7)), int(rng.integers(1, 60))
         shown = rng.integers(0, k if number % 3 else 1, n)  # every third case: one class
         weights = rng.random(n) * (rng.random(n) < 0.8) if number % 2 else None
@@ -25,8 +27,9 @@ def cases(seed):
             yield rng, k, shown, rng.integers(0, k, n), weights
 
 
-def test_averages_and_matthews_equal_scikit_learn():
-    for _, k, truth, answers, weights in cases(0):
+@COUNTS
+def test_averages_and_matthews_equal_scikit_learn(count):
+    for _, k, truth, answers, weights in cases(0, count):
         margins = Margins.of(confusion_matrix(truth, answers, classes=k, weights=weights))
         how = {"labels": np.arange(k), "zero_division": np.nan, "sample_weight": weights}
         precision, recall, f1, _ = judge.precision_recall_fscore_support(truth, answers, **how)
@@ -51,8 +54,9 @@ def test_averages_and_matthews_equal_scikit_learn():
             assert found == pytest.approx(wanted, abs=1e-12)
 
 
-def test_areas_equal_scikit_learn():
-    for rng, _, truth, _, weights in cases(1):
+@COUNTS
+def test_areas_equal_scikit_learn(count):
+    for rng, _, truth, _, weights in cases(1, count):
         of_class, scores = truth == 0, rng.integers(0, rng.integers(1, 30), len(truth)) / 7
         area, precision = ranking_areas(of_class, scores, weights)
         counted = np.ones(len(truth)) if weights is None else weights
@@ -68,8 +72,9 @@ def test_areas_equal_scikit_learn():
             assert np.isnan(area)
 
 
-def test_curves_equal_scikit_learn():
-    for rng, _, truth, _, _ in cases(2):
+@COUNTS
+def test_curves_equal_scikit_learn(count):
+    for rng, _, truth, _, _ in cases(2, count):
         of_class, scores = truth == 0, rng.integers(0, 20, len(truth)) / 19
         if of_class.all() or not of_class.any():
             continue

@@ -312,15 +312,21 @@ STRANGE = {
 }
 # A gallery and a report know no task.
 OF_NO_TASK = (no_room_for_enrolling, no_room_for_a_report)
+TWICE = (interrupted, no_room_for_training)  # slow, and much the same for either task
 CASES = [
-    (row, task)
+    pytest.param(
+        row,
+        task,
+        id=f"{row}-{task}",
+        marks=[pytest.mark.slow] if task == "classify" and outcome in TWICE else [],
+    )
     for row, (outcome, *_) in STRANGE.items()
     for task in ([None] if outcome in OF_NO_TASK else ("classify", "embed"))
 ]
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize(("row", "task"), CASES, ids=[f"{row}-{task}" for row, task in CASES])
+@pytest.mark.parametrize(("row", "task"), CASES)
 def test_strange_input_has_its_outcome(tmp_path, capsys, monkeypatch, row, task):
     monkeypatch.chdir(tmp_path)
     outcome, *given = STRANGE[row]

@@ -441,7 +441,7 @@ def test_a_network_without_published_weights_is_refused(hub):
         find_weights(f"timm/{name}", "hub")
 
 
-@pytest.mark.parametrize("served", [True, False])
+@pytest.mark.parametrize("served", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_the_command_line_asks_the_hub(class_folders, tmp_path, file, served):
     """The real command in a process of its own; only the hub's address is ours."""
     words = [

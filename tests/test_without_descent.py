@@ -281,7 +281,8 @@ def test_neighbours_are_for_models_that_keep_their_pictures(class_folders, tmp_p
     assert main([*words[:-1], str(tmp_path / "none" / "sheet.html")]) == 2
 
 
-@pytest.mark.parametrize("features", ["pixels", pytest.param("hog", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("features", ["pixels", "hog"])
 def test_linear_softmax_comes_to_logistic_regression(class_folders, others, tmp_path, features):
     decay, samples = 0.01, read_class_folders(class_folders)
     still = {name: 0 for name in settings() if name.startswith("augment.")}
