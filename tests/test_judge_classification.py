@@ -130,6 +130,22 @@ def test_no_mistake_is_no_certainty():
     assert wrong.balanced_accuracy.low == 0 < wrong.balanced_accuracy.high < 0.1
 
 
+def test_what_is_not_defined_is_said_so_and_never_0():
+    share = np.array([[0.9, 0.1]])
+    alone = judge_classification(share, ["cat"], classes=CLASSES[:2])
+    assert alone.matthews is None and alone.macro_auc is None
+    assert "all pictures are of one class: MCC and AUC not defined" in alone.warning
+    assert "only 1 picture of 1 class: too few" in alone.warning
+    assert (alone.macro_f1.low, alone.macro_f1.high) == (0, 1)
+    alike = judge_classification(
+        np.repeat(share, 40, axis=0), ["cat", "dog"] * 20, classes=CLASSES[:2], groups=["one"] * 40
+    )
+    assert (
+        "all answers are alike: MCC not defined" in alike.warning and alike.macro_auc.value == 0.5
+    )
+    assert (alike.accuracy.low, alike.accuracy.high) == (0, 1), "one group says nothing of others"
+
+
 def test_the_same_seed_gives_the_same_figures_and_json_is_whole():
     assert judged().to_json() == judged().to_json() != judged(seed=1).to_json()
     plain = json.loads(judged().to_json())

@@ -95,8 +95,9 @@ class ClassificationScores(ClassFigures):
     @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
-        drawn = "" if self.groups is None else f"{self.groups:,} groups of "
-        return f"{drawn}{self.pictures:,} pictures of {self.shown_classes:,} classes"
+        drawn = "" if self.groups is None else f"{_counted(self.groups, 'group')} of "
+        pictures = _counted(self.pictures, "picture")
+        return f"{drawn}{pictures} of {_counted(self.shown_classes, 'class', 'classes')}"
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -131,10 +132,24 @@ class ClassificationScores(ClassFigures):
     @property
     def warning(self) -> str:
         """What the reader of the figures must know; empty for nothing."""
+        return "; ".join(self.warnings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader of the figures must know, one sentence each."""
         told = [self.misleads] if self.misleads else []
+        undefined = [
+            name
+            for name, found in (("MCC", self.matthews), ("AUC", self.macro_auc))
+            if found is None and (name == "MCC" or self.abstention)
+        ]
+        if undefined and self.shown_classes == 1:
+            told.append(f"all pictures are of one class: {' and '.join(undefined)} not defined")
+        elif "MCC" in undefined:
+            told.append("all answers are alike: MCC not defined")
         if self.accuracy.n < FEW:
             told.append(f"only {self.basis}: too few to tell much")
-        return "; ".join(told)
+        return tuple(told)
 
     def to_json(self) -> str:
         """Return all figures as JSON."""
@@ -273,6 +288,10 @@ def _operating_point(
         )
     place = int(numbered([wanted.label], classes)[0])
     return operating_point(answers.truth == place, answers.shares[:, place], wanted, level=level)
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def _percent(share: float) -> str:

@@ -95,9 +95,7 @@ def _summary(scores: ClassificationScores, note: str) -> tuple[Part, ...]:
 
 
 def _warnings(scores: ClassificationScores) -> tuple[Part, ...]:
-    parts = [Text(f"{told[0].upper()}{told[1:]}.", "warning") for told in [scores.misleads] if told]
-    if scores.accuracy.n < FEW:
-        parts.append(Text(f"Only {scores.basis}: too few to tell much.", "warning"))
+    parts = [Text(f"{told[0].upper()}{told[1:]}.", "warning") for told in scores.warnings]
     absent = [one.label for one in scores.per_class if not one.pictures]
     if absent:
         parts.append(

@@ -67,6 +67,8 @@ def effective_interval(
     ``n``: the units drawn. ``even``: how many pictures there are at the least when nothing
     spreads, because every answer was right or every one wrong.
     """
+    if n < 2:  # One unit tells nothing of others.
+        return holding(value, low, high, n, level)
     at, wide = (value - low) / (high - low), deviation / (high - low)
     q2 = _t(n - 1, level) ** 2
     effective = at * (1 - at) / wide**2 if wide > 0 and 0 < at < 1 else even
