@@ -134,7 +134,9 @@ def test_embedders_are_compared_by_their_searches(runs, class_folders):
     found = saccade.compare("pixels", runs / "embed", class_folders)
     assert (found.figure, found.units, found.p) == ("rank-1", "identities", None)
     for side, name in ((found.a, "pixels"), (found.b, runs / "embed")):
-        assert side == saccade.evaluate(name, class_folders).rank_1
+        other = saccade.evaluate(name, class_folders).rank_1
+        assert (side.value, side.n) == (other.value, other.n)
+        assert (side.low, side.high) == pytest.approx((other.low, other.high), abs=1e-9)
 
 
 def test_what_cannot_be_compared_is_one_line(runs, class_folders, tmp_path, capsys):

@@ -113,3 +113,15 @@ def test_wrong_input_is_refused():
         bootstrap_over_identities([np.ones(2)], resamples=5)
     with pytest.raises(SettingError, match="got 95"):
         bootstrap_over_identities([np.ones(2)], level=95)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("identities", "searches", "share"), [(100, 5, 0.8), (200, 9, 0.97)])
+def test_the_interval_holds_the_true_share_as_often_as_it_says(identities, searches, share):
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(2000):
+        own = rng.beta(3 * share, 3 * (1 - share), identities)  # some people are harder than others
+        hits = [(rng.random(searches) < one).astype(float) for one in own]
+        found = bootstrap_over_identities(hits, resamples=300)
+        held += found.low <= share <= found.high
+    assert 0.93 <= held / 2000 <= 0.97

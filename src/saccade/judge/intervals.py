@@ -1,10 +1,11 @@
 """Confidence intervals by the cluster bootstrap over identities.
 
 Searches of one identity are alike, so identities are drawn with replacement and each brings all
-its searches. Sources: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993),
-chapter 13, for the percentile interval; A. C. Davison and D. V. Hinkley, "Bootstrap Methods and
-their Application" (1997), section 3.8, for whole clusters; C. J. Clopper and E. S. Pearson (1934)
-for the exact bound used when there is nothing to resample.
+its searches: A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application" (1997),
+section 3.8. A share has the interval that the spread of the draws makes, see ``resampling.py``;
+other means the percentiles of B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap"
+(1993), chapter 13. C. J. Clopper and E. S. Pearson (1934) for the exact bound used when there is
+nothing to resample.
 We differ: when every search is right (or every one wrong), resampling shows no spread at all and
 would promise certainty; then the exact binomial bound for n identities is given. An interval is
 widened, where needed, to hold the estimate.
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from saccade.errors import InputError, SettingError
 from saccade.intervals import LEVEL, holding
+from saccade.judge.resampling import effective_interval, spread
 from saccade.values import Interval
 
 RESAMPLES = 2000
@@ -57,7 +59,7 @@ def intervals_of_means(
     value = sums.sum(axis=0) / counts.sum()
     means = resampled_means(sums, counts, seed, resamples)
     low, high = percentile_bounds(means, level)
-    n = len(counts)
+    wide, n = spread(means), len(counts)
     answer = []
     for column in range(sums.shape[1]):
         share = sums[:, column] / counts
@@ -65,6 +67,9 @@ def intervals_of_means(
             answer.append(all_right(n, level))
         elif (share == 0.0).all():
             answer.append(none_right(n, level))
+        elif 0.0 <= share.min() and share.max() <= 1.0:
+            mean, deviation = float(value[column]), float(wide[column])
+            answer.append(effective_interval(mean, deviation, n=n, even=n, level=level))
         else:
             answer.append(holding(value[column], low[column], high[column], n, level))
     return answer
