@@ -67,7 +67,7 @@ def intervals_of_means(
             answer.append(all_right(n, level))
         elif (share == 0.0).all():
             answer.append(none_right(n, level))
-        elif 0.0 <= share.min() and share.max() <= 1.0:
+        elif share.min() >= 0.0 and share.max() <= 1.0:
             mean, deviation = float(value[column]), float(wide[column])
             answer.append(effective_interval(mean, deviation, n=n, even=n, level=level))
         else:
