@@ -11,7 +11,13 @@ from saccade.metrics.calibration import at_temperature
 from saccade.tasks.model import Model
 from tests.test_classify import write_shapes
 
-SHORT = {"model.width": 4, "train.epochs": 6, "train.batch_size": 16, "train.threads": 1}
+SHORT = {
+    "model.width": 4,
+    "train.epochs": 6,
+    "train.batch_size": 16,
+    "train.threads": 1,
+    "train.precision": "float32",  # "auto" may choose otherwise for the other run
+}
 
 
 @pytest.fixture(scope="module")
