@@ -93,6 +93,7 @@ def test_a_torchvision_backbone_is_the_mean_of_its_maps():
         torch.testing.assert_close(ours(pictures), theirs.features(pictures).mean((2, 3)))
 
 
+@pytest.mark.slow
 def test_our_own_backbones_do_not_wait_for_timm():
     source = (
         "import sys, saccade.api.train, saccade.nn\n"

@@ -402,6 +402,7 @@ def test_what_a_living_process_is_writing_stays(tmp_path, folder):
     assert [path.suffix for path in files(folder)] == [".u8", ".u8"]
 
 
+@pytest.mark.slow
 def test_two_processes_that_build_at_once_end_with_one_file(class_folders, folder, tmp_path):
     words = ("-m", "saccade", "train", class_folders, *FLAGS, "--out")
     runs = [tmp_path / name for name in ("one", "two")]

@@ -268,6 +268,7 @@ def started(*words: object, **options: object) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_traceback_and_no_success(gallery, class_folders):
     with started("enrol", gallery, class_folders) as process:
         process.stdout.readline()

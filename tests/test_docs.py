@@ -369,7 +369,7 @@ def run_block(block):
         assert main(words) in allowed, f"{block.place}: {words}"
 
 
-QUICK_PAGES = ("README", "train-on-your-own-pictures", "judge-closely")
+QUICK_PAGES = ("README", "train-on-your-own-pictures")
 PAGES = [
     pytest.param(file, id=file.stem, marks=[] if file.stem in QUICK_PAGES else [pytest.mark.slow])
     for file in RUN

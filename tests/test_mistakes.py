@@ -44,6 +44,7 @@ def run(*words, **more):
     return subprocess.run([*SACCADE, *map(str, words)], capture_output=True, text=True, **more)
 
 
+@pytest.mark.slow
 def test_a_class_folder_that_may_not_be_read_is_named_not_missed(people):
     (people / "bo").chmod(0)
     try:
