@@ -107,15 +107,7 @@ def judge_embedder(
     if report is not None:
         from saccade.judge.embedding_report import embedding_report  # Loads the charts.
 
-        page = embedding_report(
-            scores,
-            pictures=samples,
-            labels=labels,
-            note=asked.note,
-            extra=sections_of(scores.by_group),
-            **told,
-        )
-        write_atomic(report, page)
+        _write(embedding_report, scores, samples, report, told, asked, labels=labels)
     return scores
 
 
@@ -155,14 +147,7 @@ def judge_classifier(
     if report is not None:
         from saccade.judge.classification_report import classification_report
 
-        page = classification_report(
-            scores,
-            pictures=samples,
-            note=asked.note,
-            extra=sections_of(scores.by_group),
-            **told,
-        )
-        write_atomic(report, page)
+        _write(classification_report, scores, samples, report, told, asked)
     return scores
 
 
@@ -195,15 +180,23 @@ def judge_regressor(
     if report is not None:
         from saccade.judge.regression_report import regression_report
 
-        page = regression_report(
-            scores,
-            pictures=samples,
-            note=asked.note,
-            extra=sections_of(scores.by_group),
-            **told,
-        )
-        write_atomic(report, page)
+        _write(regression_report, scores, samples, report, told, asked)
     return scores
+
+
+def _write(
+    make: Callable[..., str],
+    scores: Scores,
+    samples: Sequence[Sample],
+    report: Path,
+    told: Mapping[str, Any],
+    asked: Asked,
+    **more: Any,
+) -> None:
+    """Write the page that ``make`` makes of ``scores``, with what every task's page is told."""
+    extra = sections_of(scores.by_group)
+    page = make(scores, pictures=samples, note=asked.note, extra=extra, **told, **more)
+    write_atomic(report, page)
 
 
 def numbers_of(samples: Sequence[Sample]) -> Float64Array:
