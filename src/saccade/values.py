@@ -155,3 +155,38 @@ class Embedder(Protocol):
         """Length of the vectors."""
 
     def __call__(self, pictures: Sequence[UInt8Array]) -> Float32Array: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The objects that a detector saw in one picture, the surest first.
+
+    ``xywh`` (n, 4) float32: x, y, width, height in the picture's pixels, x and y its left upper
+    corner counted from 0, as everywhere (see ``saccade.boxes``); a box may reach over the edge.
+    ``scores`` (n,) float32 in [0, 1]. ``landmarks`` (n, p, 2) float32: x, y in the same pixels, in
+    the order of the detector's card; None where the detector gives none.
+    """
+
+    xywh: Float32Array
+    scores: Float32Array
+    landmarks: Float32Array | None = None
+
+
+class Detector(Protocol):
+    """Finds objects, such as faces, in pictures.
+
+    Called with decoded pictures, each (H, W, 3) uint8 RGB of any size, it returns what it saw in
+    each, in order. ``fingerprint`` (SHA-256) changes when its answers would. ``template`` says
+    where the landmarks of an aligned object lie: (p, 2) in [0, 1] of the crop's width and height;
+    None where there are no landmarks.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 in hexadecimal of whatever decides the answers."""
+
+    @property
+    def template(self) -> Float32Array | None:
+        """Places of the landmarks in an aligned crop."""
+
+    def __call__(self, pictures: Sequence[UInt8Array]) -> Sequence[Detected]: ...
