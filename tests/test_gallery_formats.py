@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from saccade.errors import GalleryError
-from saccade.gallery import Gallery, source_keys
+from saccade.gallery import Gallery, slots, source_keys
 from saccade.gallery.schema import FORMAT_VERSION
 
 DIMENSION = 8
@@ -44,15 +44,26 @@ CREATE TABLE log (
     first_picture INTEGER, last_picture INTEGER, pictures INTEGER NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE pending_forgets (identity INTEGER PRIMARY KEY, content TEXT NOT NULL);
 """
+# What version 2 changed.
+VERSION_2 = """
+DROP INDEX pictures_by_source;
+CREATE TABLE sources (
+    source_key INTEGER NOT NULL, picture INTEGER NOT NULL,
+    PRIMARY KEY (source_key, picture)) WITHOUT ROWID;
+CREATE TABLE recent_sources (
+    source_key INTEGER NOT NULL, picture INTEGER NOT NULL,
+    PRIMARY KEY (source_key, picture)) WITHOUT ROWID;
+PRAGMA user_version = 2;
+"""
 TABLES = (
     *("meta", "vectors", "thumbnails", "labels", "names", "free_slots", "identities", "pictures"),
     *("log", "pending_forgets", "sqlite_sequence"),
 )
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """The rows of a gallery in which somebody was forgotten, in the tables of version 1."""
+@pytest.fixture(scope="module", params=[1, 2])
+def early(request, tmp_path_factory):
+    """The version, and the rows of a gallery in which somebody was forgotten, in its tables."""
     root = tmp_path_factory.mktemp("formats")
     with Gallery.create(root / "now", fingerprint="f" * 64, dimension=DIMENSION) as gallery:
         gallery.enrol_vectors(VECTORS, NAMES)
@@ -67,13 +78,23 @@ def first(tmp_path_factory):
     for table in TABLES:
         connection.execute(f"DELETE FROM main.{table}")
         connection.execute(f"INSERT INTO main.{table} SELECT * FROM now.{table}")
+    connection.execute("DELETE FROM main.sqlite_sequence WHERE name = 'rejections'")
+    if request.param == 2:
+        connection.executescript(VERSION_2)
+        for table in ("sources", "recent_sources"):
+            connection.execute(f"INSERT INTO main.{table} SELECT * FROM now.{table}")
     connection.close()
-    return root / "first"
+    return request.param, root / "first"
 
 
 @pytest.fixture
-def folder(first, tmp_path):
-    shutil.copytree(first, tmp_path / "g")
+def first_version(early):
+    return early[0]
+
+
+@pytest.fixture
+def folder(early, tmp_path):
+    shutil.copytree(early[1], tmp_path / "g")
     return tmp_path / "g"
 
 
@@ -88,7 +109,7 @@ def names_found(gallery):
     return [found.hits[0].identity for found in gallery.find_vectors(VECTORS[:39], k=1)]
 
 
-def test_version_1_is_brought_up_to_date(folder):
+def test_an_earlier_version_is_brought_up_to_date(folder):
     with Gallery.open(folder) as gallery:
         gallery.check()
         stats = gallery.stats()
@@ -104,31 +125,31 @@ def test_version_1_is_brought_up_to_date(folder):
         gallery.check()
 
 
-def test_version_1_is_read_where_it_may_not_be_written(folder, monkeypatch):
+def test_an_earlier_version_is_read_where_it_may_not_be_written(folder, first_version, monkeypatch):
     before = (folder / "gallery.db").read_bytes()
     monkeypatch.setattr("saccade.gallery.database.os.access", lambda *_: False)
     with Gallery.open(folder) as gallery:
         gallery.check()
-        assert gallery.stats().format_version == 1
+        assert gallery.stats().format_version == first_version
         assert names_found(gallery) == NAMES[:39]
         with pytest.raises(GalleryError, match="read-only"):
             gallery.enrol_vectors(VECTORS, NAMES)
         with pytest.raises(GalleryError, match="read-only"):
             list(gallery.enrol_bulk([(VECTORS, NAMES, None)]))
     assert (folder / "gallery.db").read_bytes() == before
-    assert version(folder) == 1
+    assert version(folder) == first_version
 
 
-def test_an_upgrade_that_fails_changes_nothing(folder, monkeypatch):
+def test_an_upgrade_that_fails_changes_nothing(folder, first_version, monkeypatch):
     def broken(connection):
-        connection.execute("DROP INDEX pictures_by_source")
+        connection.execute("DROP INDEX pictures_by_identity")
         raise sqlite3.OperationalError("no more")
 
     with monkeypatch.context() as patch:
-        patch.setattr("saccade.gallery.upgrade.STEPS", (broken,))
+        patch.setattr("saccade.gallery.upgrade.STEPS", (broken, broken))
         with pytest.raises(GalleryError, match="no more"):
             Gallery.open(folder)
-    assert version(folder) == 1
+    assert version(folder) == first_version
     with Gallery.open(folder) as gallery:
         gallery.check()
 
@@ -198,4 +219,61 @@ def test_forgetting_does_not_scan_the_keys(tmp_path):
         with gallery._database.reading() as connection:
             for statement in deletes:
                 plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-                assert not any(line[3].startswith("SCAN") for line in plan), (statement, plan)
+                scanned = [line[3] for line in plan if line[3].startswith("SCAN")]
+                assert all("json_each" in one for one in scanned), (statement, plan)
+
+
+def test_forgetting_empties_every_table_of_people(tmp_path):
+    """Rows in each table that may speak of an identity or a picture: all go, the others stay."""
+    with Gallery.create(tmp_path / "g", fingerprint="x", dimension=DIMENSION) as gallery:
+        gallery.enrol_vectors(VECTORS, NAMES)
+        with gallery._database.writing() as connection:
+            for identity, picture in ((1, 1), (2, 4)):  # person 0 and person 1
+                fact, more = slots.put(connection, "facts", [b'{"site": "A"}', b"{}"])
+                (original,) = slots.put(connection, "originals", [f"file {identity}".encode()])
+                connection.execute("INSERT INTO identity_facts VALUES (?, ?)", (identity, fact))
+                connection.execute("INSERT INTO picture_facts VALUES (?, ?)", (picture, more))
+                connection.execute("INSERT INTO kept_files VALUES (?, ?)", (picture, original))
+                connection.execute("INSERT INTO terms VALUES (?, '2026-01-01', NULL)", (identity,))
+                connection.execute("INSERT INTO crops VALUES (?, 5, 1, 2, 3, 4, 1)", (picture,))
+            reject(connection, identity=1, source=b"q" * 32)  # a stranger is not person 0
+            reject(connection, identity=3, source=source_of(connection, 1))  # 0 is not person 2
+            reject(connection, identity=3, source=source_of(connection, 4))  # 1 is not person 2
+            connection.execute("INSERT INTO merges VALUES (5, 1, 'now')")
+            connection.execute("INSERT INTO merges VALUES (6, 2, 'now')")
+        gallery.check()
+        assert gallery.forget("person 0").status == "forgotten"
+        gallery.check()
+        with gallery._database.reading() as connection:
+            left = {
+                table: connection.execute(f"SELECT {column} FROM {table}").fetchall()
+                for table, column in PEOPLE.items()
+            }
+    assert left == {
+        **{"identity_facts": [(2,)], "picture_facts": [(4,)], "kept_files": [(4,)]},
+        **{"terms": [(2,)], "crops": [(4,)], "merges": [(6,)], "rejections": [(3,)]},
+    }
+    assert b"file 1" not in (tmp_path / "g" / "gallery.db").read_bytes()
+    assert b"file 2" in (tmp_path / "g" / "gallery.db").read_bytes()
+
+
+PEOPLE = {
+    **{"identity_facts": "identity", "picture_facts": "picture", "kept_files": "picture"},
+    **{"terms": "identity", "crops": "picture", "merges": "merged", "rejections": "number"},
+}
+
+
+def reject(connection, *, identity, source):
+    (vector,) = slots.put(connection, "vectors", [source[:2] * DIMENSION])
+    (label,) = slots.put(connection, "labels", [source + b"a.jpg"])
+    (key,) = source_keys.keys([source]).tolist()
+    connection.execute(
+        "INSERT INTO rejections VALUES (NULL, ?, ?, ?, ?, 'now')", (identity, key, vector, label)
+    )
+
+
+def source_of(connection, picture):
+    return connection.execute(
+        "SELECT l.content FROM pictures p JOIN labels l ON l.slot = p.label WHERE p.number = ?",
+        (picture,),
+    ).fetchone()[0][:32]

@@ -11,10 +11,12 @@ from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.gallery.upgrade import SOURCES_SINCE
 
 USERS = {
-    "vectors": "SELECT vector FROM pictures",
+    "vectors": "SELECT vector FROM pictures UNION ALL SELECT vector FROM rejections",
     "thumbnails": "SELECT thumbnail FROM pictures WHERE thumbnail IS NOT NULL",
-    "labels": "SELECT label FROM pictures",
+    "labels": "SELECT label FROM pictures UNION ALL SELECT label FROM rejections",
     "names": "SELECT name FROM identities",
+    "facts": "SELECT fact FROM identity_facts UNION ALL SELECT fact FROM picture_facts",
+    "originals": "SELECT original FROM kept_files",
 }
 
 

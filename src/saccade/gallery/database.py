@@ -20,7 +20,7 @@ from saccade.gallery.schema import (
     FORMAT_VERSION,
     SETTINGS,
 )
-from saccade.gallery.upgrade import upgrade
+from saccade.gallery.upgrade import stand_in, upgrade
 
 BUSY_S = 30.0
 
@@ -158,6 +158,7 @@ class Database:
                 if self.version < FORMAT_VERSION:
                     upgrade(connection)
                     self.version = FORMAT_VERSION
+            stand_in(connection, self.version)
         except BaseException:
             connection.close()
             raise

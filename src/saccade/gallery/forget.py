@@ -26,7 +26,7 @@ import numpy as np
 from saccade.data.cache import drop_sources
 from saccade.errors import UnknownNameError
 from saccade.files import write_atomic
-from saccade.gallery import code_wipe, inputs, log, store
+from saccade.gallery import code_wipe, inputs, log, removal, store
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
@@ -117,7 +117,7 @@ def _remove(database: Database, name: str) -> tuple[int, Debt, tuple[bytes, ...]
         number = store.find_identity(connection, name)
         if number is None:
             raise UnknownNameError(_unknown(connection, database.folder, name))
-        removed = store.remove_identity(connection, number)
+        removed = removal.remove_identity(connection, number)
         pictures = len(removed.picture_ids)
         generation, digest = log.append(
             connection, "forget", at=at, identity=number, pictures=pictures

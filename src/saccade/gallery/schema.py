@@ -1,8 +1,9 @@
 """The tables of ``gallery.db``, and how a new one is made.
 
-Whatever could tell who is enrolled stands in one of four *shelves*: ``vectors`` (float16),
-``thumbnails`` (JPEG), ``labels`` (SHA-256 of the source, then the file name) and ``names``. A row
-on a shelf is never deleted, moved or resized (see ``slots``); the reason stands in
+Whatever could tell who is enrolled stands in one of six *shelves*: ``vectors`` (float16),
+``thumbnails`` (JPEG), ``labels`` (SHA-256 of the source, then the file name), ``names``, ``facts``
+(JSON: the metadata of an identity or a picture) and ``originals`` (files that were kept). A row on
+a shelf is never deleted, moved or resized (see ``slots``); the reason stands in
 docs/decisions/0002-forget-in-place.md. The other tables hold numbers only, and SQLite may move
 their rows as it likes. Look-up keys are therefore short: 16 bits of a name's hash and 32 bits of a
 source's hash, too few to say which name it was if a stale copy of a key stays in a page.
@@ -18,10 +19,17 @@ from saccade.files import sync
 
 DATABASE_NAME = "gallery.db"
 RECEIPTS_FOLDER = "receipts"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 APPLICATION_ID = 0x53414343  # "SACC" in the header of the file
 
-SHELVES = ("vectors", "thumbnails", "labels", "names")
+LATER_SHELVES = ("facts", "originals")  # since version 3
+SHELVES = ("vectors", "thumbnails", "labels", "names", *LATER_SHELVES)
+
+
+def create_shelf(shelf: str) -> str:
+    """Return the statement that makes a shelf."""
+    return f"CREATE TABLE {shelf} (slot INTEGER PRIMARY KEY, content BLOB NOT NULL)"
+
 
 # The keys of sources are random. New ones go into a small table first, and from there in order
 # into the large one: see docs/decisions/0010-sources-in-order.md.
@@ -34,6 +42,51 @@ CREATE_SOURCES = tuple(
     for table in SOURCE_TABLES
 )
 
+# Since version 3, what users decide and say about identities and pictures: numbers, dates, and
+# places on shelves.
+CREATE_PEOPLE = (
+    # The choices that a gallery was given; what is not there is at its default.
+    "CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # An identity that was merged stays as it is and points at the one that answers for it.
+    """CREATE TABLE merges (
+        merged INTEGER PRIMARY KEY REFERENCES identities (number),
+        kept INTEGER NOT NULL REFERENCES identities (number),
+        at TEXT NOT NULL)""",
+    "CREATE INDEX merges_by_kept ON merges (kept)",
+    # "Not this one": a picture, enrolled or not, that does not show the identity.
+    """CREATE TABLE rejections (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        identity INTEGER NOT NULL REFERENCES identities (number),
+        source_key INTEGER NOT NULL,
+        vector INTEGER NOT NULL REFERENCES vectors (slot),
+        label INTEGER NOT NULL REFERENCES labels (slot),
+        at TEXT NOT NULL)""",
+    "CREATE INDEX rejections_by_identity ON rejections (identity)",
+    "CREATE INDEX rejections_by_source ON rejections (source_key)",
+    # The day of the consent, and that from which the identity is to be forgotten: ISO 8601.
+    """CREATE TABLE terms (
+        identity INTEGER PRIMARY KEY REFERENCES identities (number),
+        consent TEXT,
+        expires TEXT)""",
+    "CREATE INDEX terms_by_expiry ON terms (expires)",
+    """CREATE TABLE identity_facts (
+        identity INTEGER PRIMARY KEY REFERENCES identities (number),
+        fact INTEGER NOT NULL REFERENCES facts (slot))""",
+    """CREATE TABLE picture_facts (
+        picture INTEGER PRIMARY KEY REFERENCES pictures (number),
+        fact INTEGER NOT NULL REFERENCES facts (slot))""",
+    """CREATE TABLE kept_files (
+        picture INTEGER PRIMARY KEY REFERENCES pictures (number),
+        original INTEGER NOT NULL REFERENCES originals (slot))""",
+    # A picture that was cut out of a photo: 32 bits of the photo's SHA-256, the box in its pixels.
+    """CREATE TABLE crops (
+        picture INTEGER PRIMARY KEY REFERENCES pictures (number),
+        photo_key INTEGER NOT NULL,
+        x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL,
+        aligned INTEGER NOT NULL)""",
+    "CREATE INDEX crops_by_photo ON crops (photo_key)",
+)
+
 TABLES = (
     """CREATE TABLE meta (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -42,10 +95,7 @@ TABLES = (
         embedder TEXT NOT NULL,
         threshold REAL,
         generation INTEGER NOT NULL)""",
-    *(
-        f"CREATE TABLE {shelf} (slot INTEGER PRIMARY KEY, content BLOB NOT NULL)"
-        for shelf in SHELVES
-    ),
+    *(create_shelf(shelf) for shelf in SHELVES),
     """CREATE TABLE free_slots (
         shelf TEXT NOT NULL,
         bytes INTEGER NOT NULL,
@@ -66,6 +116,7 @@ TABLES = (
         thumbnail INTEGER REFERENCES thumbnails (slot))""",
     "CREATE INDEX pictures_by_identity ON pictures (identity)",
     *CREATE_SOURCES,
+    *CREATE_PEOPLE,
     """CREATE TABLE log (
         number INTEGER PRIMARY KEY,
         at TEXT NOT NULL,

@@ -14,7 +14,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-GRAIN_BYTES = {"vectors": 1, "thumbnails": 512, "labels": 64, "names": 64}
+GRAIN_BYTES = {
+    "vectors": 1,
+    "thumbnails": 512,
+    "labels": 64,
+    "names": 64,
+    "facts": 64,
+    "originals": 512,
+}
 PIECE_BYTES = 8 << 20  # appended by one statement
 GROUP_ROWS = 64  # a statement: fewer cost more calls, more gain nothing (measured)
 

@@ -45,15 +45,6 @@ class Contents:
     thumbnails: Sequence[bytes | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """The pictures that went with an identity; ``vectors`` are their bytes, for the proof."""
-
-    picture_ids: tuple[int, ...]
-    sources: tuple[bytes, ...]
-    vectors: tuple[bytes, ...]
-
-
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -152,31 +143,6 @@ def _put_thumbnails(connection: sqlite3.Connection, contents: Contents) -> list[
     there = [thumbnail for thumbnail in contents.thumbnails if thumbnail is not None]
     places = iter(slots.put(connection, "thumbnails", there))
     return [None if thumbnail is None else next(places) for thumbnail in contents.thumbnails]
-
-
-def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
-    """Zero everything about an identity in place and delete the rows that point there."""
-    rows = connection.execute(
-        "SELECT p.number, p.vector, p.label, p.thumbnail, l.content, v.content FROM pictures p "
-        "LEFT JOIN labels l ON l.slot = p.label LEFT JOIN vectors v ON v.slot = p.vector "
-        "WHERE p.identity = ? ORDER BY p.number",
-        (number,),
-    ).fetchall()
-    name = connection.execute("SELECT name FROM identities WHERE number = ?", (number,)).fetchone()
-    source_keys.remove(connection, number)
-    connection.execute("DELETE FROM pictures WHERE identity = ?", (number,))
-    connection.execute("DELETE FROM identities WHERE number = ?", (number,))
-    for _, vector, label, thumbnail, _, _ in rows:
-        slots.wipe(connection, "vectors", vector)
-        slots.wipe(connection, "labels", label)
-        if thumbnail is not None:
-            slots.wipe(connection, "thumbnails", thumbnail)
-    slots.wipe(connection, "names", name[0])
-    return Removed(
-        picture_ids=tuple(row[0] for row in rows),
-        sources=tuple(row[4][:SOURCE_BYTES] for row in rows),
-        vectors=tuple(row[5] for row in rows),
-    )
 
 
 def identities(connection: sqlite3.Connection) -> Iterator[tuple[int, str, int, str]]:

@@ -3,14 +3,22 @@
 Whoever may only read uses what the earlier format has: no search needs what a later one added.
 
 Version 2 writes the keys of sources into tables of their own, see
-docs/decisions/0010-sources-in-order.md. The shelves stay as they are.
+docs/decisions/0010-sources-in-order.md. Version 3 adds tables for what users decide and say about
+identities, see docs/decisions/0014-people-in-the-gallery.md. The shelves stay as they are.
 """
 
 import sqlite3
 
-from saccade.gallery.schema import CREATE_SOURCES, FORMAT_VERSION
+from saccade.gallery.schema import (
+    CREATE_PEOPLE,
+    CREATE_SOURCES,
+    FORMAT_VERSION,
+    LATER_SHELVES,
+    create_shelf,
+)
 
 SOURCES_SINCE = 2
+PEOPLE_SINCE = 3
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
@@ -29,6 +37,17 @@ def upgrade(connection: sqlite3.Connection) -> None:
         raise
 
 
+def stand_in(connection: sqlite3.Connection, version: int) -> None:
+    """Give a gallery of an earlier version, that is only read, what it lacks: empty, in memory.
+
+    So whoever reads need not ask for the version.
+    """
+    if version < PEOPLE_SINCE:
+        for statement in (*map(create_shelf, LATER_SHELVES), *CREATE_PEOPLE):
+            if statement.startswith("CREATE TABLE "):
+                connection.execute(statement.replace("CREATE TABLE ", "CREATE TEMP TABLE ", 1))
+
+
 def _sources_in_order(connection: sqlite3.Connection) -> None:
     connection.execute("DROP INDEX pictures_by_source")
     for table in CREATE_SOURCES:
@@ -38,4 +57,9 @@ def _sources_in_order(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS = (_sources_in_order,)  # from version 1 to 2, and so on
+def _people(connection: sqlite3.Connection) -> None:
+    for statement in (*map(create_shelf, LATER_SHELVES), *CREATE_PEOPLE):
+        connection.execute(statement)
+
+
+STEPS = (_sources_in_order, _people)  # from version 1 to 2, and so on

@@ -1,0 +1,120 @@
+"""Removing an identity from every table. Works inside a transaction."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from saccade.gallery import slots, source_keys
+from saccade.gallery.source_keys import SOURCE_BYTES
+
+# Tables whose rows belong to an identity or a picture: (table, its column that says whose, the
+# columns that hold a place on a shelf, with the shelf). Whoever adds a table adds a row here.
+Owned = tuple[str, str, Mapping[str, str]]
+OF_A_PICTURE: tuple[Owned, ...] = (
+    ("picture_facts", "picture", {"fact": "facts"}),
+    ("kept_files", "picture", {"original": "originals"}),
+    ("crops", "picture", {}),
+)
+OF_AN_IDENTITY: tuple[Owned, ...] = (
+    ("merges", "merged", {}),
+    ("merges", "kept", {}),
+    ("terms", "identity", {}),
+    ("identity_facts", "identity", {"fact": "facts"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The pictures that went with an identity.
+
+    ``vectors`` are the bytes of theirs, and of the rejections that went too, for the proof.
+    """
+
+    picture_ids: tuple[int, ...]
+    sources: tuple[bytes, ...]
+    vectors: tuple[bytes, ...]
+
+
+def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
+    """Zero everything about an identity in place and delete the rows that point there.
+
+    Rejections of its pictures, and those that say that something is not it, hold a picture's vector
+    too and go with it.
+    """
+    rows = connection.execute(
+        "SELECT p.number, p.vector, p.label, p.thumbnail, l.content, v.content FROM pictures p "
+        "LEFT JOIN labels l ON l.slot = p.label LEFT JOIN vectors v ON v.slot = p.vector "
+        "WHERE p.identity = ? ORDER BY p.number",
+        (number,),
+    ).fetchall()
+    numbers = [row[0] for row in rows]
+    sources = [row[4][:SOURCE_BYTES] for row in rows]
+    (name,) = connection.execute(
+        "SELECT name FROM identities WHERE number = ?", (number,)
+    ).fetchone()
+    rejected = remove_rejections(connection, rejections_about(connection, number, sources))
+    for table, column, places in OF_A_PICTURE:
+        _delete(connection, table, column, numbers, places)
+    for table, column, places in OF_AN_IDENTITY:
+        _delete(connection, table, column, [number], places)
+    source_keys.remove(connection, number)
+    connection.execute("DELETE FROM pictures WHERE identity = ?", (number,))
+    connection.execute("DELETE FROM identities WHERE number = ?", (number,))
+    for _, vector, label, thumbnail, _, _ in rows:
+        slots.wipe(connection, "vectors", vector)
+        slots.wipe(connection, "labels", label)
+        if thumbnail is not None:
+            slots.wipe(connection, "thumbnails", thumbnail)
+    slots.wipe(connection, "names", name)
+    vectors = [row[5] for row in rows]
+    return Removed(tuple(numbers), tuple(sources), (*vectors, *rejected))
+
+
+def rejections_about(
+    connection: sqlite3.Connection, number: int, sources: Sequence[bytes]
+) -> list[int]:
+    """Return the numbers of rejections that name the identity, or have one of its contents."""
+    wanted = json.dumps(source_keys.keys(sources).tolist())
+    rows = connection.execute(
+        "SELECT r.number, r.identity, l.content FROM rejections r "
+        "JOIN labels l ON l.slot = r.label "
+        "WHERE r.identity = ? OR r.source_key IN (SELECT value FROM json_each(?))",
+        (number, wanted),
+    ).fetchall()
+    mine = set(sources)
+    return [one for one, whom, label in rows if whom == number or label[:SOURCE_BYTES] in mine]
+
+
+def remove_rejections(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[bytes]:
+    """Zero these rejections in place and delete them; returns the bytes of their vectors."""
+    vectors = [
+        connection.execute(
+            "SELECT v.content FROM rejections r JOIN vectors v ON v.slot = r.vector "
+            "WHERE r.number = ?",
+            (number,),
+        ).fetchone()[0]
+        for number in numbers
+    ]
+    _delete(connection, "rejections", "number", numbers, {"vector": "vectors", "label": "labels"})
+    return vectors
+
+
+def _delete(
+    connection: sqlite3.Connection,
+    table: str,
+    column: str,
+    numbers: Sequence[int],
+    places: Mapping[str, str],
+) -> None:
+    """Delete the rows whose ``column`` is one of the numbers, and wipe what they have on shelves.
+
+    ``places``: the columns that hold a place, each with its shelf.
+    """
+    wanted = json.dumps(list(numbers))
+    where = f"FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
+    for place, shelf in places.items():
+        slots_of = connection.execute(f"SELECT {place} {where}", (wanted,)).fetchall()
+        for (slot,) in slots_of:
+            slots.wipe(connection, shelf, slot)
+    connection.execute(f"DELETE {where}", (wanted,))
