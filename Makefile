@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# A process a core, but few enough for the memory that each one needs.
+TESTS := $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .PHONY: help setup demo test test-slow check format bench docs clean
 
@@ -22,16 +24,16 @@ demo: $(READY)
 	$(BIN)/saccade demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(TESTS)
 
 test-slow: $(READY)
-	$(BIN)/pytest -m slow
+	$(TESTS) -m slow
 
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(wildcard tests/test_architecture.py tests/test_docs.py)
+	$(TESTS) $(wildcard tests/test_architecture.py tests/test_docs.py)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
