@@ -78,7 +78,9 @@ def early(request, tmp_path_factory):
     for table in TABLES:
         connection.execute(f"DELETE FROM main.{table}")
         connection.execute(f"INSERT INTO main.{table} SELECT * FROM now.{table}")
-    connection.execute("DELETE FROM main.sqlite_sequence WHERE name = 'rejections'")
+    connection.execute(
+        "DELETE FROM main.sqlite_sequence WHERE name NOT IN ('identities', 'pictures')"
+    )
     if request.param == 2:
         connection.executescript(VERSION_2)
         for table in ("sources", "recent_sources"):
@@ -241,6 +243,11 @@ def test_forgetting_empties_every_table_of_people(tmp_path):
             reject(connection, identity=3, source=source_of(connection, 4))  # 1 is not person 2
             connection.execute("INSERT INTO merges VALUES (5, 1, 'now')")
             connection.execute("INSERT INTO merges VALUES (6, 2, 'now')")
+            connection.executemany(
+                "INSERT INTO proposals VALUES (?, 'same', 1, NULL)", [(1,), (2,), (3,)]
+            )
+            connection.execute("INSERT INTO proposed_identity VALUES (1, 1), (5, 1), (6, 3)")
+            connection.execute("INSERT INTO proposed_picture VALUES (1, 2), (9, 2), (9, 3)")
         gallery.check()
         assert gallery.forget("person 0").status == "forgotten"
         gallery.check()
@@ -252,6 +259,7 @@ def test_forgetting_empties_every_table_of_people(tmp_path):
     assert left == {
         **{"identity_facts": [(2,)], "picture_facts": [(4,)], "kept_files": [(4,)]},
         **{"terms": [(2,)], "crops": [(4,)], "merges": [(6,)], "rejections": [(3,)]},
+        **{"proposals": [(3,)], "proposed_identity": [(3,)], "proposed_picture": [(3,)]},
     }
     assert b"file 1" not in (tmp_path / "g" / "gallery.db").read_bytes()
     assert b"file 2" in (tmp_path / "g" / "gallery.db").read_bytes()
@@ -260,6 +268,7 @@ def test_forgetting_empties_every_table_of_people(tmp_path):
 PEOPLE = {
     **{"identity_facts": "identity", "picture_facts": "picture", "kept_files": "picture"},
     **{"terms": "identity", "crops": "picture", "merges": "merged", "rejections": "number"},
+    **{"proposals": "number", "proposed_identity": "proposal", "proposed_picture": "proposal"},
 }
 
 

@@ -58,6 +58,8 @@ def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
         _delete(connection, table, column, numbers, places)
     for table, column, places in OF_AN_IDENTITY:
         _delete(connection, table, column, [number], places)
+    _withdraw(connection, "identity", [number])
+    _withdraw(connection, "picture", numbers)
     source_keys.remove(connection, number)
     connection.execute("DELETE FROM pictures WHERE identity = ?", (number,))
     connection.execute("DELETE FROM identities WHERE number = ?", (number,))
@@ -118,3 +120,15 @@ def _delete(
         for (slot,) in slots_of:
             slots.wipe(connection, shelf, slot)
     connection.execute(f"DELETE {where}", (wanted,))
+
+
+def _withdraw(connection: sqlite3.Connection, what: str, numbers: Sequence[int]) -> None:
+    """Delete the proposals about these identities or pictures."""
+    about = connection.execute(
+        f"SELECT proposal FROM proposed_{what} WHERE {what} IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(numbers)),),
+    ).fetchall()
+    proposals = [number for (number,) in about]
+    for table in ("proposed_identity", "proposed_picture"):
+        _delete(connection, table, "proposal", proposals, {})
+    _delete(connection, "proposals", "number", proposals, {})

@@ -85,6 +85,22 @@ CREATE_PEOPLE = (
         x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL,
         aligned INTEGER NOT NULL)""",
     "CREATE INDEX crops_by_photo ON crops (photo_key)",
+    # What a check or a grouping proposes, and what the user refused and is not asked again; and the
+    # identities and pictures that each is about.
+    """CREATE TABLE proposals (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        score REAL NOT NULL,
+        refused_at TEXT)""",
+    *(
+        f"""CREATE TABLE proposed_{what} (
+            {what} INTEGER NOT NULL,
+            proposal INTEGER NOT NULL REFERENCES proposals (number),
+            PRIMARY KEY ({what}, proposal)) WITHOUT ROWID"""
+        for what in ("identity", "picture")
+    ),
+    "CREATE INDEX proposed_identity_by_proposal ON proposed_identity (proposal)",
+    "CREATE INDEX proposed_picture_by_proposal ON proposed_picture (proposal)",
 )
 
 TABLES = (
