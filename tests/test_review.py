@@ -1,0 +1,171 @@
+"""What a check finds in a gallery, against what was planted; its likelihood, by definition."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from saccade.review import Members, check_thumbnails, check_vectors, likelihood, neighbours
+from saccade.review.magnets import STRANGERS, magnets
+
+DIMENSION = 16
+
+
+def people(draw, count, *, each=8, scatter=0.35, dimension=DIMENSION):
+    """Vectors (count · each, d) of length 1 of ``count`` identities, and whom each shows."""
+    centres = draw.standard_normal((count, dimension))
+    whose = np.repeat(np.arange(count), each)
+    spread = scatter * draw.standard_normal((len(whose), dimension))
+    return unit(centres[whose] + spread), whose
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def members(vectors, whose, threshold=None):
+    """Numbers that are not places: pictures from 101, identities from 1001."""
+    return Members(np.arange(len(whose)) + 101, np.asarray(whose) + 1001, vectors, threshold)
+
+
+def told(checked, kind):
+    return [(one.identities, one.pictures) for one in checked.found[kind]]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_the_likelihood_is_that_of_the_joint_normal_distribution(n):
+    draw = np.random.default_rng(n)
+    d = 3
+    between = np.array([0.0, 0.7, 4.0])
+    rows = draw.standard_normal((n, d))
+    covariance = np.eye(n * d) + np.kron(np.ones((n, n)), np.diag(between))
+    whole = multivariate_normal(np.zeros(n * d), covariance).logpdf(rows.ravel())
+    model = likelihood.Likelihood(rows, between)
+    sets = likelihood.Sets.of(rows, np.zeros(n, np.int64))
+    (found,) = model.of_sets(sets.counts, sets.sums, sets.squares)
+    np.testing.assert_allclose(found - n * d * np.log(2 * np.pi) / 2, whole, rtol=1e-12)
+
+
+def test_the_model_is_diagonal_and_has_the_spread_that_was_drawn():
+    draw = np.random.default_rng(3)
+    whose = np.repeat(np.arange(1500), 6)
+    centres = draw.standard_normal((1500, DIMENSION)) * np.linspace(0.4, 2, DIMENSION)
+    vectors = unit(centres[whose] + 0.4 * draw.standard_normal((len(whose), DIMENSION)))
+    model = likelihood.fit(vectors, whose)
+    means = np.stack([model.rows[whose == one].mean(axis=0) for one in range(1500)])
+    inside = model.rows - means[whose]
+    within = inside.T @ inside / (len(whose) - 1500)
+    # The three pictures of a hundred that are furthest out are not fitted to.
+    np.testing.assert_allclose(within, np.eye(DIMENSION), atol=0.12)
+    spread = np.cov(means.T) - within / 6
+    np.testing.assert_allclose(np.diag(spread), model.between, rtol=0.2)
+    off = spread - np.diag(np.diag(spread))
+    assert abs(off).max() < 0.02 * model.between.max()
+
+
+def test_neighbours_are_those_of_brute_force():
+    draw = np.random.default_rng(5)
+    vectors, whose = people(draw, 40)
+    vectors[7] = vectors[3]  # equal rows: each is the other's neighbour, none its own
+    places, cosines = neighbours.nearest(vectors, count=6)
+    similar = vectors.astype(np.float64) @ vectors.T
+    np.fill_diagonal(similar, -2)
+    np.testing.assert_allclose(cosines, -np.sort(-similar, axis=1)[:, :6], atol=1e-5)
+    assert not (places == np.arange(len(vectors))[:, None]).any()
+    assert places[3, 0] == 7
+    assert places[7, 0] == 3
+    who, alike = neighbours.strangers(places, cosines, whose, most=4)
+    for row in range(len(vectors)):
+        seen = {}
+        for place, cosine in zip(places[row], cosines[row], strict=True):
+            if whose[place] != whose[row]:
+                seen.setdefault(whose[place], cosine)
+        expected = [*list(seen.items())[:4], *[(-1, -1.0)] * 4][:4]
+        assert list(zip(who[row], alike[row], strict=True)) == expected
+
+
+def test_a_whole_gallery_has_no_finding():
+    vectors, whose = people(np.random.default_rng(7), 60)
+    checked = check_vectors(members(vectors, whose))
+    assert (checked.pictures, checked.identities) == (480, 60)
+    assert checked.findings == ()
+
+
+def test_what_was_planted_is_found():
+    draw = np.random.default_rng(11)
+    vectors, whose = people(draw, 80)
+    truth = whose.copy()
+    whose[[3, 43]] = [20, 31]  # wrong names
+    whose[truth == 11] = 10  # two people under one name
+    whose[np.flatnonzero(truth == 12)[:4]] = 80  # one person under two names
+    point = draw.standard_normal(DIMENSION)
+    poor = unit(point + 0.05 * draw.standard_normal((7, DIMENSION)))
+    vectors = np.concatenate([vectors, poor, vectors[200:201]])
+    whose = np.concatenate([whose, np.arange(30, 37), truth[200:201]])
+    checked = check_vectors(members(vectors, whose))
+    poor_ones = [((1031 + place,), (741 + place,)) for place in range(7)]
+    assert sorted(told(checked, "magnet")) == poor_ones
+    assert sorted(told(checked, "wrong_name")) == [
+        ((1021, 1001), (104,)),
+        ((1032, 1006), (144,)),
+    ]
+    assert told(checked, "same") == [((1013, 1081), ())]
+    ((parted, pictures),) = told(checked, "two")
+    assert parted == (1011,)
+    assert set(pictures) in (set(range(181, 189)), set(range(189, 197)))
+    assert told(checked, "copy") == [((int(truth[200]) + 1001,), (301, 748))]
+
+
+def test_poor_pictures_are_under_no_wrong_name():
+    draw = np.random.default_rng(13)
+    vectors, whose = people(draw, 60)
+    vectors[[0, 9, 20, 21]] = unit(draw.standard_normal((4, DIMENSION)))  # like nobody
+    checked = check_vectors(members(vectors, whose))
+    assert told(checked, "wrong_name") == []
+    assert told(checked, "two") == []
+
+
+def test_a_magnet_reaches_the_threshold():
+    alike = np.full((100, STRANGERS), 0.3, np.float32)
+    alike[5] = 0.6
+    alike[6, :-1] = 0.9  # only four strangers
+    assert magnets(alike, threshold=None).tolist() == [5]
+    assert magnets(alike, threshold=0.6).tolist() == [5]
+    assert magnets(alike, threshold=0.61).tolist() == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_too_few_pictures_are_said(count):
+    vectors, whose = people(np.random.default_rng(17), 3, each=3)
+    checked = check_vectors(members(vectors[:count], whose[:count]))
+    assert checked.findings == ()
+    assert "that needs 5 identities" in checked.notes[0]
+
+
+def test_one_picture_each_is_no_model():
+    vectors, whose = people(np.random.default_rng(19), 40, each=1)
+    checked = check_vectors(members(vectors, whose))
+    assert checked.notes
+    assert checked.found["same"] == ()
+
+
+def test_all_vectors_equal():
+    vectors = np.tile(unit(np.ones((1, DIMENSION))), (60, 1))
+    checked = check_vectors(members(vectors, np.arange(60) // 4))
+    assert all(np.isfinite(one.score) for one in checked.findings)
+    assert checked.found["copy"]
+
+
+def test_thumbnails():
+    draw = np.random.default_rng(23)
+    sharp = [
+        np.kron(draw.integers(40, 216, (12, 12, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
+        for _ in range(20)
+    ]
+    tiny, flat, dark = sharp[0][:20, :20], np.full((96, 96, 3), 90, np.uint8), sharp[1] // 16
+    pictures = [*sharp[2:], tiny, flat, dark]
+    found = check_thumbnails(pictures, np.arange(1, 22), np.arange(1, 22) + 50)
+    assert [one.pictures for one in found["tiny"]] == [(19,)]
+    assert [one.pictures for one in found["constant"]] == [(20,)]
+    assert [one.pictures for one in found["light"]] == [(21,)]
+    assert found["light"][0].identities == (71,)
+    assert check_thumbnails([], np.zeros(0, np.int64), np.zeros(0, np.int64)) == {}
