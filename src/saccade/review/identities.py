@@ -53,7 +53,7 @@ def check_vectors(members: Members, *, threads: int = 2) -> Checked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Doubted:
-    """Rows without magnets: ``ids`` (m,) of the ``codes`` (n,); ``who`` (n, c) else each is like."""
+    """Rows without magnets: ``ids`` (m,) of the ``codes`` (n,); ``who`` (n, c) each is like."""
 
     members: Members
     ids: IntArray
