@@ -246,8 +246,12 @@ def test_forgetting_empties_every_table_of_people(tmp_path):
             connection.executemany(
                 "INSERT INTO proposals VALUES (?, 'same', 1, NULL)", [(1,), (2,), (3,)]
             )
-            connection.execute("INSERT INTO proposed_identity VALUES (1, 1), (5, 1), (6, 3)")
-            connection.execute("INSERT INTO proposed_picture VALUES (1, 2), (9, 2), (9, 3)")
+            connection.execute(
+                "INSERT INTO proposed_identity VALUES (1, 1, 0), (5, 1, 1), (6, 3, 0)"
+            )
+            connection.execute(
+                "INSERT INTO proposed_picture VALUES (1, 2, 0), (9, 2, 1), (9, 3, 0)"
+            )
         gallery.check()
         assert gallery.forget("person 0").status == "forgotten"
         gallery.check()

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from saccade.gallery import slots, source_keys
+from saccade.gallery import proposals, slots, source_keys
 from saccade.gallery.source_keys import SOURCE_BYTES
 
 # Tables whose rows belong to an identity or a picture: (table, its column that says whose, the
@@ -123,12 +123,9 @@ def _delete(
 
 
 def _withdraw(connection: sqlite3.Connection, what: str, numbers: Sequence[int]) -> None:
-    """Delete the proposals about these identities or pictures."""
+    """Delete the proposals about these identities or pictures, the refused ones too."""
     about = connection.execute(
         f"SELECT proposal FROM proposed_{what} WHERE {what} IN (SELECT value FROM json_each(?))",
         (json.dumps(list(numbers)),),
     ).fetchall()
-    proposals = [number for (number,) in about]
-    for table in ("proposed_identity", "proposed_picture"):
-        _delete(connection, table, "proposal", proposals, {})
-    _delete(connection, "proposals", "number", proposals, {})
+    proposals.withdraw(connection, [number for (number,) in about])

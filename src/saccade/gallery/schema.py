@@ -96,6 +96,7 @@ CREATE_PEOPLE = (
         f"""CREATE TABLE proposed_{what} (
             {what} INTEGER NOT NULL,
             proposal INTEGER NOT NULL REFERENCES proposals (number),
+            place INTEGER NOT NULL,
             PRIMARY KEY ({what}, proposal)) WITHOUT ROWID"""
         for what in ("identity", "picture")
     ),
