@@ -6,6 +6,7 @@ height] in pixels. We differ: scores lie in [0, 1]; a missing area is the box's 
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.errors import InputError
-from saccade.values import IntArray
+from saccade.values import IntArray, Sample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +34,12 @@ class CocoTruth:
     category_numbers: Mapping[int, int]
     boxes: TrueBoxes
 
-    def groups(self, name: str) -> list[str]:
-        """Return what the pictures' entries say under ``name``; InputError where one does not."""
-        for one in self.pictures:
-            if not isinstance(one.get(name), str | int):
-                keys = ", ".join(sorted(map(str, one)))
-                raise InputError(
-                    f"{self.path}: image {one['id']} has no text or number '{name}' to group by; "
-                    f"it has {keys}"
-                )
-        return [str(one[name]) for one in self.pictures]
+    def samples(self) -> list[Sample]:
+        """Return the pictures without a label; texts and numbers of their entries are metadata."""
+        return [
+            Sample(self.path.parent / _file_name(one), "", metadata=_columns(one))
+            for one in self.pictures
+        ]
 
 
 def read_truth(path: Path | str) -> CocoTruth:
@@ -101,6 +98,24 @@ def read_results(path: Path | str, truth: CocoTruth) -> FoundBoxes:
     return FoundBoxes(*columns, np.array(scores, np.float64))
 
 
+def _file_name(picture: Mapping[str, Any]) -> str:
+    name = picture.get("file_name")
+    return name if isinstance(name, str) and name else f"image {picture['id']}"
+
+
+def _columns(picture: Mapping[str, Any]) -> dict[str, str]:
+    """What an entry says in text, numbers, true or false; lists and what is empty are left out."""
+    columns = {}
+    for name, value in picture.items():
+        if isinstance(value, bool):
+            columns[name] = str(value).lower()
+        elif isinstance(value, str | int):
+            columns[name] = str(value)
+        elif isinstance(value, float) and math.isfinite(value):
+            columns[name] = f"{value:.15g}"
+    return columns
+
+
 def _true_boxes(
     place: Path,
     rows: Sequence[Mapping[str, Any]],
@@ -150,7 +165,7 @@ def _common(
 
 def _box(place: Path, what: str, n: int, row: Mapping[str, Any]) -> list[float]:
     box = row.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
         raise InputError(
             f"{place} {what} {n}: bbox must be four finite numbers [x, y, width, height]; got "
             f"{_shown(box)}"
@@ -165,12 +180,13 @@ def _box(place: Path, what: str, n: int, row: Mapping[str, Any]) -> list[float]:
 
 def _number(place: Path, what: str, n: int, row: Mapping[str, Any], key: str) -> float:
     value = row.get(key)
-    if not _is_finite(value):
+    if not is_finite(value):
         raise InputError(f"{place} {what} {n}: {key} must be a finite number; got {_shown(value)}")
     return float(value)  # type: ignore[arg-type]
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Whether a value in a file is a number that pixels can be counted with."""
     return type(value) in (int, float) and abs(value) < 1e15 and math.isfinite(value)
 
 
@@ -182,7 +198,7 @@ def _numbered(place: Path, what: str, rows: Sequence[Any]) -> dict[int, int]:
         ids.append(row["id"])
     numbers = {one: place for place, one in enumerate(sorted(set(ids)))}
     if len(numbers) < len(ids):
-        twice = next(one for one in ids if ids.count(one) > 1)
+        twice = next(one for one, many in Counter(ids).items() if many > 1)
         raise InputError(f"{place}: two entries have the {what} id {twice}; ids must differ")
     return numbers
 

@@ -16,6 +16,7 @@ from saccade.intervals import LEVEL
 from saccade.values import Interval
 
 FEW = 30
+NEED = f"{FEW} pictures"
 Figures = Mapping[str, Interval]
 
 
@@ -34,7 +35,8 @@ class ByGroup:
     """The figures of each group of a ``column``, and how far apart they are in ``figure``.
 
     ``spread``: the best group's figure minus the worst's among those with enough pictures, with an
-    interval that allows for the ``pairs`` compared; None with fewer than two such groups.
+    interval that allows for the ``pairs`` compared; None with fewer than two such groups. ``need``:
+    how many are enough, in words.
     """
 
     column: str
@@ -44,12 +46,13 @@ class ByGroup:
     best: str
     worst: str
     pairs: int
+    need: str = NEED
 
     @property
     def sentence(self) -> str:
         """The finding in words."""
         if self.spread is None:
-            return f"no two groups of “{self.column}” have {FEW} pictures: nothing can be said"
+            return f"no two groups of “{self.column}” have {self.need}: nothing can be said"
         gap = self.spread
         ends = f"({gap.low:.3f} to {gap.high:.3f}, allowing for {self.pairs} pairs)"
         if gap.low > 0:
@@ -64,11 +67,14 @@ def judge_by_group(
     column: str,
     lower_is_better: bool = False,
     level: float = LEVEL,
+    weak: Callable[[list[int]], bool] = lambda _: False,
+    need: str = NEED,
 ) -> ByGroup:
     """Judge each group of pictures that have one of the ``values`` (n,) of ``column``.
 
-    ``judge``: given the places of a group's pictures and a level, its figures; the first is
-    compared. Raises InputError for a single group.
+    ``judge``: given the places of a group's pictures and a level, its figures, none where nothing
+    is defined; the first is compared. ``weak``: whether a group tells too little though it has FEW
+    pictures, for want of what ``need`` says in words. Raises InputError for a single group.
     """
     places: dict[str, list[int]] = {}
     for place, value in enumerate(values):
@@ -79,8 +85,12 @@ def judge_by_group(
             "divides them with --by"
         )
     found = {group: judge(places[group], level) for group in sorted(places)}
-    figure = next(iter(next(iter(found.values()))))
-    enough = [group for group in found if len(places[group]) >= FEW]
+    figure = next(name for figures in found.values() for name in figures)
+    enough = [
+        group
+        for group, figures in found.items()
+        if len(places[group]) >= FEW and figure in figures and not weak(places[group])
+    ]
     pairs = max(1, len(list(combinations(enough, 2))))
     spread, best, worst = None, "", ""
     if len(enough) > 1:
@@ -101,6 +111,7 @@ def judge_by_group(
         best=best,
         worst=worst,
         pairs=pairs,
+        need=need,
     )
 
 

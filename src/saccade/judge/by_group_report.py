@@ -1,6 +1,6 @@
 """Figures group by group, in a report."""
 
-from saccade.judge.by_group import FEW, ByGroup
+from saccade.judge.by_group import ByGroup
 from saccade.judge.wording import decimal, with_limits
 from saccade.report import Section, Table, Text
 
@@ -22,7 +22,7 @@ def by_group_section(found: ByGroup) -> Section:
             Table(
                 (found.column, "Pictures", *names),
                 tuple(rows),
-                caption=f"In brackets: the interval. Fewer than {FEW} pictures say little.",
+                caption=f"In brackets: the interval. Fewer than {found.need} say little.",
             ),
         ),
     )

@@ -60,13 +60,14 @@ def detection_report(
     found: FoundBoxes,
     *,
     pictures: Sequence[Path | None],
+    extra: Sequence[Section] = (),
     about: Mapping[str, str] | None = None,
     title: str = "How well boxes are found",
 ) -> str:
     """Return one self-contained HTML page.
 
     ``true`` and ``found``: the boxes judged; ``pictures``: their files, None for one that is not
-    at hand. ``about``: rows for the last table.
+    at hand. ``extra``: further sections. ``about``: rows for the last table.
     """
     require_those_judged(pictures, scores.pictures)
     errors = box_errors(true, found, categories=len(scores.per_class))
@@ -75,6 +76,7 @@ def detection_report(
         Section("Sure or complete", (_curves(scores),)),
         Section("Why boxes are wrong", _mistakes(scores)),
         Section("Class by class", (_per_class(scores),)),
+        *extra,
         Section("Small and large", (_figures(scores),)),
         Section("Pictures with most mistakes", _worst(scores, errors, pictures)),
     ]
