@@ -271,7 +271,7 @@ def test_files_that_are_none_are_one_line(files):
     ):
         with pytest.raises(InputError, match=said):
             judge_boxes(*pair)
-    with pytest.raises(InputError, match="0.png has no metadata 'video'; known: file_name, film"):
+    with pytest.raises(InputError, match="has no metadata 'video'; known: file_name, film"):
         judge_boxes(good, other, groups="video")
     with pytest.raises(InputError, match="folder that exists"):
         judge_boxes(good, other, report=place / "none" / "page.html")

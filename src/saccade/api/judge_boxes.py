@@ -10,7 +10,7 @@ import numpy as np
 from saccade.api.evaluate import report_place
 from saccade.api.judging import sections_of
 from saccade.boxes import FoundBoxes
-from saccade.data.coco import CocoTruth, is_finite, read_results, read_truth
+from saccade.data.coco import MOST_PIXELS, CocoTruth, read_results, read_truth
 from saccade.data.columns import with_columns
 from saccade.data.readers import column
 from saccade.errors import InputError
@@ -83,7 +83,9 @@ def _outside(truth: CocoTruth, found: FoundBoxes) -> int:
 
 def _size(picture: Mapping[str, Any]) -> tuple[float, float]:
     sides = (picture.get("width"), picture.get("height"))
-    wide, high = (float(s) if is_finite(s) and s > 0 else np.inf for s in sides)
+    wide, high = (
+        float(s) if isinstance(s, int | float) and 0 < s < MOST_PIXELS else np.inf for s in sides
+    )
     return wide, high
 
 

@@ -18,6 +18,8 @@ from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.errors import InputError
 from saccade.values import IntArray, Sample
 
+MOST_PIXELS, MOST_AREA = 1e15, 1e10  # of a side; COCO's evaluation passes over larger areas
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoTruth:
@@ -127,8 +129,10 @@ def _true_boxes(
     for n, row in enumerate(rows):
         own = xywh[n, 2] * xywh[n, 3]
         area[n] = _number(place, "annotation", n, row, "area") if "area" in row else own
-        if area[n] < 0:
-            raise InputError(f"{place} annotation {n}: area must not be negative; got {area[n]:g}")
+        if not 0 <= area[n] <= MOST_AREA:
+            raise InputError(
+                f"{place} annotation {n}: area must lie from 0 to {MOST_AREA:g}; got {area[n]:g}"
+            )
         if row.get("iscrowd", 0) not in (0, 1):
             raise InputError(f"{place} annotation {n}: iscrowd must be 0 or 1")
         crowd[n] = bool(row.get("iscrowd", 0))
@@ -165,7 +169,7 @@ def _common(
 
 def _box(place: Path, what: str, n: int, row: Mapping[str, Any]) -> list[float]:
     box = row.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
         raise InputError(
             f"{place} {what} {n}: bbox must be four finite numbers [x, y, width, height]; got "
             f"{_shown(box)}"
@@ -180,14 +184,13 @@ def _box(place: Path, what: str, n: int, row: Mapping[str, Any]) -> list[float]:
 
 def _number(place: Path, what: str, n: int, row: Mapping[str, Any], key: str) -> float:
     value = row.get(key)
-    if not is_finite(value):
+    if not _is_finite(value):
         raise InputError(f"{place} {what} {n}: {key} must be a finite number; got {_shown(value)}")
     return float(value)  # type: ignore[arg-type]
 
 
-def is_finite(value: Any) -> bool:
-    """Whether a value in a file is a number that pixels can be counted with."""
-    return type(value) in (int, float) and abs(value) < 1e15 and math.isfinite(value)
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < MOST_PIXELS and math.isfinite(value)
 
 
 def _numbered(place: Path, what: str, rows: Sequence[Any]) -> dict[int, int]:

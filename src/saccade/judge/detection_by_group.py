@@ -36,7 +36,8 @@ def detection_by_group(
     """
 
     def judge(places: list[int], level: float) -> dict[str, Interval]:
-        own, given = (of_pictures(one, places, len(values)) for one in (true, found))
+        own = of_pictures(true, places, len(values))
+        given = of_pictures(found, places, len(values))
         if own.crowd.all():
             return {}
         intervals = intervals_of(
