@@ -9,7 +9,7 @@ from saccade.data.masks import read_mask
 from saccade.judge.mask_counts import CLASS_FIGURES
 from saccade.judge.report_frame import framed, require_those_judged
 from saccade.judge.segmentation import FEW_PICTURES, MaskClass, SegmentationScores
-from saccade.judge.wording import UNDEFINED, limits, percent, tile
+from saccade.judge.wording import figure_of_class, none_last, percent, tile
 from saccade.report import (
     Chart,
     Charts,
@@ -87,7 +87,7 @@ def _summary(scores: SegmentationScores) -> tuple[Part, ...]:
 
 
 def _per_class(scores: SegmentationScores) -> tuple[Part, ...]:
-    rows = sorted(scores.per_class, key=lambda one: _first(one.values["IoU"]))
+    rows = sorted(scores.per_class, key=lambda one: none_last(one.values["IoU"]))
     bars = [(one.label, found) for one in rows if (found := one.intervals["IoU"]) is not None]
     parts: list[Part] = []
     if bars:
@@ -111,11 +111,7 @@ def _per_class(scores: SegmentationScores) -> tuple[Part, ...]:
 
 
 def _row(one: MaskClass, figures: Sequence[str]) -> tuple[str, ...]:
-    cells = []
-    for name in figures:
-        value, found = one.values[name], one.intervals[name]
-        bounds = "too few" if found is None else limits(found, percent)
-        cells.append(UNDEFINED if value is None else f"{percent(value)} ({bounds})")
+    cells = [figure_of_class(one.values[name], one.intervals[name]) for name in figures]
     return one.label, f"{one.pictures:,}", f"{one.pixels:,}", *cells
 
 
@@ -176,10 +172,6 @@ def _coloured(mask: IntArray, ignore: int | None) -> UInt8Array:
     if ignore is not None:
         view[mask == ignore] = NO_CLASS
     return np.asarray(view, np.uint8)
-
-
-def _first(value: float | None) -> float:
-    return 2.0 if value is None else value
 
 
 def _method(scores: SegmentationScores) -> tuple[Part, ...]:
