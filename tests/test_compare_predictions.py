@@ -60,7 +60,7 @@ def test_of_means_the_test_is_student_s_paired_test_but_for_its_degrees():
 
 
 def test_few_differing_pictures_show_as_little_as_mcnemar_s_test_says():
-    for many in (1, 2, 3, 4, 5, 6, 9):
+    for many in (1, 4, 5, 9):
         a, b = np.zeros(400), np.zeros(400)
         b[:many] = 1
         gap, p = differences(means(a), means(b), np.arange(400), cells=1, **SETTINGS)[0]
@@ -103,7 +103,7 @@ def test_boxes_are_compared_as_a_slow_loop_does():
 
 
 def test_masks_are_compared_as_a_slow_loop_does():
-    masks = pairs(20)
+    masks = pairs(10)
     other = [(truth, np.roll(answer, 1, 0)) for truth, answer in masks]
     a, b = (count_masks(one, classes=3, ignore=255) for one in (masks, other))
     found = compare_counts(a, b)
@@ -113,11 +113,11 @@ def test_masks_are_compared_as_a_slow_loop_does():
         each = [count_masks(one, classes=3, ignore=255) for one in both]
         return [judge_counts(one, classes="abc").figures["mean IoU"].value for one in each]
 
-    left = np.array([np.subtract(*slow([p for p in range(20) if p != out])) for out in range(20)])
-    value, error = -np.subtract(*slow(range(20))), np.sqrt(19 * left.var())
+    left = np.array([np.subtract(*slow([p for p in range(10) if p != out])) for out in range(10)])
+    value, error = -np.subtract(*slow(range(10))), np.sqrt(9 * left.var())
     assert tuple(one.figure for one in found.figures) == FIGURES
     assert found.difference.value == pytest.approx(value, abs=1e-12)
-    freedom = min(19, 40 / (((left - left.mean()) ** 4).mean() / left.var() ** 2 - 1))
+    freedom = min(9, 20 / (((left - left.mean()) ** 4).mean() / left.var() ** 2 - 1))
     reach = t.ppf(0.975, freedom) * error
     assert found.difference.high == pytest.approx(value + reach, abs=1e-9)
     whole = judge_counts(a, classes="abc").figures

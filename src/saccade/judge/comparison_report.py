@@ -98,7 +98,7 @@ def _method(found: Compared) -> tuple[Part, ...]:
         Text(test),
         Text(
             f"What is hard is hard for both, so the difference is surer than two intervals that "
-            f"overlap suggest. Compared on {found.units} that chose nothing, else the model that "
+            f"overlap suggest. Compare on {found.units} that chose nothing, else the model that "
             "was chosen by them looks better than it is.",
             tone="note",
         ),
