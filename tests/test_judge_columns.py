@@ -68,6 +68,16 @@ def test_a_group_without_boxes_is_named_and_not_compared():
     assert "30 pictures and 30 true boxes: nothing can be said" in told.sentence
 
 
+def test_a_group_of_few_boxes_says_little_however_many_pictures_it_has():
+    true, found = scene(pictures=80)
+    few = np.flatnonzero((true.picture < 40) | (true.picture >= 73))  # 28 boxes of 40 pictures
+    true = TrueBoxes(*(getattr(true, name)[few] for name in TrueBoxes.__dataclass_fields__))
+    told = detection_by_group(
+        true, found, ["a"] * 40 + ["b"] * 40, column="x", categories=2, resamples=100
+    )
+    assert [one.too_few for one in told.groups] == [False, True] and told.spread is None
+
+
 def test_of_pictures_is_a_slow_choice():
     for boxes in scene(pictures=20):
         mine = of_pictures(boxes, [7, 3, 19], 20)

@@ -65,7 +65,7 @@ def _classes(
     def right(predictions: Place) -> Float64Array:
         found = read_predictions(Path(predictions), samples)
         shown = numbered([sample.label for sample in samples], found.classes)
-        return (found.given == shown).astype(np.float64)
+        return np.asarray(found.given == shown, np.float64)
 
     return compare_scores(right(a), right(b), figure="accuracy", groups=named)
 

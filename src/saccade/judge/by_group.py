@@ -16,13 +16,15 @@ from saccade.intervals import LEVEL
 from saccade.values import Interval
 
 FEW = 30
-NEED = f"{FEW} pictures"
 Figures = Mapping[str, Interval]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """One group: how many ``pictures``, and its figures by name; ``too_few`` to tell much."""
+    """One group: how many ``pictures``, and its figures by name; ``too_few`` to tell much.
+
+    The figures are empty where there is nothing to judge them by.
+    """
 
     group: str
     pictures: int
@@ -35,8 +37,8 @@ class ByGroup:
     """The figures of each group of a ``column``, and how far apart they are in ``figure``.
 
     ``spread``: the best group's figure minus the worst's among those with enough pictures, with an
-    interval that allows for the ``pairs`` compared; None with fewer than two such groups. ``need``:
-    how many are enough, in words.
+    interval that allows for the ``pairs`` compared; None with fewer than two such groups.
+    ``units``: what is drawn and must be enough, such as "pictures".
     """
 
     column: str
@@ -46,13 +48,13 @@ class ByGroup:
     best: str
     worst: str
     pairs: int
-    need: str = NEED
+    units: str
 
     @property
     def sentence(self) -> str:
         """The finding in words."""
         if self.spread is None:
-            return f"no two groups of “{self.column}” have {self.need}: nothing can be said"
+            return f"no two groups of “{self.column}” have {FEW} {self.units}: nothing can be said"
         gap = self.spread
         ends = f"({gap.low:.3f} to {gap.high:.3f}, allowing for {self.pairs} pairs)"
         if gap.low > 0:
@@ -65,16 +67,16 @@ def judge_by_group(
     values: Sequence[str],
     *,
     column: str,
+    units: str = "pictures",
     lower_is_better: bool = False,
     level: float = LEVEL,
     weak: Callable[[list[int]], bool] = lambda _: False,
-    need: str = NEED,
 ) -> ByGroup:
     """Judge each group of pictures that have one of the ``values`` (n,) of ``column``.
 
-    ``judge``: given the places of a group's pictures and a level, its figures, none where nothing
-    is defined; the first is compared. ``weak``: whether a group tells too little though it has FEW
-    pictures, for want of what ``need`` says in words. Raises InputError for a single group.
+    ``judge``: given the places of a group's pictures and a level, its figures; the first is
+    compared, among groups whose figure stands on FEW ``units`` and whose places are not ``weak``:
+    too few of something else, that ``units`` names too. Raises InputError for a single group.
     """
     places: dict[str, list[int]] = {}
     for place, value in enumerate(values):
@@ -85,11 +87,11 @@ def judge_by_group(
             "divides them with --by"
         )
     found = {group: judge(places[group], level) for group in sorted(places)}
-    figure = next(name for figures in found.values() for name in figures)
+    figure = next((name for figures in found.values() for name in figures), "")
     enough = [
         group
-        for group, figures in found.items()
-        if len(places[group]) >= FEW and figure in figures and not weak(places[group])
+        for group, one in found.items()
+        if one and one[figure].n >= FEW and not weak(places[group])
     ]
     pairs = max(1, len(list(combinations(enough, 2))))
     spread, best, worst = None, "", ""
@@ -111,7 +113,7 @@ def judge_by_group(
         best=best,
         worst=worst,
         pairs=pairs,
-        need=need,
+        units=units,
     )
 
 

@@ -1,6 +1,6 @@
 """Figures group by group, in a report."""
 
-from saccade.judge.by_group import ByGroup
+from saccade.judge.by_group import FEW, ByGroup
 from saccade.judge.wording import decimal, with_limits
 from saccade.report import Section, Table, Text
 
@@ -14,7 +14,7 @@ def by_group_section(found: ByGroup) -> Section:
     width = -(-len(names) // tables)
     shown = found.spread is not None and found.spread.low > 0
     sentence = f"{found.sentence[0].upper()}{found.sentence[1:]}."
-    caption = f"In brackets: the interval. Fewer than {found.need} say little."
+    caption = f"In brackets: the interval. Fewer than {FEW} {found.units} say little."
     return Section(
         f"By {found.column}",
         (

@@ -43,7 +43,7 @@ def _difference(found: Compared) -> tuple[Part, ...]:
     better = "above" if found.figure in HIGHER else "below"
     gaps = [(one.figure, one.difference) for one in found.figures]
     chart = interval_chart(
-        [(name, *(factor * v for v in (gap.value, gap.low, gap.high))) for name, gap in gaps],
+        [(name, factor * gap.value, factor * gap.low, factor * gap.high) for name, gap in gaps],
         title="B less A",
         x_label=f"B less A, {unit}; {better} 0 B is better",
     )
@@ -55,7 +55,10 @@ def _difference(found: Compared) -> tuple[Part, ...]:
             "one seems to differ by chance more often than one alone."
         )
     head = ("Figure", "A", "B", "B less A", "p")
-    parts = [told, Table(head, tuple(_row(one, factor) for one in found.figures), caption=caption)]
+    parts: list[Part] = [
+        told,
+        Table(head, tuple(_row(one, factor) for one in found.figures), caption=caption),
+    ]
     if found.only_a is not None and found.only_b is not None:
         parts.append(
             Text(

@@ -10,7 +10,7 @@ import numpy as np
 
 from saccade.boxes import FoundBoxes, TrueBoxes, of_pictures
 from saccade.intervals import LEVEL
-from saccade.judge.box_intervals import FEW_UNITS, intervals_of, units_of
+from saccade.judge.box_intervals import intervals_of, units_of
 from saccade.judge.by_group import ByGroup, judge_by_group
 from saccade.judge.detection import FEW_BOXES, RESAMPLES
 from saccade.metrics.coco import FIRST_FIGURES, match_coco
@@ -54,12 +54,10 @@ def detection_by_group(
     wanted = np.bincount(true.picture[~true.crowd], minlength=len(values))
 
     def weak(places: list[int]) -> bool:
-        units = len(set(_some(groups, places) or places))
-        return units < FEW_UNITS or int(wanted[places].sum()) < FEW_BOXES
+        return int(wanted[places].sum()) < FEW_BOXES
 
-    of_what = "pictures" if groups is None else "groups of pictures"
-    need = f"{FEW_UNITS} {of_what} and {FEW_BOXES} true boxes"
-    return judge_by_group(judge, values, column=column, level=level, weak=weak, need=need)
+    units = f"{'pictures' if groups is None else 'groups of pictures'} and {FEW_BOXES} true boxes"
+    return judge_by_group(judge, values, column=column, units=units, level=level, weak=weak)
 
 
 def _some(groups: Sequence[str] | None, places: Sequence[int]) -> list[str] | None:

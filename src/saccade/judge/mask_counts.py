@@ -72,7 +72,7 @@ def count_masks(
         own = pixel_confusion(truth, answer, classes=classes, ignore=ignore)
         known = np.ones(truth.shape, bool) if ignore is None else truth != ignore
         parts, edges = margins(own), np.zeros((classes, 4))
-        for k in np.flatnonzero(parts.shown + parts.answered):
+        for k in np.flatnonzero(np.maximum(parts.shown, parts.answered)):
             sides = truth == k, answer == k
             fit = boundary_f(*sides, known)
             if not np.isnan(fit):

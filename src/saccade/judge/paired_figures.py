@@ -54,7 +54,7 @@ def compare_boxes(
         for figures in (first, second)
     ]
     gaps = differences(first, second, units, cells=most, seed=seed, level=level)
-    return _compared(FIRST_FIGURES, *sides, gaps, groups)
+    return _compared(FIRST_FIGURES, sides, gaps, groups)
 
 
 def compare_counts(
@@ -78,7 +78,7 @@ def compare_counts(
     own = np.arange(len(sums[0]))
     sides = [intervals_of_sums(rows, classes, level)[: len(FIGURES)] for rows in sums]
     gaps = differences(first, second, own, cells=sums[0].shape[1], seed=seed, level=level)
-    return _compared(FIGURES, *sides, gaps, groups)
+    return _compared(FIGURES, sides, gaps, groups)
 
 
 def differences(
@@ -128,22 +128,23 @@ def _still(value: float, n: int, level: float) -> tuple[Interval, float]:
 
 def _compared(
     names: Sequence[str],
-    a: Sequence[Interval | None],
-    b: Sequence[Interval | None],
+    sides: Sequence[Sequence[Interval | None]],
     gaps: Sequence[tuple[Interval, float] | None],
     groups: Sequence[str] | None,
 ) -> Compared:
     rows = [
         FigurePair(name, one, other, *gap)
-        for name, one, other, gap in zip(names, a, b, gaps, strict=True)
+        for name, one, other, gap in zip(names, *sides, gaps, strict=True)
         if one is not None and other is not None and gap is not None
     ]
     if not rows or rows[0].figure != names[0]:
         raise InputError(f"{names[0]} is not defined for both, so nothing can be compared")
-    first = rows[0]
+    first, units = rows[0], "pictures" if groups is None else "groups"
+    if first.difference.n < 2:
+        raise InputError(f"comparing needs two {units} or more, as one says nothing of others")
     return Compared(
         first.figure,
-        "pictures" if groups is None else "groups",
+        units,
         first.a,
         first.b,
         first.difference,

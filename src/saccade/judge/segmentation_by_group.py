@@ -33,4 +33,5 @@ def segmentation_by_group(
         named = zip(FIGURES, found, strict=False)
         return {name: one for name, one in named if one is not None}
 
-    return judge_by_group(judge, values, column=column, level=level)
+    units = "pictures" if groups is None else "groups of pictures"
+    return judge_by_group(judge, values, column=column, units=units, level=level)
