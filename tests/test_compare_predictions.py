@@ -257,6 +257,7 @@ def test_what_cannot_be_compared_is_one_line(boxes, tmp_path, capsys):
     assert "must be a list" in said(*words_of(boxes, "a.json", "truth.json", "truth.json"))
     assert "--ignore is not for predictions of boxes" in said(*good, "--ignore", 3)
     assert "no metadata 'town'" in said(*good, "--groups", "town")
+    assert "--open-test is for runs" in said(*good, "--open-test")
     assert "folder that exists" in said(*good, "--report", boxes / "none" / "page.html")
     assert "compare needs A, B and DATA" in said("compare")
     assert "compare needs A, B and DATA" in said("compare", "x", "y")

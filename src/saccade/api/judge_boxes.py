@@ -96,6 +96,6 @@ def _file(folder: Path, picture: Mapping[str, Any]) -> Path | None:
         return None
     try:
         place = safe_join(folder, name)
-    except InputError:
+        return place if place.is_file() else None
+    except (InputError, OSError):  # A name too long for a file, for one.
         return None
-    return place if place.is_file() else None

@@ -65,6 +65,8 @@ def compare(
     if predictions is not None or truth is not None:
         if a is not None or predictions is None or truth is None:
             raise SettingError(f"{NEEDED}; give one of the two")
+        if open_test:
+            raise SettingError("--open-test is for runs, which record it; leave it out")
         found = _foreign(predictions, truth, groups, metadata, ignore, report)
     elif a is None or b is None or data is None:
         raise SettingError(NEEDED)
