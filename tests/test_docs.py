@@ -276,7 +276,7 @@ def test_shell_blocks_use_commands_and_flags_that_exist(block):
     [
         "saccade trian people",
         "saccade find a b --topp 3",
-        "saccade compare run",
+        "saccade robustness run",
         "saccade train people --train.epoch 5",
         "saccade train people --train.epochs many",
         "saccade train people --loss.name arcfase",

@@ -204,6 +204,15 @@ def test_files_give_the_scores_and_a_report(files, few_draws):
     assert not re.search(r"\bnan\b", text.split("</style>")[1].split("data:image")[0])
 
 
+def test_a_name_too_long_for_a_file_is_a_picture_not_at_hand(files, few_draws):
+    place, whole, _ = files
+    whole["images"][0]["file_name"] = "x" * 5000
+    (place / "truth.json").write_text(json.dumps(whole))
+    page = place / "page.html"
+    judge_boxes(place / "results.json", place / "truth.json", report=page)
+    assert "not at hand" in page.read_text()
+
+
 def change(rows, **values):
     return [rows[0] | values, *rows[1:]]
 
@@ -271,7 +280,7 @@ def test_files_that_are_none_are_one_line(files):
     ):
         with pytest.raises(InputError, match=said):
             judge_boxes(*pair)
-    with pytest.raises(InputError, match="no text or number 'video'"):
+    with pytest.raises(InputError, match="has no metadata 'video'; known: file_name, film"):
         judge_boxes(good, other, groups="video")
     with pytest.raises(InputError, match="folder that exists"):
         judge_boxes(good, other, report=place / "none" / "page.html")

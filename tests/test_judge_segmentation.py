@@ -11,8 +11,9 @@ from PIL import Image
 from saccade.api.judge_masks import judge_masks
 from saccade.data.masks import read_mask
 from saccade.errors import InputError
-from saccade.judge import segmentation
-from saccade.judge.segmentation import FIGURES, judge_segmentation
+from saccade.judge import mask_counts
+from saccade.judge.mask_counts import FIGURES
+from saccade.judge.segmentation import judge_segmentation
 from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
 
 DATA = os.environ.get("SACCADE_DATA")
@@ -81,10 +82,10 @@ def drawn_rows(rng, n):
 def test_the_intervals_hold_the_true_figures_as_often_as_they_say(n):
     rng = np.random.default_rng(0)
     whole = sum(drawn_rows(rng, 100_000).sum(axis=0) for _ in range(20))
-    true = segmentation._figures(whole[None], 3)[0]
+    true = mask_counts.figures_of_sums(whole[None], 3)[0]
     held = np.zeros(len(true))
     for _ in range(2000):
-        found = segmentation._intervals(drawn_rows(rng, n), 3, 0.95)
+        found = mask_counts.intervals_of_sums(drawn_rows(rng, n), 3, 0.95)
         held += [one.low <= value <= one.high for one, value in zip(found, true, strict=True)]
     shares = held[: len(FIGURES) + 10] / 2000  # the third class is shown by 40 pictures of 100
     assert ((shares >= 0.93) & (shares <= 0.97)).all(), shares

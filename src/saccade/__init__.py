@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saccade.api.bias_variance import bias_variance
     from saccade.api.compare import compare
+    from saccade.api.compare_predictions import compare_predictions
     from saccade.api.evaluate import evaluate, load
     from saccade.api.explain import explain
     from saccade.api.gallery import Gallery
@@ -75,6 +76,7 @@ _HOME = {
     "Wish": "vectors.tuned",
     "bias_variance": "api.bias_variance",
     "compare": "api.compare",
+    "compare_predictions": "api.compare_predictions",
     "evaluate": "api.evaluate",
     "inspect": "api.inspect",
     "limits": "api.limits",
@@ -127,6 +129,7 @@ __all__ = [
     "Wish",
     "bias_variance",
     "compare",
+    "compare_predictions",
     "evaluate",
     "explain",
     "explain_mistakes",

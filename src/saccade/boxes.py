@@ -4,8 +4,9 @@ Everywhere a box is [x, y, width, height] in pixels, x and y its left upper corn
 as in COCO's files (T.-Y. Lin and others, "Microsoft COCO: Common Objects in Context", 2014).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,9 @@ class FoundBoxes:
         )
 
 
+Boxes = TypeVar("Boxes", TrueBoxes, FoundBoxes)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
     """Pairs of a found and a true box: their places, (p,) int64 each, and ``iou`` (p,) float64."""
@@ -59,6 +63,18 @@ class Pairs:
     found: IntArray
     true: IntArray
     iou: Float64Array
+
+
+def of_pictures(boxes: Boxes, places: Sequence[int], pictures: int) -> Boxes:
+    """Return the boxes of the pictures ``places``, different numbers below ``pictures``.
+
+    These pictures are numbered anew, from 0, in the order of ``places``.
+    """
+    number = np.full(pictures, -1, np.int64)
+    number[places] = np.arange(len(places))
+    kept = np.flatnonzero(number[boxes.picture] >= 0)
+    columns = {one.name: getattr(boxes, one.name)[kept] for one in fields(boxes)}
+    return replace(boxes, **columns | {"picture": number[boxes.picture[kept]]})
 
 
 def overlap(found_xywh: Float64Array, true_xywh: Float64Array, crowd: BoolArray) -> Float64Array:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from saccade.api.evaluate import answer_readable, load
+from saccade.api.evaluate import answer_readable, load, report_place
 from saccade.api.judging import Rows
 from saccade.api.scoring import of_classes, of_numbers
 from saccade.api.sealed import is_sealed, judged_part, record_opening
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.readers import column, read_data
 from saccade.errors import InputError
+from saccade.files import write_atomic
 from saccade.judge.classification import numbered
 from saccade.judge.comparison import Compared, compare_scores
 from saccade.judge.protocol import one_shot
@@ -26,6 +27,7 @@ def compare(
     *,
     groups: str | None = None,
     open_test: bool = False,
+    report: Path | str | None = None,
     broken: float = DataSettings().broken,
     progress: Callable[[range], Iterable[int]] = iter,
 ) -> Compared:
@@ -34,11 +36,12 @@ def compare(
     Classifiers by accuracy, embedders by rank-1 accuracy as ``evaluate`` searches, regressors by
     their mean absolute error (of several targets, each in deviations of its truth). ``data`` is
     what ``read_data`` reads; of divided data the part val, or test with ``open_test``, which the
-    run folders record. ``groups`` names a column of
-    its metadata: pictures of one value are alike, and are resampled together; searches of one
-    identity always are. ``broken`` and ``progress`` as for ``evaluate``. Raises InputError for
-    models of different tasks.
+    run folders record. ``groups`` names a column of its metadata: pictures of one value are alike,
+    and are resampled together; searches of one identity always are. ``report``: an HTML file to
+    write. ``broken`` and ``progress`` as for ``evaluate``. Raises InputError for models of
+    different tasks.
     """
+    place = report_place(report)
     models = tuple(one if isinstance(one, Model) else load(one) for one in (a, b))
     _require_alike(*models)
     allowed = override(Recipe(), [("data.broken", broken)], where="compare").data.broken
@@ -59,7 +62,16 @@ def compare(
     for run in (a, b):
         if is_sealed(part) and not isinstance(run, Model) and Path(run).is_dir():
             record_opening(Path(run), part, pictures=len(kept), score={"compared": found.sentence})
+    if place is not None:
+        from saccade.judge.comparison_report import comparison_report  # Loads the charts.
+
+        about = {"A": _called(a), "B": _called(b), "Data": str(part)}
+        write_atomic(place, comparison_report(found, about=about))
     return found
+
+
+def _called(model: Model | Path | str) -> str:
+    return model.called if isinstance(model, Model) else str(model)
 
 
 def _require_alike(a: Model, b: Model) -> None:

@@ -1,17 +1,22 @@
 """``judge_boxes``: how well boxes fit, found by any program, from COCO's files."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from saccade.api.evaluate import report_place
+from saccade.api.judging import sections_of
 from saccade.boxes import FoundBoxes
-from saccade.data.coco import CocoTruth, read_results, read_truth
+from saccade.data.coco import MOST_PIXELS, CocoTruth, read_results, read_truth
+from saccade.data.columns import with_columns
+from saccade.data.readers import column
 from saccade.errors import InputError
 from saccade.files import safe_join, write_atomic
 from saccade.judge.detection import DetectionScores, judge_detection
+from saccade.judge.detection_by_group import detection_by_group
 
 
 def judge_boxes(
@@ -20,27 +25,39 @@ def judge_boxes(
     *,
     report: Path | str | None = None,
     groups: str | None = None,
+    by: str | None = None,
+    metadata: Path | str | None = None,
     pictures: Path | str | None = None,
 ) -> DetectionScores:
     """Judge found boxes, and write a report if asked.
 
     ``predictions``: a JSON list of results as COCO has them, boxes [x, y, width, height] in pixels,
-    scores in [0, 1]. ``truth``: COCO's annotations. ``groups`` names a key of the truth's images,
-    such as "video": pictures of one value are alike, and are drawn together for the intervals.
+    scores in [0, 1]. ``truth``: COCO's annotations. ``groups`` names a key of the truth's images
+    or a column of the table ``metadata``, such as "video": pictures of one value are alike, and
+    are drawn together for the intervals; ``by`` one whose values are judged each by itself.
     ``pictures``: the folder of the truth's file names, for the report; without, that of the truth.
     Raises InputError, naming the file and the entry, for what cannot be used.
     """
     place = report_place(report)
     known = read_truth(truth)
     found = read_results(predictions, known)
+    samples = with_columns(known.samples(), metadata)
+    named = None if groups is None else column(samples, groups)
+    values = None if by is None else column(samples, by)
     scores = judge_detection(
         known.boxes,
         found,
-        pictures=len(known.pictures),
+        pictures=len(samples),
         classes=known.categories,
-        groups=None if groups is None else known.groups(groups),
+        groups=named,
         outside=_outside(known, found),
     )
+    if by is not None and values is not None:
+        many = len(known.categories)
+        divided = detection_by_group(
+            known.boxes, found, values, column=by, categories=many, groups=named
+        )
+        scores = replace(scores, by_group=divided)
     if place is not None:
         from saccade.judge.detection_report import detection_report  # Loads the charts.
 
@@ -50,6 +67,7 @@ def judge_boxes(
             known.boxes,
             found,
             pictures=[_file(folder, one) for one in known.pictures],
+            extra=sections_of(scores.by_group),
             about={"Predictions": str(predictions), "Truth": str(truth)},
         )
         write_atomic(place, page)
@@ -65,7 +83,9 @@ def _outside(truth: CocoTruth, found: FoundBoxes) -> int:
 
 def _size(picture: Mapping[str, Any]) -> tuple[float, float]:
     sides = (picture.get("width"), picture.get("height"))
-    wide, high = (float(s) if isinstance(s, int) and s > 0 else np.inf for s in sides)
+    wide, high = (
+        float(s) if isinstance(s, int | float) and 0 < s < MOST_PIXELS else np.inf for s in sides
+    )
     return wide, high
 
 
@@ -76,6 +96,6 @@ def _file(folder: Path, picture: Mapping[str, Any]) -> Path | None:
         return None
     try:
         place = safe_join(folder, name)
-    except InputError:
+        return place if place.is_file() else None
+    except (InputError, OSError):  # A name too long for a file, for one.
         return None
-    return place if place.is_file() else None

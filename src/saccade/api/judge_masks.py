@@ -1,16 +1,22 @@
 """``judge_masks``: how well masks of classes fit, made by any program, from PNG files."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from saccade.api.evaluate import report_place
+from saccade.api.judging import sections_of
+from saccade.data.columns import with_columns
 from saccade.data.masks import pair_masks, read_mask
+from saccade.data.readers import column
 from saccade.errors import InputError
 from saccade.files import write_atomic
-from saccade.judge.segmentation import SegmentationScores, judge_segmentation
-from saccade.values import IntArray
+from saccade.judge.mask_counts import Counts, count_masks
+from saccade.judge.segmentation import SegmentationScores, judge_counts
+from saccade.judge.segmentation_by_group import segmentation_by_group
+from saccade.values import IntArray, Sample
 
 MOST_CLASSES = 1000
 
@@ -21,21 +27,33 @@ def judge_masks(
     *,
     classes: Sequence[str] | None = None,
     ignore: int | None = None,
+    groups: str | None = None,
+    by: str | None = None,
+    metadata: Path | str | None = None,
     report: Path | str | None = None,
 ) -> SegmentationScores:
     """Judge the PNG masks of one folder against those of the same names in another.
 
     A mask's pixels are class numbers from 0, a palette's places likewise. ``classes`` names them
     in order; without, they are called by their numbers, up to the largest. ``ignore``: the number
-    of pixels that do not count where it is true. Raises InputError, naming the file, for a mask
-    that is missing, broken, of another size, or holds another number.
+    of pixels that do not count where it is true. ``groups`` names a column of the table
+    ``metadata``, such as "patient": pictures of one value are alike, and are left out together for
+    the intervals; ``by`` one whose values are judged each by itself. Raises InputError, naming the
+    file, for a mask that is missing, broken, of another size, or holds another number.
     """
     place = report_place(report)
     pairs = pair_masks(predictions, truth)
-    names = tuple(classes) if classes is not None else _numbers(pairs, ignore)
+    samples = samples_of(pairs, metadata)
+    named = None if groups is None else column(samples, groups)
+    values = None if by is None else column(samples, by)
+    names = tuple(classes) if classes is not None else numbers_in(pairs, ignore)
     if ignore is not None and 0 <= ignore < len(names) and classes is not None:
         raise InputError(f"ignore is {ignore}, which is the class '{names[ignore]}'; name another")
-    scores = judge_segmentation(_masks(pairs, len(names), ignore), classes=names, ignore=ignore)
+    counts = count_pairs(pairs, classes=len(names), ignore=ignore)
+    scores = judge_counts(counts, classes=names, groups=named)
+    if by is not None and values is not None:
+        divided = segmentation_by_group(counts, values, column=by, groups=named)
+        scores = replace(scores, by_group=divided)
     if place is not None:
         from saccade.judge.segmentation_report import segmentation_report  # Loads the charts.
 
@@ -43,10 +61,21 @@ def judge_masks(
             scores,
             masks=pairs,
             ignore=ignore,
+            extra=sections_of(scores.by_group),
             about={"Predictions": str(predictions), "Truth": str(truth)},
         )
         write_atomic(place, page)
     return scores
+
+
+def samples_of(pairs: Sequence[tuple[Path, Path]], metadata: Path | str | None) -> list[Sample]:
+    """Return a sample without a label for each true mask, with the columns of a table."""
+    return with_columns([Sample(true, "") for _, true in pairs], metadata)
+
+
+def count_pairs(pairs: Sequence[tuple[Path, Path]], *, classes: int, ignore: int | None) -> Counts:
+    """Read and count pairs of an answered and a true mask; InputError names what is wrong."""
+    return count_masks(_masks(pairs, classes, ignore), classes=classes, ignore=ignore)
 
 
 def _masks(
@@ -71,8 +100,8 @@ def _masks(
         yield masks
 
 
-def _numbers(pairs: Sequence[tuple[Path, Path]], ignore: int | None) -> tuple[str, ...]:
-    """Names of as many classes as the masks hold."""
+def numbers_in(pairs: Sequence[tuple[Path, Path]], ignore: int | None) -> tuple[str, ...]:
+    """Return names, from "0" on, of as many classes as the masks hold."""
     largest = 0
     for path in (path for pair in pairs for path in pair):
         mask = read_mask(path)

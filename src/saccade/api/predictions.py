@@ -9,6 +9,7 @@ from saccade.api.evaluate import report_place
 from saccade.api.judge_boxes import judge_boxes
 from saccade.api.judge_masks import judge_masks
 from saccade.api.judging import by_group_of, sections_of
+from saccade.data.columns import with_columns
 from saccade.data.predictions import read_predictions
 from saccade.data.readers import column, read_data
 from saccade.errors import InputError, SettingError
@@ -31,27 +32,44 @@ def evaluate_predictions(
     by: str | None = None,
     alarm: Wanted | None = None,
     ignore: int | None = None,
+    metadata: Path | str | None = None,
 ) -> Judged:
     """Judge predictions that any program made, and write a report if asked.
 
     What ``predictions`` is decides what ``truth`` must be. A CSV of classes, see
-    ``data.predictions.read_predictions``: labelled data as ``read_data`` reads; all else as
-    ``evaluate``. A .json of boxes: COCO's annotations; ``groups`` names a key of their images. A
-    folder of PNG masks: a folder of masks of the same names, in which ``ignore`` is the number of
-    pixels that do not count. Raises InputError, in one line, for what cannot be judged.
+    ``data.predictions.read_predictions``: labelled data as ``read_data`` reads. A .json of boxes:
+    COCO's annotations. A folder of PNG masks: a folder of masks of the same names, in which
+    ``ignore`` is the number of pixels that do not count. ``groups`` and ``by`` name columns, as for
+    ``evaluate``: of the labelled data, texts or numbers of COCO's images, or those of a CSV
+    ``metadata`` with the column path. Raises InputError, in one line, for what cannot be judged.
     """
-    place, given = report_place(report), Path(predictions)
-    if given.is_dir():
-        _refuse("masks", groups=groups, by=by, alarm=alarm)
-        return judge_masks(given, truth, ignore=ignore, report=place)
-    if given.suffix.lower() == ".json":
-        _refuse("boxes", by=by, alarm=alarm, ignore=ignore)
-        return judge_boxes(given, truth, groups=groups, report=place)
-    _refuse("classes", ignore=ignore)
-    return _judge_classes(given, truth, place, groups, by, alarm)
+    place, given, what = report_place(report), Path(predictions), kind_of(predictions)
+    if what == "masks":
+        refuse(what, alarm=alarm)
+        return judge_masks(
+            given, truth, ignore=ignore, groups=groups, by=by, metadata=metadata, report=place
+        )
+    refuse(what, ignore=ignore)
+    if what == "boxes":
+        refuse(what, alarm=alarm)
+        return judge_boxes(given, truth, groups=groups, by=by, metadata=metadata, report=place)
+    return _judge_classes(given, truth, place, groups, by, alarm, metadata)
 
 
-def _refuse(what: str, **given: object) -> None:
+def kind_of(predictions: Path | str) -> str:
+    """Return what a path holds predictions of: a folder masks, a .json boxes, all else classes.
+
+    Raises InputError where there is none.
+    """
+    if not Path(predictions).exists():
+        raise InputError(f"predictions {predictions} do not exist; check the path")
+    if Path(predictions).is_dir():
+        return "masks"
+    return "boxes" if Path(predictions).suffix.lower() == ".json" else "classes"
+
+
+def refuse(what: str, **given: object) -> None:
+    """Raise SettingError for an option that is given, but is not for predictions of ``what``."""
     for name, value in given.items():
         if value is not None:
             raise SettingError(f"--{name} is not for predictions of {what}; leave it out")
@@ -64,10 +82,9 @@ def _judge_classes(
     groups: str | None,
     by: str | None,
     alarm: Wanted | None,
+    metadata: Path | str | None,
 ) -> ClassificationScores:
-    if not predictions.is_file():
-        raise InputError(f"predictions {predictions} do not exist; check the path")
-    samples = read_data(truth)
+    samples = with_columns(read_data(truth), metadata)
     found = read_predictions(predictions, samples)
     truths = numbered([sample.label for sample in samples], found.classes)
     named = None if groups is None else column(samples, groups)

@@ -28,6 +28,7 @@ def evaluate(
     false_alarms: float | None = None,
     miss_cost: float | None = None,
     ignore: int | None = None,
+    metadata: Path | None = None,
     open_test: Annotated[bool, Parameter(negative="")] = False,
     report: Path | None = None,
     broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
@@ -46,9 +47,10 @@ def evaluate(
     truth
         What is right of them: labelled data, COCO annotations (.json), or a folder of masks.
     groups
-        Column of the data's table whose pictures are alike, such as patient, and count together.
+        Column of the data's table, or key of COCO's images, whose pictures are alike, such as
+        patient, and count together.
     by
-        Column whose values are judged each by itself.
+        Such a column whose values are judged each by itself.
     alarm
         Class for which the best threshold is told, by --false-alarms or --miss-cost.
     false_alarms
@@ -57,6 +59,8 @@ def evaluate(
         How many false alarms one missed picture is worth.
     ignore
         Of masks: the number of the pixels that do not count.
+    metadata
+        With --predictions: a CSV with the column path and others, for --groups and --by.
     open_test
         Judge the sealed part test; the run records it.
     report
@@ -72,7 +76,9 @@ def evaluate(
             raise SettingError(
                 "evaluate needs RUN and DATA, or --predictions and --truth; give one of the two"
             )
-        return _foreign(predictions, truth, groups, by, wanted, ignore, report, json)
+        return _foreign(predictions, truth, groups, by, wanted, ignore, metadata, report, json)
+    if ignore is not None or metadata is not None:
+        raise SettingError("--ignore and --metadata are for --predictions; leave them out")
     if run is None or data is None:
         raise SettingError("evaluate needs RUN and DATA, or --predictions FILE and --truth DATA")
     from saccade.api.evaluate import PIXELS, load, seen_in_training
@@ -123,13 +129,21 @@ def _foreign(
     by: str | None,
     wanted: "Wanted | None",
     ignore: int | None,
+    metadata: Path | None,
     report: Path | None,
     json: bool,
 ) -> int:
     from saccade.api.predictions import evaluate_predictions
 
     scores = evaluate_predictions(
-        predictions, truth, report=report, groups=groups, by=by, alarm=wanted, ignore=ignore
+        predictions,
+        truth,
+        report=report,
+        groups=groups,
+        by=by,
+        alarm=wanted,
+        ignore=ignore,
+        metadata=metadata,
     )
     if json:
         say_json({**scores.to_dict(), "report": report})

@@ -6,6 +6,7 @@ height] in pixels. We differ: scores lie in [0, 1]; a missing area is the box's 
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 
 from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.errors import InputError
-from saccade.values import IntArray
+from saccade.values import IntArray, Sample
+
+MOST_PIXELS, MOST_AREA = 1e15, 1e10  # of a side; COCO's evaluation passes over larger areas
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +36,12 @@ class CocoTruth:
     category_numbers: Mapping[int, int]
     boxes: TrueBoxes
 
-    def groups(self, name: str) -> list[str]:
-        """Return what the pictures' entries say under ``name``; InputError where one does not."""
-        for one in self.pictures:
-            if not isinstance(one.get(name), str | int):
-                keys = ", ".join(sorted(map(str, one)))
-                raise InputError(
-                    f"{self.path}: image {one['id']} has no text or number '{name}' to group by; "
-                    f"it has {keys}"
-                )
-        return [str(one[name]) for one in self.pictures]
+    def samples(self) -> list[Sample]:
+        """Return the pictures without a label; texts and numbers of their entries are metadata."""
+        return [
+            Sample(self.path.parent / _file_name(one), "", metadata=_columns(one))
+            for one in self.pictures
+        ]
 
 
 def read_truth(path: Path | str) -> CocoTruth:
@@ -101,6 +100,24 @@ def read_results(path: Path | str, truth: CocoTruth) -> FoundBoxes:
     return FoundBoxes(*columns, np.array(scores, np.float64))
 
 
+def _file_name(picture: Mapping[str, Any]) -> str:
+    name = picture.get("file_name")
+    return name if isinstance(name, str) and name else f"image {picture['id']}"
+
+
+def _columns(picture: Mapping[str, Any]) -> dict[str, str]:
+    """What an entry says in text, numbers, true or false; lists and what is empty are left out."""
+    columns = {}
+    for name, value in picture.items():
+        if isinstance(value, bool):
+            columns[name] = str(value).lower()
+        elif isinstance(value, str | int):
+            columns[name] = str(value)
+        elif isinstance(value, float) and math.isfinite(value):
+            columns[name] = f"{value:.15g}"
+    return columns
+
+
 def _true_boxes(
     place: Path,
     rows: Sequence[Mapping[str, Any]],
@@ -112,8 +129,10 @@ def _true_boxes(
     for n, row in enumerate(rows):
         own = xywh[n, 2] * xywh[n, 3]
         area[n] = _number(place, "annotation", n, row, "area") if "area" in row else own
-        if area[n] < 0:
-            raise InputError(f"{place} annotation {n}: area must not be negative; got {area[n]:g}")
+        if not 0 <= area[n] <= MOST_AREA:
+            raise InputError(
+                f"{place} annotation {n}: area must lie from 0 to {MOST_AREA:g}; got {area[n]:g}"
+            )
         if row.get("iscrowd", 0) not in (0, 1):
             raise InputError(f"{place} annotation {n}: iscrowd must be 0 or 1")
         crowd[n] = bool(row.get("iscrowd", 0))
@@ -171,7 +190,7 @@ def _number(place: Path, what: str, n: int, row: Mapping[str, Any], key: str) ->
 
 
 def _is_finite(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e15 and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) < MOST_PIXELS and math.isfinite(value)
 
 
 def _numbered(place: Path, what: str, rows: Sequence[Any]) -> dict[int, int]:
@@ -182,7 +201,7 @@ def _numbered(place: Path, what: str, rows: Sequence[Any]) -> dict[int, int]:
         ids.append(row["id"])
     numbers = {one: place for place, one in enumerate(sorted(set(ids)))}
     if len(numbers) < len(ids):
-        twice = next(one for one in ids if ids.count(one) > 1)
+        twice = next(one for one, many in Counter(ids).items() if many > 1)
         raise InputError(f"{place}: two entries have the {what} id {twice}; ids must differ")
     return numbers
 

@@ -71,6 +71,13 @@ def read_table(table: Path, *, targets: Sequence[str] = ()) -> list[Sample]:
     return [replace(one, metadata=_without_part(one)) for one in found]
 
 
+def read_columns(table: Path) -> list[Sample]:
+    """Return a sample for each row of a table that needs no more than a path; else as above."""
+    if table.suffix.lower() != ".csv" or not table.is_file():
+        raise InputError(f"{table} is no .csv file that exists; check the path")
+    return _read(table, needed=(PATH,), targets=())
+
+
 def write_table(table: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a table that ``read_table`` reads, all of it or nothing.
 

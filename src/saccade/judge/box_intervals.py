@@ -62,9 +62,19 @@ def intervals_of_costs(
     costs: Figures, units: IntArray, *, boxes: int, seed: int, level: float
 ) -> list[Interval | None]:
     """Return k intervals of what mistakes cost, as ``intervals_of`` does for figures."""
-    n, value, block = _prepared(costs, units, boxes)
-    left = _stacked(costs, _left_out(n, block, seed), units)
+    n, value, left = jackknife(costs, units, boxes=boxes, seed=seed)
     return [_cost_interval(value[k], left[:, k], n, level) for k in range(len(value))]
+
+
+def jackknife(
+    figures: Figures, units: IntArray, *, boxes: int, seed: int
+) -> tuple[int, Float64Array, Float64Array]:
+    """Return how many units there are, the (k,) figures, and (parts, k): those without each part.
+
+    A part is one unit, or several where there are more than MOST_LEFT_OUT.
+    """
+    n, value, block = _prepared(figures, units, boxes)
+    return n, value, _stacked(figures, _left_out(n, block, seed), units)
 
 
 def _prepared(figures: Figures, units: IntArray, boxes: int) -> tuple[int, Float64Array, int]:

@@ -25,6 +25,18 @@ from saccade.judge.plain import plain
 from saccade.values import Interval
 
 FEW = 30  # units; below, an interval says little
+HIGHER = (*SHARES, "AP", "mean IoU")  # higher is better; the other figures are errors
+
+
+@dataclass(frozen=True, slots=True)
+class FigurePair:
+    """A figure of both, and the ``difference``, b - a, with ``p`` of a paired test, if any."""
+
+    figure: str
+    a: Interval
+    b: Interval
+    difference: Interval
+    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,8 @@ class Compared:
     ``figure`` names the means ``a`` and ``b``, lower is better for an error; ``difference``: b - a.
     ``n`` of an interval counts the ``units`` that were resampled, pictures or groups. ``only_a``
     and ``only_b``: pictures that one alone has right, and ``p`` of McNemar's test; None for scores
-    that are not right or wrong, or that come in groups.
+    that are not right or wrong, or that come in groups. Of boxes and masks, ``p`` is of the test in
+    ``paired_figures``, and ``others`` are told besides.
     """
 
     figure: str
@@ -45,6 +58,12 @@ class Compared:
     only_a: int | None = None
     only_b: int | None = None
     p: float | None = None
+    others: tuple[FigurePair, ...] = ()
+
+    @property
+    def figures(self) -> tuple[FigurePair, ...]:
+        """The figure that decides, then the ``others``."""
+        return (FigurePair(self.figure, self.a, self.b, self.difference, self.p), *self.others)
 
     @property
     def better(self) -> str:
@@ -52,12 +71,12 @@ class Compared:
         if self.difference.low <= 0 <= self.difference.high:
             return ""
         higher = "B" if self.difference.low > 0 else "A"
-        return higher if self.figure in SHARES else {"A": "B", "B": "A"}[higher]
+        return higher if self.figure in HIGHER else {"A": "B", "B": "A"}[higher]
 
     @property
     def sentence(self) -> str:
         """The answer: which is better, by how much, or that neither is shown to be."""
-        factor, unit = (100.0, " points") if self.figure in SHARES else (-1.0, "")
+        factor, unit = (100.0, " points") if self.figure in HIGHER else (-1.0, "")
         gains = [factor * v for v in (self.difference.value, *_ends(self.difference))]
         if not self.better:
             return f"B is not shown to be better or worse ({_range(gains[1:])}{unit})"

@@ -15,9 +15,17 @@ from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.errors import InputError
 from saccade.intervals import LEVEL
 from saccade.judge.box_intervals import FEW_UNITS, intervals_of, intervals_of_costs, units_of
+from saccade.judge.by_group import ByGroup
 from saccade.judge.plain import as_json, plain
 from saccade.metrics.box_errors import BoxErrors, box_errors, costs
-from saccade.metrics.coco import CLASS_FIGURES, FIGURES, SIZES, CocoMatched, match_coco
+from saccade.metrics.coco import (
+    CLASS_FIGURES,
+    FIGURES,
+    FIRST_FIGURES,
+    SIZES,
+    CocoMatched,
+    match_coco,
+)
 from saccade.metrics.detection import COCO_RECALLS, VOC_RECALLS, Ranking
 from saccade.metrics.voc import voc_rankings
 from saccade.values import Float64Array, Interval
@@ -96,6 +104,7 @@ class DetectionScores:
     worst: tuple[int, ...]
     seed: int
     resamples: int
+    by_group: ByGroup | None = None
 
     def figure(self, name: str) -> Interval | None:
         """Return a figure by its name, such as "AP50"."""
@@ -104,19 +113,13 @@ class DetectionScores:
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:
         """The first figures to print, by name; those that are not defined are left out."""
-        wanted = ("AP", "AP50", "AP75", "AR@100")
-        found = ((name, self.figure(name)) for name in wanted)
+        found = ((name, self.figure(name)) for name in FIRST_FIGURES)
         return tuple((name, one) for name, one in found if one is not None)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """Lines to print below the first figures: none."""
         return ()
-
-    @property
-    def by_group(self) -> None:
-        """Boxes and masks are not judged group by group."""
-        return None
 
     @property
     def basis(self) -> str:

@@ -17,7 +17,7 @@ from saccade.judge.detection import (
     DetectionScores,
 )
 from saccade.judge.report_frame import framed, require_those_judged
-from saccade.judge.wording import UNDEFINED, limits, percent, tile
+from saccade.judge.wording import UNDEFINED, figure_of_class, limits, none_last, percent, tile
 from saccade.metrics.box_errors import KINDS, BoxErrors, box_errors
 from saccade.metrics.coco import CLASS_FIGURES
 from saccade.metrics.detection import COCO_RECALLS
@@ -38,7 +38,6 @@ from saccade.report import (
     line_chart,
     with_boxes,
 )
-from saccade.values import Interval
 
 SHOWN_SIDE = 560  # pixels of a picture in the page
 MOST_ROWS = 200
@@ -60,13 +59,14 @@ def detection_report(
     found: FoundBoxes,
     *,
     pictures: Sequence[Path | None],
+    extra: Sequence[Section] = (),
     about: Mapping[str, str] | None = None,
     title: str = "How well boxes are found",
 ) -> str:
     """Return one self-contained HTML page.
 
     ``true`` and ``found``: the boxes judged; ``pictures``: their files, None for one that is not
-    at hand. ``about``: rows for the last table.
+    at hand. ``extra``: further sections. ``about``: rows for the last table.
     """
     require_those_judged(pictures, scores.pictures)
     errors = box_errors(true, found, categories=len(scores.per_class))
@@ -75,6 +75,7 @@ def detection_report(
         Section("Sure or complete", (_curves(scores),)),
         Section("Why boxes are wrong", _mistakes(scores)),
         Section("Class by class", (_per_class(scores),)),
+        *extra,
         Section("Small and large", (_figures(scores),)),
         Section("Pictures with most mistakes", _worst(scores, errors, pictures)),
     ]
@@ -156,7 +157,7 @@ def _mistake_row(one: BoxMistake) -> tuple[str, ...]:
 
 
 def _per_class(scores: DetectionScores) -> Table:
-    rows = sorted(scores.per_class, key=lambda one: _first(one.values["AP"]))
+    rows = sorted(scores.per_class, key=lambda one: none_last(one.values["AP"]))
     head = ("Class", "True boxes", "Found boxes", *CLASS_FIGURES)
     cut = f" The first {MOST_ROWS} of {len(rows):,} classes." if len(rows) > MOST_ROWS else ""
     caption = (
@@ -167,7 +168,7 @@ def _per_class(scores: DetectionScores) -> Table:
 
 
 def _class_row(one: BoxClass) -> tuple[str, ...]:
-    figures = [_shown(one.values[name], one.intervals[name], few=one.few) for name in CLASS_FIGURES]
+    figures = [figure_of_class(one.values[name], one.intervals[name]) for name in CLASS_FIGURES]
     return one.label, f"{one.true:,}", f"{one.found:,}", *figures
 
 
@@ -236,17 +237,6 @@ def _counts(errors: BoxErrors, number: int) -> str:
     counts = [(name, int((kinds == n).sum())) for n, name in enumerate(KINDS)]
     missed = int(errors.missed[errors.true.picture == number].sum())
     return ", ".join(f"{many} {name}" for name, many in [*counts, ("missed", missed)] if many)
-
-
-def _shown(value: float | None, found: Interval | None, *, few: bool) -> str:
-    if value is None:
-        return UNDEFINED
-    bounds = "too few" if few or found is None else limits(found, percent)
-    return f"{percent(value)} ({bounds})"
-
-
-def _first(value: float | None) -> float:
-    return 2.0 if value is None else value
 
 
 def _method(scores: DetectionScores) -> tuple[Part, ...]:

@@ -1,37 +1,31 @@
 """Judge masks: intersection over union, accuracy, Dice and how well the edges fit.
 
-Counts of pixels are summed over the pictures. Intervals: each picture, with all its pixels, as
-these are not independent, is left out once (the jackknife: Efron and Tibshirani, "An Introduction
-to the Bootstrap", 1993, chapter 11), and the spread makes Wilson's interval of as many pictures as
-would spread as much; percentiles of a bootstrap hold the true figure less often. Boundary F is a
-mean over the pictures that show a class, in truth or answer: Csurka, Larlus, Perronnin, BMVC 2013.
+Counts of pixels are summed over the pictures. Boundary F is a mean over the pictures that show a
+class, in truth or answer: Csurka, Larlus, Perronnin, BMVC 2013. Intervals: see ``mask_counts``.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.errors import InputError
 from saccade.intervals import LEVEL
-from saccade.judge.plain import as_json, plain
-from saccade.judge.resampling import effective_interval
-from saccade.metrics.classification import Margins
-from saccade.metrics.contours import boundary_f, boundary_overlap
-from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
-from saccade.values import Float64Array, IntArray, Interval
-
-FIGURES = (
-    "mean IoU",
-    "pixel accuracy",
-    "mean class accuracy",
-    "mean Dice",
-    "boundary F",
-    "boundary IoU",
+from saccade.judge.box_intervals import units_of
+from saccade.judge.by_group import ByGroup
+from saccade.judge.mask_counts import (
+    CLASS_FIGURES,
+    FIGURES,
+    Counts,
+    by_unit,
+    count_masks,
+    intervals_of_sums,
 )
-CLASS_FIGURES = ("IoU", "accuracy", "Dice", "boundary F", "boundary IoU")
+from saccade.judge.plain import as_json, plain
+from saccade.metrics.segmentation import margins
+from saccade.values import IntArray, Interval
+
 FEW_PICTURES = 30  # below, an interval says little; of a class, it has none
 
 
@@ -39,8 +33,8 @@ FEW_PICTURES = 30  # below, an interval says little; of a class, it has none
 class MaskClass:
     """One class: how many ``pictures`` show it, its true and answered pixels, its figures by name.
 
-    A value is None where it is not defined; an interval is None too with fewer than FEW_PICTURES
-    pictures, ``few``.
+    A value is None where it is not defined; an interval is None too where fewer than FEW_PICTURES
+    pictures, or groups of them, show the class, ``few``.
     """
 
     label: str
@@ -56,18 +50,21 @@ class MaskClass:
 class SegmentationScores:
     """How well masks fit.
 
-    ``figures``: by name. ``confusion``: pixels, row the true class, column the answered one, the
-    last column those without an answer. ``ignored``: pixels that were left out. ``worst``: numbers
-    of the pictures with the largest share of wrong pixels.
+    ``units``: pictures or groups, that were left out in turn; ``figures``: by name. ``confusion``:
+    pixels, row the true class, column the answered one, the last column those without an answer.
+    ``ignored``: pixels that were left out. ``worst``: numbers of the pictures with the largest
+    share of wrong pixels.
     """
 
     pictures: int
+    units: str
     pixels: int
     ignored: int
     figures: dict[str, Interval]
     per_class: tuple[MaskClass, ...]
     confusion: tuple[tuple[int, ...], ...]
     worst: tuple[int, ...]
+    by_group: ByGroup | None = None
 
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:
@@ -80,29 +77,31 @@ class SegmentationScores:
         return ()
 
     @property
-    def by_group(self) -> None:
-        """Boxes and masks are not judged group by group."""
-        return None
-
-    @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
         shown = sum(one.pixels > 0 for one in self.per_class)
-        return f"{self.pictures:,} pictures, {self.pixels:,} pixels of {shown:,} classes"
+        groups = "" if self.units == "pictures" else f" in {self._drawn:,} {self.units}"
+        return f"{self.pictures:,} pictures{groups}, {self.pixels:,} pixels of {shown:,} classes"
 
     @property
     def warning(self) -> str:
         """What the reader of the figures must know; empty for nothing."""
-        said = []
-        if self.pictures < FEW_PICTURES:
-            said.append(f"only {self.pictures} pictures: too few for the intervals to be trusted")
+        said, n = [], self._drawn
+        if n < FEW_PICTURES:
+            said.append(f"only {n} {self.units}: too few for the intervals to be trusted")
         few = sum(one.few for one in self.per_class)
-        if few and self.pictures >= FEW_PICTURES:
-            said.append(f"{few} classes are shown by fewer than {FEW_PICTURES} pictures: too few")
+        if few and n >= FEW_PICTURES:
+            fewer = f"fewer than {FEW_PICTURES} {self.units}"
+            said.append(f"{few} classes are shown by {fewer}: too few")
         only = [one.label for one in self.per_class if one.answered and not one.pixels]
         if only:
             said.append(f"{len(only)} classes are answered but never true, which counts as IoU 0")
         return "; ".join(said)
+
+    @property
+    def _drawn(self) -> int:
+        """How many units there are."""
+        return next(iter(self.figures.values())).n
 
     def to_json(self) -> str:
         """Return all figures as JSON."""
@@ -114,115 +113,62 @@ class SegmentationScores:
         return whole
 
 
-@dataclass(slots=True, eq=False)
-class Counts:
-    """What is summed over the pictures, a row a picture."""
-
-    confusion: list[IntArray] = field(default_factory=list)
-    edges: list[Float64Array] = field(default_factory=list)  # (classes, 4): F, 1, shared, either
-    ignored: int = 0
-
-    def add(
-        self,
-        truth: NDArray[np.integer],
-        answer: NDArray[np.integer],
-        *,
-        classes: int,
-        ignore: int | None,
-    ) -> None:
-        """Count one picture; both masks (H, W), see ``pixel_confusion``."""
-        self.confusion.append(pixel_confusion(truth, answer, classes=classes, ignore=ignore))
-        known = np.ones(truth.shape, bool) if ignore is None else truth != ignore
-        self.ignored += int((~known).sum())
-        edges = np.zeros((classes, 4))
-        shown = self.confusion[-1]
-        for k in np.flatnonzero(shown.sum(axis=1) + shown[:, :-1].sum(axis=0)):
-            masks = truth == k, answer == k
-            fit = boundary_f(*masks, known)
-            if not np.isnan(fit):
-                edges[k] = fit, 1, *boundary_overlap(*masks, known)
-        self.edges.append(edges)
-
-
 def judge_segmentation(
     masks: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]],
     *,
     classes: Sequence[str],
     ignore: int | None = None,
+    groups: Sequence[str] | None = None,
     level: float = LEVEL,
 ) -> SegmentationScores:
-    """Judge pairs of a true and an answered mask, (H, W) numbers of ``classes`` or ``ignore``.
+    """Count pairs of masks as ``count_masks`` does, and judge them as ``judge_counts``."""
+    counts = count_masks(masks, classes=len(classes), ignore=ignore)
+    return judge_counts(counts, classes=classes, groups=groups, level=level)
 
-    Raises InputError where no pixel counts.
+
+def judge_counts(
+    counts: Counts,
+    *,
+    classes: Sequence[str],
+    groups: Sequence[str] | None = None,
+    level: float = LEVEL,
+) -> SegmentationScores:
+    """Judge what was counted of masks of ``classes``.
+
+    ``groups`` (n,) name what belongs together, such as a patient, and is left out whole.
     """
-    counts = Counts()
-    for truth, answer in masks:
-        counts.add(truth, answer, classes=len(classes), ignore=ignore)
-    if not any(one.any() for one in counts.confusion):
-        raise InputError("no pixel has a true class, so nothing can be judged; check --ignore")
-    pixels, edges = np.stack(counts.confusion), np.stack(counts.edges)
-    parts = margins(pixels)
-    summed = np.stack([parts.right, parts.shown, parts.answered], axis=2).astype(np.float64)
-    rows = np.concatenate([summed, edges], axis=2).reshape(len(pixels), -1)
-    found = _intervals(rows, len(classes), level)
-    wrong = 1 - summed[:, :, 0].sum(axis=1) / np.maximum(1, pixels.sum(axis=(1, 2)))
+    n, units = len(counts.sums), units_of(len(counts.sums), groups)
+    found = intervals_of_sums(by_unit(counts.sums, units), len(classes), level)
+    known = counts.shown.sum(axis=1)
+    wrong = 1 - counts.right / np.maximum(1, known)
+    wrong[known == 0] = 0
     whole = {name: one for name, one in zip(FIGURES, found, strict=False) if one is not None}
     return SegmentationScores(
-        pictures=len(pixels),
-        pixels=int(pixels.sum()),
+        pictures=n,
+        units="pictures" if groups is None else "groups",
+        pixels=int(known.sum()),
         ignored=counts.ignored,
         figures=whole,
-        per_class=_per_class(pixels, classes, found[len(FIGURES) :]),
-        confusion=tuple(tuple(map(int, row)) for row in pixels.sum(axis=0)),
+        per_class=_per_class(counts, units, classes, found[len(FIGURES) :]),
+        confusion=tuple(tuple(map(int, row)) for row in counts.confusion),
         worst=tuple(np.argsort(-wrong, kind="stable")[: min(8, int((wrong > 0).sum()))].tolist()),
     )
 
 
-def _figures(sums: Float64Array, classes: int) -> Float64Array:
-    """(draws, classes · 7) sums → (draws, 6 + classes · 5): FIGURES, then those of each class."""
-    right, shown, answered, fit, times, shared, either = np.moveaxis(
-        sums.reshape(len(sums), classes, 7), 2, 0
-    )
-    pixels = Margins(right, shown, answered)
-    edges = [_ratio(fit, times), _ratio(shared, either)]
-    each = [class_iou(pixels), pixels.recall(), pixels.f1(), *edges]
-    means = [mean_of_known(one) for one in each]
-    whole = np.stack([means[0], pixels.accuracy(), *means[1:]], axis=1)
-    return np.concatenate([whole, np.stack(each, axis=2).reshape(len(sums), -1)], axis=1)
-
-
-def _intervals(rows: Float64Array, classes: int, level: float) -> list[Interval | None]:
-    """Wilson's interval, of as many pictures as would spread as much as the jackknife says."""
-    n, whole = len(rows), rows.sum(axis=0, keepdims=True)
-    without = _figures(whole - rows, classes)
-    known = ~np.isnan(without)
-    many = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, without, 0.0).sum(axis=0) / many
-    squares = np.where(known, (without - mean) ** 2, 0.0).sum(axis=0)
-    wide = np.sqrt((n - 1) / n * squares)
-    return [
-        None
-        if np.isnan(value)
-        else effective_interval(float(value), float(wide[k]), n=n, even=n, level=level)
-        for k, value in enumerate(_figures(whole, classes)[0])
-    ]
-
-
 def _per_class(
-    pixels: IntArray, classes: Sequence[str], found: Sequence[Interval | None]
+    counts: Counts,
+    units: IntArray,
+    classes: Sequence[str],
+    found: Sequence[Interval | None],
 ) -> tuple[MaskClass, ...]:
-    shown = (pixels.sum(axis=2) > 0).sum(axis=0).tolist()
-    parts = margins(pixels.sum(axis=0))
+    shown = (counts.shown > 0).sum(axis=0).tolist()
+    telling = (by_unit(counts.shown, units) > 0).sum(axis=0).tolist()
+    parts = margins(counts.confusion)
     rows = []
     for k, label in enumerate(classes):
         own = dict(zip(CLASS_FIGURES, found[k * len(CLASS_FIGURES) :], strict=False))
-        few = 0 < shown[k] < FEW_PICTURES
+        few = 0 < telling[k] < FEW_PICTURES
         values = {name: None if one is None else one.value for name, one in own.items()}
-        counts = shown[k], int(parts.shown[k]), int(parts.answered[k])
-        rows.append(MaskClass(label, *counts, few, values, dict.fromkeys(own) if few else own))
+        numbers = shown[k], int(parts.shown[k]), int(parts.answered[k])
+        rows.append(MaskClass(label, *numbers, few, values, dict.fromkeys(own) if few else own))
     return tuple(rows)
-
-
-def _ratio(part: Float64Array, whole: Float64Array) -> Float64Array:
-    shares: Float64Array = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return shares

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from saccade.data.masks import read_mask
+from saccade.judge.mask_counts import CLASS_FIGURES
 from saccade.judge.report_frame import framed, require_those_judged
-from saccade.judge.segmentation import CLASS_FIGURES, FEW_PICTURES, MaskClass, SegmentationScores
-from saccade.judge.wording import UNDEFINED, limits, percent, tile
+from saccade.judge.segmentation import FEW_PICTURES, MaskClass, SegmentationScores
+from saccade.judge.wording import figure_of_class, none_last, percent, tile
 from saccade.report import (
     Chart,
     Charts,
@@ -43,19 +44,22 @@ def segmentation_report(
     *,
     masks: Sequence[tuple[Path, Path]],
     ignore: int | None = None,
+    extra: Sequence[Section] = (),
     about: Mapping[str, str] | None = None,
     title: str = "How well these masks fit",
 ) -> str:
     """Return one self-contained HTML page.
 
     ``masks``: (answered, true) files of the pictures judged, of which the worst are shown;
-    ``ignore``: the number of pixels that do not count. ``about``: rows for the last table.
+    ``ignore``: the number of pixels that do not count. ``extra``: further sections. ``about``: rows
+    for the last table.
     """
     require_those_judged(masks, scores.pictures)
     sections = [
         Section("The result", _summary(scores)),
         Section("Class by class", _per_class(scores)),
         Section("What is taken for what", _confusion(scores)),
+        *extra,
         Section("The worst pictures", _worst(scores, masks, ignore)),
     ]
     return framed(
@@ -83,7 +87,7 @@ def _summary(scores: SegmentationScores) -> tuple[Part, ...]:
 
 
 def _per_class(scores: SegmentationScores) -> tuple[Part, ...]:
-    rows = sorted(scores.per_class, key=lambda one: _first(one.values["IoU"]))
+    rows = sorted(scores.per_class, key=lambda one: none_last(one.values["IoU"]))
     bars = [(one.label, found) for one in rows if (found := one.intervals["IoU"]) is not None]
     parts: list[Part] = []
     if bars:
@@ -96,7 +100,7 @@ def _per_class(scores: SegmentationScores) -> tuple[Part, ...]:
     cut = f" The first {MOST_ROWS} of {len(rows):,} classes." if len(rows) > MOST_ROWS else ""
     caption = (
         f"Lowest IoU first.{cut} In brackets: the interval; “too few”: shown by fewer than "
-        f"{FEW_PICTURES} pictures, so that the figure says little."
+        f"{FEW_PICTURES} {scores.units}, so that the figure says little."
     )
     for figures, said in ((CLASS_FIGURES[:3], caption), (CLASS_FIGURES[3:], "How the edges fit.")):
         head = ("Class", "Pictures", "Pixels", *figures)
@@ -107,11 +111,7 @@ def _per_class(scores: SegmentationScores) -> tuple[Part, ...]:
 
 
 def _row(one: MaskClass, figures: Sequence[str]) -> tuple[str, ...]:
-    cells = []
-    for name in figures:
-        value, found = one.values[name], one.intervals[name]
-        bounds = "too few" if found is None else limits(found, percent)
-        cells.append(UNDEFINED if value is None else f"{percent(value)} ({bounds})")
+    cells = [figure_of_class(one.values[name], one.intervals[name]) for name in figures]
     return one.label, f"{one.pictures:,}", f"{one.pixels:,}", *cells
 
 
@@ -139,10 +139,9 @@ def _worst(
     groups = []
     for number in scores.worst:
         answered, true = (read_mask(path) for path in masks[number])
-        wrong = answered != true
-        if ignore is not None:
-            wrong &= true != ignore
-        share = percent(float(wrong.mean()))
+        known = np.ones(true.shape, bool) if ignore is None else true != ignore
+        wrong = known & (answered != true)
+        share = percent(float(wrong.sum() / known.sum()))
         views = (
             ("True", _coloured(true, ignore), "good"),
             ("Answered", _coloured(answered, ignore), "plain"),
@@ -175,10 +174,6 @@ def _coloured(mask: IntArray, ignore: int | None) -> UInt8Array:
     return np.asarray(view, np.uint8)
 
 
-def _first(value: float | None) -> float:
-    return 2.0 if value is None else value
-
-
 def _method(scores: SegmentationScores) -> tuple[Part, ...]:
     return (
         Text(
@@ -189,8 +184,9 @@ def _method(scores: SegmentationScores) -> tuple[Part, ...]:
             "within 2 % of the diagonal of each edge."
         ),
         Text(
-            "Intervals: each picture is left out once, with all its pixels, and the spread of the "
-            "figure makes its interval (jackknife). They take pictures for independent."
+            f"Intervals: {scores.units} are left out in turn, with all their pixels, and the "
+            f"spread of the figure makes its interval (jackknife). They take {scores.units} for "
+            "independent."
         ),
         Text("These figures hold for pictures like these.", tone="note"),
     )

@@ -23,6 +23,19 @@ def with_limits(found: Interval | None, write: Callable[[float], str] | None = N
     return UNDEFINED if found is None else f"{how(found.value)} ({limits(found, how)})"
 
 
+def figure_of_class(value: float | None, found: Interval | None) -> str:
+    """Write a share of one class: with its interval, "too few" for none; UNDEFINED without both."""
+    if value is None:
+        return UNDEFINED
+    bounds = "too few" if found is None else limits(found, percent)
+    return f"{percent(value)} ({bounds})"
+
+
+def none_last(value: float | None) -> float:
+    """A key that sorts shares, lowest first, and what is not defined behind them."""
+    return 2.0 if value is None else value
+
+
 def share_of_100(share: float) -> str:
     """Say a share as so many of 100, without rounding a mistake away."""
     of_100 = 100 * share
