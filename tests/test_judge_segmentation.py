@@ -13,7 +13,8 @@ from saccade.data.masks import read_mask
 from saccade.errors import InputError
 from saccade.judge import segmentation
 from saccade.judge.segmentation import FIGURES, judge_segmentation
-from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
+from saccade.metrics.segmentation import class_iou, margins, pixel_confusion
+from saccade.metrics.shares import mean_of_known
 
 DATA = os.environ.get("SACCADE_DATA")
 CLASSES = ("ground", "<b>cat</b>", "dog")
