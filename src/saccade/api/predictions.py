@@ -82,7 +82,8 @@ def _judge_classes(
                 judge_answers(part, classes=found.classes, groups=mine, level=level).headline
             )
 
-        scores = replace(scores, by_group=by_group_of(judge, samples, by))
+        units = "pictures" if named is None else "groups"
+        scores = replace(scores, by_group=by_group_of(judge, samples, by, units=units))
     if report is not None:
         from saccade.judge.classification_report import classification_report
 

@@ -21,7 +21,10 @@ Figures = Mapping[str, Interval]
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """One group: how many ``pictures``, and its figures by name; ``too_few`` to tell much."""
+    """One group: how many ``pictures``, and its figures by name; ``too_few`` to tell much.
+
+    The figures are empty where there is nothing to judge them by.
+    """
 
     group: str
     pictures: int
@@ -35,6 +38,7 @@ class ByGroup:
 
     ``spread``: the best group's figure minus the worst's among those with enough pictures, with an
     interval that allows for the ``pairs`` compared; None with fewer than two such groups.
+    ``units``: what is drawn and must be enough, such as "pictures".
     """
 
     column: str
@@ -44,12 +48,13 @@ class ByGroup:
     best: str
     worst: str
     pairs: int
+    units: str
 
     @property
     def sentence(self) -> str:
         """The finding in words."""
         if self.spread is None:
-            return f"no two groups of “{self.column}” have {FEW} pictures: nothing can be said"
+            return f"no two groups of “{self.column}” have {FEW} {self.units}: nothing can be said"
         gap = self.spread
         ends = f"({gap.low:.3f} to {gap.high:.3f}, allowing for {self.pairs} pairs)"
         if gap.low > 0:
@@ -62,13 +67,15 @@ def judge_by_group(
     values: Sequence[str],
     *,
     column: str,
+    units: str = "pictures",
     lower_is_better: bool = False,
     level: float = LEVEL,
 ) -> ByGroup:
     """Judge each group of pictures that have one of the ``values`` (n,) of ``column``.
 
     ``judge``: given the places of a group's pictures and a level, its figures; the first is
-    compared. Raises InputError for a single group.
+    compared, among groups whose figure stands on FEW ``units``. Raises InputError for a single
+    group.
     """
     places: dict[str, list[int]] = {}
     for place, value in enumerate(values):
@@ -79,8 +86,8 @@ def judge_by_group(
             "divides them with --by"
         )
     found = {group: judge(places[group], level) for group in sorted(places)}
-    figure = next(iter(next(iter(found.values()))))
-    enough = [group for group in found if len(places[group]) >= FEW]
+    figure = next((name for figures in found.values() for name in figures), "")
+    enough = [group for group, one in found.items() if one and one[figure].n >= FEW]
     pairs = max(1, len(list(combinations(enough, 2))))
     spread, best, worst = None, "", ""
     if len(enough) > 1:
@@ -101,6 +108,7 @@ def judge_by_group(
         best=best,
         worst=worst,
         pairs=pairs,
+        units=units,
     )
 
 

@@ -22,7 +22,7 @@ def by_group_section(found: ByGroup) -> Section:
             Table(
                 (found.column, "Pictures", *names),
                 tuple(rows),
-                caption=f"In brackets: the interval. Fewer than {FEW} pictures say little.",
+                caption=f"In brackets: the interval. Fewer than {FEW} {found.units} say little.",
             ),
         ),
     )

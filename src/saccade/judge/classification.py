@@ -231,7 +231,8 @@ def judge_answers(
     if groups is not None and len(groups) != n:
         raise InputError(f"{n} pictures need as many groups; got {len(groups)}")
     how: dict[str, Any] = {"seed": seed, "resamples": resamples}
-    figures = class_figures(answers, classes, groups=groups, level=level, **how)
+    drawn: dict[str, Any] = {"groups": groups, "level": level, **how}
+    figures = class_figures(answers, classes, **drawn)
     confusion = confusion_matrix(truth, answers.given, classes=k)
     shown = confusion.sum(axis=1)
     return ClassificationScores(
@@ -244,18 +245,16 @@ def judge_answers(
         wrong=int((~answers.right).sum()),
         confusion=tuple(tuple(map(int, row)) for row in confusion),
         cells=answers.cells(k),
-        abstention=answers.abstention(level),
+        abstention=answers.abstention(**drawn),
         mistakes=answers.mistakes(classes),
         typical=answers.typical(k),
         groups=None if groups is None else len(set(groups)),
         curves=class_curves(answers, figures.per_class),
-        calibration=judge_calibration(
-            answers, groups=groups, level=level, temperature=temperature, **how
-        ),
-        operating_point=_operating_point(answers, classes, wanted, level),
+        calibration=judge_calibration(answers, temperature=temperature, **drawn),
+        operating_point=_operating_point(answers, classes, wanted, **drawn),
         tree=None
         if tree is None
-        else judge_tree(truth, answers.given, tree=tree, classes=classes, level=level, **how),
+        else judge_tree(truth, answers.given, tree=tree, classes=classes, **drawn),
         **how,
     )
 
@@ -278,7 +277,7 @@ def numbered(labels: Sequence[str], classes: Sequence[str]) -> IntArray:
 
 
 def _operating_point(
-    answers: Answers, classes: Sequence[str], wanted: Wanted | None, level: float
+    answers: Answers, classes: Sequence[str], wanted: Wanted | None, **how: Any
 ) -> OperatingPoint | None:
     if wanted is None:
         return None
@@ -287,7 +286,7 @@ def _operating_point(
             f"an operating point of '{wanted.label}' needs the probability of every class"
         )
     place = int(numbered([wanted.label], classes)[0])
-    return operating_point(answers.truth == place, answers.shares[:, place], wanted, level=level)
+    return operating_point(answers.truth == place, answers.shares[:, place], wanted, **how)
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

@@ -2,16 +2,17 @@
 
 Sources: T. Fawcett, "An introduction to ROC analysis", 2006, section 4; C. Elkan, "The Foundations
 of Cost-Sensitive Learning", 2001, for the cost. A threshold chosen on pictures does a little better
-on them than on others: choose it on one part, look at it on another.
+on them than on others: choose it on one part, look at it on another. Intervals take it as given.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saccade.errors import InputError, SettingError
-from saccade.intervals import wilson_interval
+from saccade.judge.resampling import share_intervals
 from saccade.metrics.ranking import Ranking
 from saccade.values import Interval
 
@@ -69,12 +70,20 @@ class OperatingPoint:
 
 
 def operating_point(
-    of_class: NDArray[np.bool_], scores: NDArray[np.floating], wanted: Wanted, *, level: float
+    of_class: NDArray[np.bool_],
+    scores: NDArray[np.floating],
+    wanted: Wanted,
+    *,
+    groups: Sequence[str] | None,
+    seed: int,
+    resamples: int,
+    level: float,
 ) -> OperatingPoint:
     """Return the point among all thresholds of (n,) scores; ``of_class`` (n,) is the truth.
 
     For a rate: the one that finds most without more false alarms; for a cost: the cheapest. Of
-    equals the highest. Raises InputError where the class or the others have no picture.
+    equals the highest. Pictures of one of the ``groups`` (n,) count together. Raises InputError
+    where the class or the others have no picture.
     """
     positives, n = int(of_class.sum()), len(of_class)
     if positives in (0, n):
@@ -95,13 +104,23 @@ def operating_point(
     else:
         place = int(np.argmin(wanted.cost * (positives - hits) + alarms))
         told = f"a miss costs {wanted.cost:g} false alarms"
-    right, wrong = int(hits[place]), int(alarms[place])
+    raised = scores >= thresholds[place]
+    found, false_alarms, precision = share_intervals(
+        np.stack([raised, raised, of_class], axis=1),
+        np.stack([of_class, ~of_class, raised], axis=1),
+        groups=groups,
+        seed=seed,
+        resamples=resamples,
+        level=level,
+    )
+    assert found is not None and false_alarms is not None  # Neither is empty.
+    bill = None if wanted.cost is None else wanted.cost * (positives - hits[place]) + alarms[place]
     return OperatingPoint(
         label=wanted.label,
         wanted=told,
         threshold=float(min(thresholds[place], 2.0)),
-        found=wilson_interval(right, positives, level),
-        false_alarms=wilson_interval(wrong, n - positives, level),
-        precision=wilson_interval(right, right + wrong, level) if right + wrong else None,
-        cost=None if wanted.cost is None else (wanted.cost * (positives - right) + wrong) / n,
+        found=found,
+        false_alarms=false_alarms,
+        precision=precision,
+        cost=None if bill is None else float(bill / n),
     )
