@@ -63,6 +63,14 @@ def test_labels_alone_have_no_curves(class_folders, truth, tmp_path):
     assert bare.calibration is None and bare.abstention == ()
 
 
+def test_a_probability_in_some_rows_only_is_a_mistake(class_folders, truth, tmp_path):
+    lines = ["path,label,probability"] + [f"{one.path},{one.label},0.9" for one in truth]
+    lines[7] = lines[7].replace("0.9", "")
+    (tmp_path / "l.csv").write_text("\n".join(lines))
+    with pytest.raises(InputError, match="there is no probability, though other rows have one"):
+        evaluate_predictions(tmp_path / "l.csv", class_folders)
+
+
 def test_what_predict_writes_can_be_judged(class_folders, tmp_path):
     settings = {"model.name": "knn", "data.size": "16x16", "data.validation": 0.0}
     run = saccade.train(class_folders, task="classify", out=tmp_path / "run", settings=settings)

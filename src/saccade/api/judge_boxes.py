@@ -11,7 +11,8 @@ from saccade.boxes import FoundBoxes
 from saccade.data.coco import CocoTruth, read_results, read_truth
 from saccade.errors import InputError
 from saccade.files import safe_join, write_atomic
-from saccade.judge.detection import DetectionScores, judge_detection
+from saccade.judge.detection import judge_detection
+from saccade.judge.detection_scores import DetectionScores
 
 
 def judge_boxes(

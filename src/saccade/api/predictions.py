@@ -14,7 +14,7 @@ from saccade.data.readers import column, read_data
 from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
 from saccade.judge.classification import Answers, ClassificationScores, judge_answers, numbered
-from saccade.judge.detection import DetectionScores
+from saccade.judge.detection_scores import DetectionScores
 from saccade.judge.operating_point import Wanted
 from saccade.judge.segmentation import SegmentationScores
 from saccade.values import Interval

@@ -39,7 +39,8 @@ def read_predictions(table: Path, samples: Sequence[Sample]) -> Predictions:
     A row belongs to the sample of the same path, else of the same last two names, else of the same
     file name, whichever names every sample once. Raises InputError, in one line, for a sample
     without a row, a row without a sample, a class that no sample shows in a table of labels, one
-    without a column in a table of probabilities, and a probability outside [0, 1] or not a number.
+    without a column in a table of probabilities, and a probability outside [0, 1], not a number, or
+    missing in some rows of labels only.
     """
     if not is_table(table):
         raise InputError(f"predictions {table} are no .csv file that exists; check the path")
@@ -72,8 +73,14 @@ def _labels(table: Path, rows: Sequence[Sample], classes: Sequence[str]) -> Pred
                 "probabilities for every class"
             )
     given = np.array([place[row.label] for row in rows], np.int64)
-    if not all(row.metadata.get(PROBABILITY, "").strip() for row in rows):
+    blank = [row for row in rows if not row.metadata.get(PROBABILITY, "").strip()]
+    if len(blank) == len(rows):
         return Predictions(tuple(classes), given, None, None)
+    if blank:
+        raise InputError(
+            f"predictions {table}, {blank[0].path.name}: there is no probability, though other "
+            "rows have one; give one in every row or in none"
+        )
     sure = [
         read_number(row.metadata[PROBABILITY], f"predictions {table}, {row.path.name}: probability")
         for row in rows

@@ -40,6 +40,13 @@ class Wanted:
         if self.cost is not None and not (self.cost > 0 and np.isfinite(self.cost)):
             raise SettingError(f"--miss-cost must be a number above 0; got {self.cost}")
 
+    @property
+    def told(self) -> str:
+        """The wish in words."""
+        if self.cost is not None:
+            return f"a miss costs {self.cost:g} false alarms"
+        return f"at most {100 * (self.false_alarms or 0.0):g} % false alarms"
+
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
@@ -91,20 +98,8 @@ def operating_point(
             f"an operating point of '{wanted.label}' needs pictures of it and of other classes; "
             f"{positives} of {n} show it"
         )
-    ranking = Ranking.of(of_class, scores)
-    accepted = np.append(0, ranking.ends + 1)
-    hits = np.append(0, np.cumsum(ranking.of_class)[ranking.ends])
-    alarms = accepted - hits
-    thresholds = np.append(np.inf, ranking.scores[ranking.ends])
-    if wanted.cost is None:
-        assert wanted.false_alarms is not None
-        allowed = alarms <= wanted.false_alarms * (n - positives) * (1 + 1e-12)
-        place = int(np.argmax(np.where(allowed, hits, -1)))
-        told = f"at most {100 * wanted.false_alarms:g} % false alarms"
-    else:
-        place = int(np.argmin(wanted.cost * (positives - hits) + alarms))
-        told = f"a miss costs {wanted.cost:g} false alarms"
-    raised = scores >= thresholds[place]
+    threshold, cost = _chosen(Ranking.of(of_class, scores), positives, wanted)
+    raised = scores >= threshold
     found, false_alarms, precision = share_intervals(
         np.stack([raised, raised, of_class], axis=1),
         np.stack([of_class, ~of_class, raised], axis=1),
@@ -114,13 +109,27 @@ def operating_point(
         level=level,
     )
     assert found is not None and false_alarms is not None  # Neither is empty.
-    bill = None if wanted.cost is None else wanted.cost * (positives - hits[place]) + alarms[place]
     return OperatingPoint(
         label=wanted.label,
-        wanted=told,
-        threshold=float(min(thresholds[place], 2.0)),
+        wanted=wanted.told,
+        threshold=float(min(threshold, 2.0)),
         found=found,
         false_alarms=false_alarms,
         precision=precision,
-        cost=None if bill is None else float(bill / n),
+        cost=cost,
     )
+
+
+def _chosen(ranking: Ranking, positives: int, wanted: Wanted) -> tuple[float, float | None]:
+    """Return the threshold, infinity for never, and what it costs a picture, if that was asked."""
+    n = len(ranking.order)
+    hits = np.append(0, np.cumsum(ranking.of_class)[ranking.ends])
+    alarms = np.append(0, ranking.ends + 1) - hits
+    thresholds = np.append(np.inf, ranking.scores[ranking.ends])
+    if wanted.cost is not None:
+        costs = (wanted.cost * (positives - hits) + alarms) / n
+        place = int(np.argmin(costs))
+        return float(thresholds[place]), float(costs[place])
+    assert wanted.false_alarms is not None
+    allowed = alarms <= wanted.false_alarms * (n - positives) * (1 + 1e-12)
+    return float(thresholds[np.argmax(np.where(allowed, hits, -1))]), None
