@@ -143,7 +143,22 @@ def test_the_operating_point_is_that_of_a_slow_search():
         found = operating_point(shown, scores, Wanted("x", cost=cost), **HOW)
         bills = [cost * (shown.sum() - c) + a for c, a in zip(counts, alarms, strict=True)]
         assert found.cost == pytest.approx(min(bills) / n)
+        raised = scores >= float(f"{found.threshold:.16g}")  # As it is printed.
+        assert (raised & shown).sum() == found.found.value * shown.sum()
+        assert (raised & ~shown).sum() == pytest.approx(found.false_alarms.value * (~shown).sum())
     assert Ranking.of([True], [0.5]).curve().recall.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [([0.99996, 0.99991], "0.99996"), ([0.73458, 0.2], "0.7345"), ([1.0, 0.99999999], "1")],
+)
+def test_a_threshold_that_is_copied_does_the_same(scores, told):
+    shown = np.array([True, False])
+    found = operating_point(shown, np.array(scores), Wanted("x", cost=1.0), **HOW)
+    assert (found.found.value, found.false_alarms.value) == (1, 0)
+    assert f"at a probability of {told} or more" in found.sentence
+    assert scores[1] < float(told) <= scores[0]
 
 
 def test_bad_wishes_are_refused():

@@ -146,14 +146,14 @@ def test_a_value_that_cannot_be_judged_is_told_and_stops_nothing(class_folders, 
             csv.writer(stream).writerows(kept)
     words = ["evaluate", "pixels", str(tmp_path / "all.csv"), "--by", "site"]
     assert main([*words, "--report", str(tmp_path / "e.html")]) == 0
-    assert "lonely: 1 pictures (too few)" in capsys.readouterr().out
-    settings = {"data.target": ["size"], "model.name": "knn", "data.size": "16x16"}
-    settings |= {"data.validation": 0.0}
+    assert "lonely: 1 picture (too few)" in capsys.readouterr().out
+    settings = {"data.target": "size", "model.backbone": "pixels", "data.size": "8x8"}
+    settings |= {"data.validation": 0, "train.epochs": 0, "train.threads": 1}
     table = tmp_path / "numbers.csv"
     run = saccade.train(table, task="regress", out=tmp_path / "run", settings=settings).folder
     for more in ((), ("--groups", "person")):
         assert main(["evaluate", str(run), str(table), "--by", "site", *more]) == 0
-        assert "alone: 1 pictures (too few)" in capsys.readouterr().out
+        assert "alone: 1 picture (too few)" in capsys.readouterr().out
 
 
 def test_a_regressor_s_basis_and_report_say_what_was_drawn():

@@ -91,6 +91,7 @@ def bad(number, text):
     [
         (lambda lines: lines.pop(), "35 rows for the 36 pictures of the truth; there is none for"),
         (lambda lines: lines.append(lines[-1]), "37 rows for the 36 pictures"),
+        (lambda lines: lines.append(lines[-1].replace("/", "/spare-", 1)), "called"),
         (
             bad(3, lambda line: ",".join([line.split(",")[0], "1.2", "-0.2", *"0000"])),
             "1.2 is no",
@@ -120,6 +121,7 @@ def test_unknown_classes_and_missing_files_are_refused(class_folders, truth, tmp
         ["run", "data", "--predictions", "x.csv", "--truth", "y"],
         ["run"],
         ["run", "data", "--miss-cost", "3"],
+        ["run", "data", "--ignore", "3"],
     ):
         assert main(["evaluate", *words]) == 2
         assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -75,6 +75,8 @@ def evaluate(
         return _foreign(predictions, truth, groups, by, wanted, ignore, report, json)
     if run is None or data is None:
         raise SettingError("evaluate needs RUN and DATA, or --predictions FILE and --truth DATA")
+    if ignore is not None:
+        raise SettingError("--ignore is for --predictions that are masks; leave it out")
     from saccade.api.evaluate import PIXELS, load, seen_in_training
     from saccade.api.evaluate import evaluate as judge
     from saccade.api.sealed import is_sealed, judged_part, openings, times

@@ -116,7 +116,11 @@ def _matched(table: Path, rows: Sequence[Sample], samples: Sequence[Sample]) -> 
                 return [found[one] for one in wanted]
     names = {row.path.name for row in rows}
     lost = next((one.path for one in samples if one.path.name not in names), None)
-    told = f"there is none for {lost}" if lost else "their paths do not name each picture once"
+    known = {sample.path.name for sample in samples}
+    spare = next((row.path for row in rows if row.path.name not in known), None)
+    told = "their paths do not name each picture once"
+    if lost or spare:
+        told = f"there is none for {lost}" if lost else f"no picture is called {spare}"
     raise InputError(
         f"predictions {table} have {len(rows)} rows for the {len(samples)} pictures of the truth; "
         f"{told}; one row is needed for every picture, with its path"

@@ -30,7 +30,7 @@ from saccade.metrics.calibration import (
     calibration_error,
     reliability,
 )
-from saccade.values import Interval
+from saccade.values import IntArray, Interval
 
 CHANCES = 1000  # draws of outcomes
 BLOCK = 1 << 22  # pictures × draws at once
@@ -120,15 +120,25 @@ def judge_calibration(
         error=calibration_error(whole),
         by_chance=_by_chance(sure, groups=groups, seed=seed, level=level),
         brier=None if brier is None else moved(float(brier.mean()), float(wide[1]), 0.0),
-        bins=_bins(whole, answers, groups=groups, seed=seed, resamples=resamples, level=level),
+        bins=_bins(
+            whole,
+            bin_of(sure),
+            answers.right,
+            groups=groups,
+            seed=seed,
+            resamples=resamples,
+            level=level,
+        ),
         temperature=temperature,
     )
 
 
-def _bins(whole: Reliability, answers: Answers, **how: Any) -> tuple[Bin, ...]:
-    """The bins that hold a picture."""
-    within = bin_of(answers.sure)[:, None] == np.arange(BINS)
-    right = share_intervals(np.broadcast_to(answers.right[:, None], within.shape), within, **how)
+def _bins(
+    whole: Reliability, place: IntArray, right: NDArray[np.bool_], **how: Any
+) -> tuple[Bin, ...]:
+    """The bins that hold a picture; ``place`` (n,): that of each, ``right`` (n,): its outcome."""
+    within = place[:, None] == np.arange(BINS)
+    shares = share_intervals(np.broadcast_to(right[:, None], within.shape), within, **how)
     return tuple(
         Bin(
             low=float(whole.edges[place]),
@@ -137,7 +147,7 @@ def _bins(whole: Reliability, answers: Answers, **how: Any) -> tuple[Bin, ...]:
             probability=float(whole.probability[place]),
             right=found,
         )
-        for place, found in enumerate(right)
+        for place, found in enumerate(shares)
         if found is not None
     )
 

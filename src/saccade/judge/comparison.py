@@ -105,7 +105,8 @@ def compare_scores(
     found = Compared(
         figure,
         "pictures" if groups is None else units,
-        *(score_interval(one, figure=figure, groups=groups, **how) for one in (first, second)),
+        score_interval(first, figure=figure, groups=groups, **how),
+        score_interval(second, figure=figure, groups=groups, **how),
         difference,
     )
     if groups is not None or figure not in SHARES:

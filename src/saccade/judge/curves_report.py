@@ -87,7 +87,7 @@ def _charts(roc: Sequence[Series], precision: Sequence[Series], rarest: float) -
 
 def operating_part(point: OperatingPoint) -> tuple[Part, ...]:
     """Return what the alarm at the chosen threshold does."""
-    when = "never" if point.threshold > 1 else f"at a probability of {point.threshold:.4g} or more"
+    when = "never" if point.threshold > 1 else f"at a probability of {point.threshold:.16g} or more"
     tiles = [tile("Found", point.found), tile("False alarms", point.false_alarms)]
     if point.precision is not None:
         tiles.append(tile("Right among the alarms", point.precision))

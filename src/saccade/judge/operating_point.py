@@ -5,6 +5,7 @@ of Cost-Sensitive Learning", 2001, for the cost. A threshold chosen on pictures 
 on them than on others: choose it on one part, look at it on another. Intervals take it as given.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from saccade.errors import InputError, SettingError
 from saccade.judge.resampling import share_intervals
 from saccade.metrics.ranking import Ranking
 from saccade.values import Interval
+
+DIGITS = 4  # of a threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class OperatingPoint:
         if self.threshold > 1:
             return f"alarm for {self.label} ({self.wanted}): never"
         return (
-            f"alarm for {self.label} ({self.wanted}): at a probability of {self.threshold:.4g} or "
+            f"alarm for {self.label} ({self.wanted}): at a probability of {self.threshold:.16g} or "
             f"more; found {self.found}, false alarms {self.false_alarms}"
         )
 
@@ -89,8 +92,8 @@ def operating_point(
     """Return the point among all thresholds of (n,) scores; ``of_class`` (n,) is the truth.
 
     For a rate: the one that finds most without more false alarms; for a cost: the cheapest. Of
-    equals the highest. Pictures of one of the ``groups`` (n,) count together. Raises InputError
-    where the class or the others have no picture.
+    equals the highest, rounded down as far as it accepts the same. Pictures of one of the
+    ``groups`` (n,) count together. Raises InputError where the class or the others have no picture.
     """
     positives, n = int(of_class.sum()), len(of_class)
     if positives in (0, n):
@@ -122,14 +125,29 @@ def operating_point(
 
 def _chosen(ranking: Ranking, positives: int, wanted: Wanted) -> tuple[float, float | None]:
     """Return the threshold, infinity for never, and what it costs a picture, if that was asked."""
-    n = len(ranking.order)
+    n, scores = len(ranking.order), ranking.scores[ranking.ends]
     hits = np.append(0, np.cumsum(ranking.of_class)[ranking.ends])
     alarms = np.append(0, ranking.ends + 1) - hits
-    thresholds = np.append(np.inf, ranking.scores[ranking.ends])
     if wanted.cost is not None:
         costs = (wanted.cost * (positives - hits) + alarms) / n
         place = int(np.argmin(costs))
-        return float(thresholds[place]), float(costs[place])
+        return _threshold(scores, place), float(costs[place])
     assert wanted.false_alarms is not None
     allowed = alarms <= wanted.false_alarms * (n - positives) * (1 + 1e-12)
-    return float(thresholds[np.argmax(np.where(allowed, hits, -1))]), None
+    return _threshold(scores, int(np.argmax(np.where(allowed, hits, -1)))), None
+
+
+def _threshold(falling: NDArray[np.float64], accepted: int) -> float:
+    """The threshold that accepts so many of the distinct scores: short enough to be copied.
+
+    It lies DIGITS behind the point below the last one accepted, or nearer to stay above the next.
+    """
+    if accepted == 0:
+        return float("inf")
+    last = float(falling[accepted - 1])
+    refused = float(falling[accepted]) if accepted < len(falling) else -1.0
+    for digits in range(DIGITS, 17):
+        found = math.floor(last * 10.0**digits) / 10.0**digits
+        if refused < found <= last:
+            return found
+    return last

@@ -88,7 +88,7 @@ def _mean(
 ) -> Interval:
     """The mean of distances (n,), n at least 1, with its interval; ``unit`` (n,) is drawn whole."""
     place = np.unique(unit, return_inverse=True)[1]
-    sums, counts = np.bincount(place, distances), np.bincount(place).astype(np.float64)
+    sums, counts = (np.bincount(place, one).astype(np.float64) for one in (distances, None))
     n = len(counts)
     draws = resampled_means(sums[:, None], counts, seed, resamples)
     low, high = percentile_bounds(draws, level)
