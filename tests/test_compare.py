@@ -92,6 +92,18 @@ def test_each_mean_has_the_interval_that_evaluate_gives_it():
     assert millimetres.a.low == pytest.approx(1000 * metres.a.low)
 
 
+def test_one_says_nothing_and_few_say_little():
+    for how in ({}, {"groups": ["p", "p"]}):
+        with pytest.raises(InputError, match=f"two {'groups' if how else 'pictures'} or more"):
+            compare_scores([0.0] * (1 + len(how)), [1.0] * (1 + len(how)), figure="accuracy", **how)
+    draw, false = np.random.default_rng(5), 0
+    for seed in range(200):
+        a, b = draw.normal(size=(2, 3)) + 9
+        how = {"seed": seed, "resamples": 200}
+        false += bool(compare_scores(a, b, figure="mean absolute error", **how).better)
+    assert false / 200 <= 0.1, "of three pictures percentiles called every fourth pair different"
+
+
 def test_errors_that_are_the_same_differ_by_nothing():
     found = compare_scores([3.0, 4.0] * 20, [3.0, 4.0] * 20, figure="mean absolute error")
     assert (found.difference.low, found.difference.high, found.better) == (0.0, 0.0, "")

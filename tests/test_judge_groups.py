@@ -83,7 +83,8 @@ def test_copies_in_a_group_make_no_interval_narrower(copied):
         assert 0.9 < ratio < (2.5 if few else 1.15), (name, ratio, one.n)
         assert five.n == one.n, name
     one, five = (scores.calibration for scores in copied)
-    assert five.by_chance == pytest.approx(one.by_chance, rel=0.1) and five.error == one.error
+    assert five.by_chance == pytest.approx(one.by_chance, rel=0.1)
+    assert five.error == pytest.approx(one.error)
 
 
 def test_shares_without_groups_are_wilsons_and_nothing_has_none():

@@ -90,7 +90,7 @@ def compare_scores(
 
     ``groups`` (n,) name what belongs together and is resampled whole, called ``units``; without,
     each picture stands for itself. ``figure`` in SHARES: scores are 0 or 1, higher is better; else
-    they are errors. Raises InputError where the numbers differ, or there is none.
+    they are errors. Raises InputError where the numbers differ, or there are fewer than two units.
     """
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
@@ -99,12 +99,18 @@ def compare_scores(
         )
     how: dict[str, Any] = {"seed": seed, "resamples": resamples, "level": level}
     parts_a, parts_b = grouped(first, groups), grouped(second, groups)
+    called = "pictures" if groups is None else units
+    if len(parts_a) < 2:
+        raise InputError(f"comparing needs two {called} or more, as one says nothing of others")
     difference = paired_bootstrap(parts_b, parts_a, **how)
-    if figure not in SHARES and np.array_equal(first, second):
-        difference = replace(difference, low=0.0, high=0.0)  # No bound is known to an error.
+    if figure in SHARES:
+        low, high = max(difference.low, -1.0), min(difference.high, 1.0)
+        difference = replace(difference, low=low, high=high)
+    elif np.ptp(second - first) == 0:  # No bound is known to an error.
+        difference = replace(difference, low=difference.value, high=difference.value)
     found = Compared(
         figure,
-        "pictures" if groups is None else units,
+        called,
         score_interval(first, figure=figure, groups=groups, **how),
         score_interval(second, figure=figure, groups=groups, **how),
         difference,

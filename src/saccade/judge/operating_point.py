@@ -149,5 +149,5 @@ def _threshold(falling: NDArray[np.float64], accepted: int) -> float:
     for digits in range(DIGITS, 17):
         found = math.floor(last * 10.0**digits) / 10.0**digits
         if refused < found <= last:
-            return found
+            return float(found)
     return last

@@ -76,7 +76,7 @@ def effective_interval(
     if n < 2:  # One unit tells nothing of others.
         return holding(value, low, high, n, level)
     at, wide = (value - low) / (high - low), deviation / (high - low)
-    q2 = _t(n - 1, level) ** 2
+    q2 = t_quantile(n - 1, level) ** 2
     effective = at * (1 - at) / wide**2 if wide > 0 and 0 < at < 1 else even
     centre = (at + q2 / (2 * effective)) / (1 + q2 / effective)
     half = np.sqrt(q2 * at * (1 - at) / effective + (q2 / (2 * effective)) ** 2)
@@ -130,7 +130,7 @@ def logit_interval(
         return effective_interval(value, 0.0, n=n, even=fewest, level=level)
     from scipy.special import expit, logit  # Slow to load.
 
-    half = _t(fewest - 1, level) * deviation / (value * (1 - value))
+    half = t_quantile(fewest - 1, level) * deviation / (value * (1 - value))
     low, high = (expit(logit(value) + side * half) for side in (-1, 1))
     return holding(value, low, high, n, level)
 
@@ -142,11 +142,12 @@ def error_interval(value: float, deviation: float, *, n: int, level: float) -> I
     """
     if not value > 0:
         return Interval(value, value, value, n, level)
-    share = min(_t(n - 1, level) * deviation / value / POWER, WIDEST)
+    share = min(t_quantile(n - 1, level) * deviation / value / POWER, WIDEST)
     return Interval(value, value / (1 + share) ** POWER, value / (1 - share) ** POWER, n, level)
 
 
-def _t(freedom: int, level: float) -> float:
+def t_quantile(freedom: int, level: float) -> float:
+    """Return the quantile of Student's t that a two-sided interval at ``level`` reaches to."""
     from scipy.stats import t  # Slow to load.
 
     return float(t.ppf((1 + level) / 2, max(1, freedom)))
