@@ -8,7 +8,7 @@ other means the percentiles of B. Efron and R. J. Tibshirani, "An Introduction t
 nothing to resample.
 We differ: when every search is right (or every one wrong), resampling shows no spread at all and
 would promise certainty; then the exact binomial bound for n identities is given. An interval is
-widened, where needed, to hold the estimate.
+widened, where needed, to hold the estimate. Differences have Student's t times the spread.
 """
 
 from collections.abc import Sequence
