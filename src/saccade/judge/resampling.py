@@ -102,12 +102,13 @@ def share_intervals(
     right, many = (hits & of).sum(axis=0).tolist(), of.sum(axis=0).tolist()
     if groups is None:
         pairs = zip(right, many, strict=True)
-        return [wilson_interval(hit, n, level) if n else None for hit, n in pairs]
-    first, place = np.unique(np.asarray(groups), return_index=True, return_inverse=True)[1:]
-    sums = np.zeros((2, len(first), of.shape[1]), np.float32)
+        return [wilson_interval(hit, count, level) if count else None for hit, count in pairs]
+    place = np.unique(np.asarray(groups), return_inverse=True)[1]
+    n = int(place.max()) + 1
+    sums = np.zeros((2, n, of.shape[1]), np.float32)
     np.add.at(sums[0], place, hits & of)
     np.add.at(sums[1], place, of)
-    counts = resampled_counts(len(first), groups=None, seed=seed, resamples=resamples)
+    counts = resampled_counts(n, groups=None, seed=seed, resamples=resamples)
     draws = np.concatenate([share_of(one.T @ sums[0], one.T @ sums[1]) for one in counts])
     units = (sums[1] > 0).sum(axis=0).tolist()
     return [
