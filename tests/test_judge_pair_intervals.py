@@ -83,12 +83,11 @@ def test_it_covers_the_auc_of_the_whole_population():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spread", [0.7, 1.0])
-def test_area_and_equal_error_rate_hold_the_truth_as_often_as_they_say(spread):
+def test_area_and_equal_error_rate_hold_the_truth_as_often_as_they_say():
     """Of 100 people, some harder than others, drawn anew each time."""
 
     def drawn(rng, people):
-        own = spread * np.exp(0.3 * rng.normal(size=(people, 1, 1)))
+        own = np.exp(0.3 * rng.normal(size=(people, 1, 1)))
         rows = rng.normal(size=(people, 1, 16)) + own * rng.normal(size=(people, 2, 16))
         return rows / np.linalg.norm(rows, axis=2, keepdims=True)
 
@@ -100,8 +99,8 @@ def test_area_and_equal_error_rate_hold_the_truth_as_often_as_they_say(spread):
     labels = [f"p{number:03d}" for number in np.repeat(np.arange(100), 2)]
     held = np.zeros(2)
     for run in range(2000):
-        vectors = drawn(np.random.default_rng(run), 100).reshape(-1, 16)
-        found = bootstrap_verification(collect_pairs(vectors, labels), seed=run, resamples=100)
+        vectors = drawn(np.random.default_rng([1, run]), 100).reshape(-1, 16)
+        found = bootstrap_verification(collect_pairs(vectors, labels), resamples=200)
         pairs = zip((found.auc, found.equal_error_rate), wanted, strict=True)
         held += [one.low <= true <= one.high for one, true in pairs]
     assert held.min() / 2000 >= 0.93 and held.max() / 2000 <= 0.97
