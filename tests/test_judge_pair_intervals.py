@@ -100,7 +100,7 @@ def test_area_and_equal_error_rate_hold_the_truth_as_often_as_they_say():
     held = np.zeros(2)
     for run in range(2000):
         vectors = drawn(np.random.default_rng([1, run]), 100).reshape(-1, 16)
-        found = bootstrap_verification(collect_pairs(vectors, labels), resamples=200)
+        found = bootstrap_verification(collect_pairs(vectors, labels), resamples=100)
         pairs = zip((found.auc, found.equal_error_rate), wanted, strict=True)
         held += [one.low <= true <= one.high for one, true in pairs]
     assert held.min() / 2000 >= 0.93 and held.max() / 2000 <= 0.97
