@@ -18,14 +18,14 @@ from _shared import run
 from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.intervals import LEVEL
 from saccade.judge.box_intervals import intervals_of, intervals_of_costs
-from saccade.judge.detection import FEW_MISTAKES
+from saccade.judge.detection_scores import FEW_MISTAKES
 from saccade.metrics.box_errors import box_errors, costs
 from saccade.metrics.box_matching import MOST, match
 from saccade.metrics.coco import AP50, AP75
 from saccade.metrics.detection import rankings
 from saccade.values import Float64Array, IntArray
 
-POPULATION, REPEATS, DRAWS, CATEGORIES = 40_000, 600, 250, 3
+POPULATION, REPEATS, DRAWS, CATEGORIES = 40_000, 2000, 250, 3
 PLAIN = ("AP", "AP50", "AP75", "AR@100", *(f"AP of class {k}" for k in range(CATEGORIES)))
 COSTS = ("location", "class", "background", "both", "missed")
 Boxes = tuple[TrueBoxes, FoundBoxes]

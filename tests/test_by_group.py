@@ -15,6 +15,7 @@ from saccade.judge.regression import judge_regression
 from saccade.metrics.ranking import Ranking
 from saccade.values import Interval
 
+HOW = {"groups": None, "seed": 0, "resamples": 200, "level": 0.95}
 KNN = {"model.name": "knn", "model.k": 1, "data.size": "16x16", "data.validation": 0.0}
 
 
@@ -135,14 +136,29 @@ def test_the_operating_point_is_that_of_a_slow_search():
         options = [np.inf, *sorted(set(scores), reverse=True)]
         counts = [((scores >= t) & shown).sum() for t in options]
         alarms = [((scores >= t) & ~shown).sum() for t in options]
-        found = operating_point(shown, scores, Wanted("x", false_alarms=rate), level=0.95)
+        found = operating_point(shown, scores, Wanted("x", false_alarms=rate), **HOW)
         allowed = [c for c, a in zip(counts, alarms, strict=True) if a / (~shown).sum() <= rate]
         assert found.found.value == pytest.approx(max(allowed) / shown.sum())
         assert found.false_alarms.value <= rate + 1e-12
-        found = operating_point(shown, scores, Wanted("x", cost=cost), level=0.95)
+        found = operating_point(shown, scores, Wanted("x", cost=cost), **HOW)
         bills = [cost * (shown.sum() - c) + a for c, a in zip(counts, alarms, strict=True)]
         assert found.cost == pytest.approx(min(bills) / n)
+        raised = scores >= float(f"{found.threshold:.16g}")  # As it is printed.
+        assert (raised & shown).sum() == found.found.value * shown.sum()
+        assert (raised & ~shown).sum() == pytest.approx(found.false_alarms.value * (~shown).sum())
     assert Ranking.of([True], [0.5]).curve().recall.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [([0.99996, 0.99991], "0.99996"), ([0.73458, 0.2], "0.7345"), ([1.0, 0.99999999], "1")],
+)
+def test_a_threshold_that_is_copied_does_the_same(scores, told):
+    shown = np.array([True, False])
+    found = operating_point(shown, np.array(scores), Wanted("x", cost=1.0), **HOW)
+    assert (found.found.value, found.false_alarms.value) == (1, 0)
+    assert f"at a probability of {told} or more" in found.sentence
+    assert scores[1] < float(told) <= scores[0]
 
 
 def test_bad_wishes_are_refused():
@@ -150,4 +166,4 @@ def test_bad_wishes_are_refused():
         with pytest.raises(SettingError):
             Wanted("x", **wrong)
     with pytest.raises(InputError, match="2 of 2 show it"):
-        operating_point(np.array([True, True]), np.ones(2), Wanted("x", cost=1.0), level=0.95)
+        operating_point(np.array([True, True]), np.ones(2), Wanted("x", cost=1.0), **HOW)

@@ -10,7 +10,9 @@ from scipy.stats import binomtest, ttest_rel
 import saccade
 from saccade.cli.app import main
 from saccade.errors import InputError
+from saccade.intervals import wilson_interval
 from saccade.judge.comparison import compare_scores, mcnemar_p
+from saccade.judge.regression import judge_regression
 
 KNN = {"model.name": "knn", "data.size": "16x16", "data.validation": 0.0}
 
@@ -43,7 +45,7 @@ def test_few_differing_pictures_show_nothing_whatever_resampling_says():
     a[:4] = 0
     found = compare_scores(a, b, figure="accuracy")
     assert (found.only_a, found.only_b, found.p) == (0, 4, pytest.approx(0.0625))
-    assert found.difference.low == 0 and not found.better
+    assert found.difference.low <= 0 < found.difference.high and not found.better
     a[4] = 0
     assert compare_scores(a, b, figure="accuracy").better == "B"
 
@@ -72,6 +74,40 @@ def test_who_is_which_changes_only_the_sign():
     assert there.p == back.p == mcnemar_p(there.only_a, there.only_b)
     gain = 100 * there.difference.value
     assert there.sentence.startswith(f"B is better by {gain:.3g} points (")
+
+
+def test_each_mean_has_the_interval_that_evaluate_gives_it():
+    draw = np.random.default_rng(4)
+    right = (draw.random((2, 80)) < 0.9).astype(float)
+    found = compare_scores(*right, figure="accuracy")
+    assert [found.a, found.b] == [wilson_interval(int(one.sum()), 80) for one in right]
+    errors = draw.exponential(0.01, (2, 80))  # Below 1, and no share.
+    found = compare_scores(*errors, figure="mean absolute error")
+    truth = np.zeros((80, 1))
+    wanted = [judge_regression(one[:, None], truth, targets=["t"]).mae for one in errors]
+    assert [found.a.high, found.b.high] == pytest.approx([one.high for one in wanted])
+    metres, millimetres = (
+        compare_scores(*(unit * errors), figure="mean absolute error") for unit in (1.0, 1000.0)
+    )
+    assert millimetres.a.low == pytest.approx(1000 * metres.a.low)
+
+
+def test_one_says_nothing_and_few_say_little():
+    for how in ({}, {"groups": ["p", "p"]}):
+        with pytest.raises(InputError, match=f"two {'groups' if how else 'pictures'} or more"):
+            compare_scores([0.0] * (1 + len(how)), [1.0] * (1 + len(how)), figure="accuracy", **how)
+    draw, false = np.random.default_rng(5), 0
+    for seed in range(200):
+        a, b = draw.normal(size=(2, 3)) + 9
+        how = {"seed": seed, "resamples": 200}
+        false += bool(compare_scores(a, b, figure="mean absolute error", **how).better)
+    assert false / 200 <= 0.1, "of three pictures percentiles called every fourth pair different"
+
+
+def test_errors_that_are_the_same_differ_by_nothing():
+    found = compare_scores([3.0, 4.0] * 20, [3.0, 4.0] * 20, figure="mean absolute error")
+    assert (found.difference.low, found.difference.high, found.better) == (0.0, 0.0, "")
+    assert found.sentence == "B is not shown to be better or worse (0 to 0)"
 
 
 def test_pictures_that_are_alike_tell_less_when_they_stand_together():

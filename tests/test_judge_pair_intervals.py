@@ -82,6 +82,30 @@ def test_it_covers_the_auc_of_the_whole_population():
     assert np.mean(widths) < 0.2
 
 
+@pytest.mark.slow
+def test_area_and_equal_error_rate_hold_the_truth_as_often_as_they_say():
+    """Of 100 people, some harder than others, drawn anew each time."""
+
+    def drawn(rng, people):
+        own = np.exp(0.3 * rng.normal(size=(people, 1, 1)))
+        rows = rng.normal(size=(people, 1, 16)) + own * rng.normal(size=(people, 2, 16))
+        return rows / np.linalg.norm(rows, axis=2, keepdims=True)
+
+    first, second = drawn(np.random.default_rng(99), 40_000).swapaxes(0, 1)
+    genuine = (first * second).sum(axis=1)
+    turned = (np.roll(second, by, axis=0) for by in range(1, 30))
+    impostor = np.concatenate([(first * one).sum(axis=1) for one in turned])
+    wanted = auc(genuine, impostor), equal_error_rate(genuine, impostor)[0]
+    labels = [f"p{number:03d}" for number in np.repeat(np.arange(100), 2)]
+    held = np.zeros(2)
+    for run in range(2000):
+        vectors = drawn(np.random.default_rng([1, run]), 100).reshape(-1, 16)
+        found = bootstrap_verification(collect_pairs(vectors, labels), resamples=100)
+        pairs = zip((found.auc, found.equal_error_rate), wanted, strict=True)
+        held += [one.low <= true <= one.high for one, true in pairs]
+    assert held.min() / 2000 >= 0.93 and held.max() / 2000 <= 0.97
+
+
 def test_perfect_scores_get_the_exact_bound_for_their_identities():
     rows = np.repeat(np.eye(6), 2, axis=0)
     labels = [name for name in "abcdef" for _ in range(2)]

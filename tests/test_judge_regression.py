@@ -91,7 +91,7 @@ def test_truth_that_never_varies_has_errors_but_no_r2():
     assert "x" in scores.warning
     assert json.loads(scores.to_json())["r2"] is None
     page = regression_report(scores, pictures=pixels(3))
-    assert "Not shown to be better than always answering the mean: x." in page
+    assert "Not shown to be better than always answering the mean: x; only 3 pictures" in page
 
 
 def test_the_worst_come_first_whatever_their_unit():

@@ -14,7 +14,8 @@ from saccade.errors import InputError
 from saccade.judge import mask_counts
 from saccade.judge.mask_counts import FIGURES
 from saccade.judge.segmentation import judge_segmentation
-from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
+from saccade.metrics.segmentation import class_iou, margins, pixel_confusion
+from saccade.metrics.shares import mean_of_known
 
 DATA = os.environ.get("SACCADE_DATA")
 CLASSES = ("ground", "<b>cat</b>", "dog")

@@ -6,7 +6,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, j
 
 from saccade.errors import InputError
 from saccade.metrics.contours import boundary_f, boundary_overlap, edge
-from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
+from saccade.metrics.segmentation import class_iou, margins, pixel_confusion
+from saccade.metrics.shares import mean_of_known
 
 IGNORE = 255
 

@@ -63,6 +63,14 @@ def test_labels_alone_have_no_curves(class_folders, truth, tmp_path):
     assert bare.calibration is None and bare.abstention == ()
 
 
+def test_a_probability_in_some_rows_only_is_a_mistake(class_folders, truth, tmp_path):
+    lines = ["path,label,probability"] + [f"{one.path},{one.label},0.9" for one in truth]
+    lines[7] = lines[7].replace("0.9", "")
+    (tmp_path / "l.csv").write_text("\n".join(lines))
+    with pytest.raises(InputError, match="there is no probability, though other rows have one"):
+        evaluate_predictions(tmp_path / "l.csv", class_folders)
+
+
 def test_what_predict_writes_can_be_judged(class_folders, tmp_path):
     settings = {"model.name": "knn", "data.size": "16x16", "data.validation": 0.0}
     run = saccade.train(class_folders, task="classify", out=tmp_path / "run", settings=settings)
@@ -83,6 +91,7 @@ def bad(number, text):
     [
         (lambda lines: lines.pop(), "35 rows for the 36 pictures of the truth; there is none for"),
         (lambda lines: lines.append(lines[-1]), "37 rows for the 36 pictures"),
+        (lambda lines: lines.append(lines[-1].replace("/", "/spare-", 1)), "called"),
         (
             bad(3, lambda line: ",".join([line.split(",")[0], "1.2", "-0.2", *"0000"])),
             "1.2 is no",
@@ -112,6 +121,7 @@ def test_unknown_classes_and_missing_files_are_refused(class_folders, truth, tmp
         ["run", "data", "--predictions", "x.csv", "--truth", "y"],
         ["run"],
         ["run", "data", "--miss-cost", "3"],
+        ["run", "data", "--ignore", "3"],
     ):
         assert main(["evaluate", *words]) == 2
         assert len(capsys.readouterr().err.strip().splitlines()) == 1

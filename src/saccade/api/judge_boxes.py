@@ -15,8 +15,9 @@ from saccade.data.columns import with_columns
 from saccade.data.readers import column
 from saccade.errors import InputError
 from saccade.files import safe_join, write_atomic
-from saccade.judge.detection import DetectionScores, judge_detection
+from saccade.judge.detection import judge_detection
 from saccade.judge.detection_by_group import detection_by_group
+from saccade.judge.detection_scores import DetectionScores
 
 
 def judge_boxes(

@@ -48,6 +48,11 @@ class Asked:
         """The group of each sample, or None where each stands for itself."""
         return None if self.groups is None else column(samples, self.groups)
 
+    @property
+    def units(self) -> str:
+        """What is drawn for the intervals."""
+        return "pictures" if self.groups is None else "groups"
+
 
 NOTHING = Asked()
 
@@ -101,9 +106,11 @@ def judge_embedder(
         def judge(places: list[int], level: float) -> dict[str, Interval]:
             mine = np.isin(run.query, places)
             right = [(run.rank[mine & (run.identity == i)] == 1) for i in run.searched]
-            return {"rank-1": bootstrap_over_identities(right, level=level)}
+            searched = bool(mine.any())  # Not a picture that is its identity's only one.
+            return {"rank-1": bootstrap_over_identities(right, level=level)} if searched else {}
 
-        scores = replace(scores, by_group=by_group_of(judge, samples, asked.by))
+        found = by_group_of(judge, samples, asked.by, units="identities")
+        scores = replace(scores, by_group=found)
     if report is not None:
         from saccade.judge.embedding_report import embedding_report  # Loads the charts.
 
@@ -143,7 +150,8 @@ def judge_classifier(
             )
             return dict(part.headline)
 
-        scores = replace(scores, by_group=by_group_of(judge, samples, asked.by))
+        found = by_group_of(judge, samples, asked.by, units=asked.units)
+        scores = replace(scores, by_group=found)
     if report is not None:
         from saccade.judge.classification_report import classification_report
 
@@ -165,17 +173,16 @@ def judge_regressor(
     if asked.by is not None:
 
         def judge(places: list[int], level: float) -> dict[str, Interval]:
+            mine = None if groups is None else [groups[place] for place in places]
+            if len(set(mine or places)) < 2:
+                return {}
             part = judge_regression(
-                estimates[places],
-                truth[places],
-                targets=targets,
-                groups=None if groups is None else [groups[place] for place in places],
-                level=level,
+                estimates[places], truth[places], targets=targets, groups=mine, level=level
             )
             found = {"MAE": part.mae, "RMSE": part.rmse, "R2": part.r2}
             return {name: one for name, one in found.items() if one is not None}
 
-        found = by_group_of(judge, samples, asked.by, lower_is_better=True)
+        found = by_group_of(judge, samples, asked.by, units=asked.units, lower_is_better=True)
         scores = replace(scores, by_group=found)
     if report is not None:
         from saccade.judge.regression_report import regression_report
@@ -209,11 +216,13 @@ def by_group_of(
     samples: Sequence[Sample],
     by: str,
     *,
+    units: str,
     lower_is_better: bool = False,
 ) -> ByGroup:
     """Return the figures of each value of the column ``by``, as ``judge_by_group``."""
     values = column(samples, by)
-    return judge_by_group(judge, values, column=by, lower_is_better=lower_is_better)
+    how: dict[str, Any] = {"units": units, "lower_is_better": lower_is_better}
+    return judge_by_group(judge, values, column=by, **how)
 
 
 def sections_of(found: ByGroup | None) -> "list[Section]":

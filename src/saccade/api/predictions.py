@@ -15,7 +15,7 @@ from saccade.data.readers import column, read_data
 from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
 from saccade.judge.classification import Answers, ClassificationScores, judge_answers, numbered
-from saccade.judge.detection import DetectionScores
+from saccade.judge.detection_scores import DetectionScores
 from saccade.judge.operating_point import Wanted
 from saccade.judge.segmentation import SegmentationScores
 from saccade.values import Interval
@@ -99,7 +99,8 @@ def _judge_classes(
                 judge_answers(part, classes=found.classes, groups=mine, level=level).headline
             )
 
-        scores = replace(scores, by_group=by_group_of(judge, samples, by))
+        units = "pictures" if named is None else "groups"
+        scores = replace(scores, by_group=by_group_of(judge, samples, by, units=units))
     if report is not None:
         from saccade.judge.classification_report import classification_report
 

@@ -30,4 +30,5 @@ def print_scores(scores: "Scores | Judged") -> None:
         for one in scores.by_group.groups:
             figures = "  ".join(f"{name} {found}" for name, found in one.figures.items())
             few = " (too few)" if one.too_few else ""
-            say(f"    {shown(one.group)}: {one.pictures} pictures{few}  {figures}")
+            many = "1 picture" if one.pictures == 1 else f"{one.pictures:,} pictures"
+            say(f"    {shown(one.group)}: {many}{few}  {figures}".rstrip())

@@ -39,7 +39,8 @@ def read_predictions(table: Path, samples: Sequence[Sample]) -> Predictions:
     A row belongs to the sample of the same path, else of the same last two names, else of the same
     file name, whichever names every sample once. Raises InputError, in one line, for a sample
     without a row, a row without a sample, a class that no sample shows in a table of labels, one
-    without a column in a table of probabilities, and a probability outside [0, 1] or not a number.
+    without a column in a table of probabilities, and a probability outside [0, 1], not a number, or
+    missing in some rows of labels only.
     """
     if not is_table(table):
         raise InputError(f"predictions {table} are no .csv file that exists; check the path")
@@ -72,8 +73,14 @@ def _labels(table: Path, rows: Sequence[Sample], classes: Sequence[str]) -> Pred
                 "probabilities for every class"
             )
     given = np.array([place[row.label] for row in rows], np.int64)
-    if not all(row.metadata.get(PROBABILITY, "").strip() for row in rows):
+    blank = [row for row in rows if not row.metadata.get(PROBABILITY, "").strip()]
+    if len(blank) == len(rows):
         return Predictions(tuple(classes), given, None, None)
+    if blank:
+        raise InputError(
+            f"predictions {table}, {blank[0].path.name}: there is no probability, though other "
+            "rows have one; give one in every row or in none"
+        )
     sure = [
         read_number(row.metadata[PROBABILITY], f"predictions {table}, {row.path.name}: probability")
         for row in rows
@@ -109,7 +116,11 @@ def _matched(table: Path, rows: Sequence[Sample], samples: Sequence[Sample]) -> 
                 return [found[one] for one in wanted]
     names = {row.path.name for row in rows}
     lost = next((one.path for one in samples if one.path.name not in names), None)
-    told = f"there is none for {lost}" if lost else "their paths do not name each picture once"
+    known = {sample.path.name for sample in samples}
+    spare = next((row.path for row in rows if row.path.name not in known), None)
+    told = "their paths do not name each picture once"
+    if lost or spare:
+        told = f"there is none for {lost}" if lost else f"no picture is called {spare}"
     raise InputError(
         f"predictions {table} have {len(rows)} rows for the {len(samples)} pictures of the truth; "
         f"{told}; one row is needed for every picture, with its path"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.intervals import wilson_interval
+from saccade.judge.resampling import share_intervals
 from saccade.values import IntArray, Interval
 
 WORST = 24
@@ -83,17 +84,17 @@ class Answers:
         """(n,): the pictures' numbers, the surest answer first."""
         return np.arange(len(self.truth)) if self.sure is None else _falling(self.sure)
 
-    def abstention(self, level: float) -> tuple[Abstention, ...]:
-        """Return what is left at each limit of AT_LEAST; nothing without probabilities."""
+    def abstention(self, **how: Any) -> tuple[Abstention, ...]:
+        """Return what is left at each limit of AT_LEAST; nothing without probabilities.
+
+        ``how``: groups, seed, resamples and level of ``share_intervals``.
+        """
         if self.sure is None:
             return ()
-        rows = []
-        for limit in AT_LEAST:
-            kept = self.sure >= limit
-            count, correct = int(kept.sum()), int((kept & self.right).sum())
-            accuracy = wilson_interval(correct, count, level) if count else None
-            rows.append(Abstention(limit, count / len(kept), accuracy))
-        return tuple(rows)
+        kept = self.sure[:, None] >= np.array(AT_LEAST)
+        found = share_intervals(np.broadcast_to(self.right[:, None], kept.shape), kept, **how)
+        answered = kept.mean(axis=0).tolist()
+        return tuple(map(Abstention, AT_LEAST, answered, found))
 
     def mistakes(self, classes: Sequence[str]) -> tuple[WrongAnswer, ...]:
         """Return at most WORST wrong answers, surest first."""

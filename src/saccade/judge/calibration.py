@@ -3,20 +3,34 @@
 The expected calibration error of n pictures is above 0 by chance alone, the more so the fewer they
 are, so that no interval around it holds the true one as often as it says. Beside it stands what a
 classifier that is calibrated shows at most in 95 of 100 cases: J. Bröcker and L. A. Smith,
-"Increasing the Reliability of Reliability Diagrams", 2007 (consistency resampling).
+"Increasing the Reliability of Reliability Diagrams", 2007 (consistency resampling). We differ where
+pictures come in groups: those of one group share their luck.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.intervals import holding, wilson_interval
+from saccade.intervals import holding
 from saccade.judge.answers import Answers
-from saccade.judge.resampling import effective_interval, resampled_counts, spread
-from saccade.metrics.calibration import BINS, brier_scores, calibration_error, reliability
-from saccade.values import Interval
+from saccade.judge.resampling import (
+    effective_interval,
+    resampled_counts,
+    share_intervals,
+    spread,
+)
+from saccade.metrics.calibration import (
+    BINS,
+    Reliability,
+    bin_of,
+    brier_scores,
+    calibration_error,
+    reliability,
+)
+from saccade.values import IntArray, Interval
 
 CHANCES = 1000  # draws of outcomes
 BLOCK = 1 << 22  # pictures × draws at once
@@ -88,56 +102,72 @@ def judge_calibration(
     whole = reliability(sure, right)
     brier = None if answers.shares is None else brier_scores(answers.shares, answers.truth)
     columns = np.stack([sure - right] + ([] if brier is None else [brier]), axis=1)
-    wide = spread(
-        np.concatenate(
-            [
-                (counts.T @ columns) / counts.sum(axis=0)[:, None]
-                for counts in resampled_counts(
-                    len(sure), groups=groups, seed=seed, resamples=resamples
-                )
-            ]
-        )
-    )
+    drawn = resampled_counts(len(sure), groups=groups, seed=seed, resamples=resamples)
+    means = [(counts.T @ columns) / counts.sum(axis=0)[:, None] for counts in drawn]
+    wide = spread(np.concatenate(means))
     units = len(sure) if groups is None else len(set(groups))
     share = right.mean()
 
-    def moved(value: float, deviation: float, *, way: int) -> Interval:
-        """A mean that is skewed as the share of right answers is, and moves with or against it."""
+    def moved(value: float, deviation: float, least: float) -> Interval:
+        """A mean that is skewed as the share of right answers is, and moves against it."""
         found = effective_interval(share, deviation, n=units, even=units, level=level)
-        ends = sorted((value + way * (found.low - share), value + way * (found.high - share)))
-        return holding(value, ends[0], ends[1], units, level)
+        low, high = value - (found.high - share), value - (found.low - share)
+        return holding(value, max(low, least), high, units, level)
 
     return Calibration(
         probability=float(sure.mean()),
-        too_sure=moved(float(sure.mean() - share), float(wide[0]), way=-1),
+        too_sure=moved(float(sure.mean() - share), float(wide[0]), -1.0),
         error=calibration_error(whole),
-        by_chance=_by_chance(sure, seed=seed, level=level),
-        brier=None if brier is None else moved(float(brier.mean()), float(wide[1]), way=-1),
-        bins=tuple(
-            Bin(
-                low=float(whole.edges[place]),
-                high=float(whole.edges[place + 1]),
-                pictures=int(count),
-                probability=float(whole.probability[place]),
-                right=wilson_interval(round(count * whole.right[place]), int(count), level),
-            )
-            for place, count in enumerate(whole.pictures)
-            if count
+        by_chance=_by_chance(sure, groups=groups, seed=seed, level=level),
+        brier=None if brier is None else moved(float(brier.mean()), float(wide[1]), 0.0),
+        bins=_bins(
+            whole,
+            bin_of(sure),
+            answers.right,
+            groups=groups,
+            seed=seed,
+            resamples=resamples,
+            level=level,
         ),
         temperature=temperature,
     )
 
 
-def _by_chance(sure: NDArray[np.float64], *, seed: int, level: float) -> float:
+def _bins(
+    whole: Reliability, place: IntArray, right: NDArray[np.bool_], **how: Any
+) -> tuple[Bin, ...]:
+    """The bins that hold a picture; ``place`` (n,): that of each, ``right`` (n,): its outcome."""
+    within = place[:, None] == np.arange(BINS)
+    shares = share_intervals(np.broadcast_to(right[:, None], within.shape), within, **how)
+    return tuple(
+        Bin(
+            low=float(whole.edges[place]),
+            high=float(whole.edges[place + 1]),
+            pictures=int(whole.pictures[place]),
+            probability=float(whole.probability[place]),
+            right=found,
+        )
+        for place, found in enumerate(shares)
+        if found is not None
+    )
+
+
+def _by_chance(
+    sure: NDArray[np.float64], *, groups: Sequence[str] | None, seed: int, level: float
+) -> float:
     """The calibration error that outcomes drawn by the probabilities themselves seldom exceed."""
     rng = np.random.default_rng(seed)
-    place = np.clip(np.ceil(sure * BINS).astype(int) - 1, 0, BINS - 1)
+    place = bin_of(sure)
     order = np.argsort(place, kind="stable")
+    unit = np.arange(len(sure))
+    if groups is not None:
+        unit = np.unique(groups, return_inverse=True)[1][order]
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))
     ordered, block = sure[order], max(1, BLOCK // len(sure))
     errors = []
     for start in range(0, CHANCES, block):
         size = min(block, CHANCES - start)
-        gaps = ordered - (rng.random((size, len(sure))) < ordered)
+        luck = rng.random((size, int(unit.max()) + 1))[:, unit]
+        gaps = ordered - (luck < ordered)
         errors.append(np.abs(np.add.reduceat(gaps, starts, axis=1)).sum(axis=1) / len(sure))
     return float(np.quantile(np.concatenate(errors), level))

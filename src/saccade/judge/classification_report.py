@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.judge.calibration_report import calibration_part
-from saccade.judge.classification import FEW, ClassificationScores
+from saccade.judge.classification_scores import FEW, ClassificationScores
 from saccade.judge.confusion_report import confusion_part, mistakes_part
 from saccade.judge.curves_report import curves_part, operating_part
 from saccade.judge.report_frame import framed, require_those_judged

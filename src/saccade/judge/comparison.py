@@ -2,11 +2,12 @@
 
 The difference of their means is resampled as one, picture by picture or group by group: Efron and
 Tibshirani, "An Introduction to the Bootstrap", 1993, section 8.3 for pairs; Davison and Hinkley,
-1997, section 3.8, for whole groups. Beside it, for answers that are right or wrong, the test of
-McNemar, Psychometrika 12, 1947: of the pictures that one model alone has right, each model should
-have half. Its mid-p: Fagerland, Lydersen, Laake, BMC Medical Research Methodology 13:91, 2013, eq.
-3. We differ: where the test does not tell the models apart, the interval is widened to hold 0;
-where few pictures differ, resampling alone promises too much.
+1997, section 3.8, for whole groups. Each mean by itself has the interval that ``evaluate`` gives
+it. Beside them, for answers that are right or wrong, the test of McNemar, Psychometrika 12, 1947:
+of the pictures that one model alone has right, each model should have half. Its mid-p: Fagerland,
+Lydersen, Laake, BMC Medical Research Methodology 13:91, 2013, eq. 3. We differ: where the test does
+not tell the models apart, the interval is widened to hold 0; where few pictures differ, resampling
+alone promises too much.
 """
 
 from collections.abc import Sequence
@@ -18,9 +19,8 @@ from numpy.typing import ArrayLike
 
 from saccade.errors import InputError
 from saccade.intervals import LEVEL
-from saccade.judge.drops import SHARES, grouped
+from saccade.judge.drops import SHARES, grouped, score_interval
 from saccade.judge.intervals import RESAMPLES, paired_bootstrap
-from saccade.judge.intervals import bootstrap_over_identities as _mean
 from saccade.judge.plain import plain
 from saccade.values import Interval
 
@@ -77,7 +77,7 @@ class Compared:
     def sentence(self) -> str:
         """The answer: which is better, by how much, or that neither is shown to be."""
         factor, unit = (100.0, " points") if self.figure in HIGHER else (-1.0, "")
-        gains = [factor * v for v in (self.difference.value, *_ends(self.difference))]
+        gains = [factor * v + 0.0 for v in (self.difference.value, *_ends(self.difference))]
         if not self.better:
             return f"B is not shown to be better or worse ({_range(gains[1:])}{unit})"
         gain, *ends = (abs(v) for v in gains)
@@ -109,20 +109,30 @@ def compare_scores(
 
     ``groups`` (n,) name what belongs together and is resampled whole, called ``units``; without,
     each picture stands for itself. ``figure`` in SHARES: scores are 0 or 1, higher is better; else
-    they are errors. Raises InputError where the numbers differ, or there is none.
+    they are errors. Raises InputError where the numbers differ, or there are fewer than two units.
     """
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
         raise InputError(
             f"two models need as many scores, at least one; got {first.shape} and {second.shape}"
         )
+    how: dict[str, Any] = {"seed": seed, "resamples": resamples, "level": level}
     parts_a, parts_b = grouped(first, groups), grouped(second, groups)
+    called = "pictures" if groups is None else units
+    if len(parts_a) < 2:
+        raise InputError(f"comparing needs two {called} or more, as one says nothing of others")
+    difference = paired_bootstrap(parts_b, parts_a, **how)
+    if figure in SHARES:
+        low, high = max(difference.low, -1.0), min(difference.high, 1.0)
+        difference = replace(difference, low=low, high=high)
+    elif np.ptp(second - first) == 0:  # No bound is known to an error.
+        difference = replace(difference, low=difference.value, high=difference.value)
     found = Compared(
         figure,
-        "pictures" if groups is None else units,
-        _mean(parts_a, seed=seed, resamples=resamples, level=level),
-        _mean(parts_b, seed=seed, resamples=resamples, level=level),
-        paired_bootstrap(parts_b, parts_a, seed=seed, resamples=resamples, level=level),
+        called,
+        score_interval(first, figure=figure, groups=groups, **how),
+        score_interval(second, figure=figure, groups=groups, **how),
+        difference,
     )
     if groups is not None or figure not in SHARES:
         return found

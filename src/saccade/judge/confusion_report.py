@@ -1,13 +1,13 @@
 """What a classifier takes for what, in a report: the matrix, its cells' pictures, the mistakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from saccade.judge.answers import Cell, WrongAnswer
-from saccade.judge.classification import ClassificationScores
+from saccade.judge.classification_scores import ClassificationScores
 from saccade.judge.wording import file_name, percent, picture_uri
 from saccade.report import (
     Chart,
@@ -21,7 +21,7 @@ from saccade.report import (
     Text,
     confusion_chart,
 )
-from saccade.values import Sample, UInt8Array
+from saccade.values import IntArray, Sample, UInt8Array
 
 MOST_CONFUSIONS = 15
 WIDE_FROM = 16  # classes: above, the matrix takes the page's width
@@ -55,29 +55,33 @@ def confusion_part(scores: ClassificationScores, pictures: Sequence[Source]) -> 
     np.fill_diagonal(counts, 0)
     if not counts.any():
         return Charts((chart,)), drawers
-    largest = np.argsort(-counts, axis=None, kind="stable")[
-        : min(MOST_CONFUSIONS, (counts > 0).sum())
+    return Charts((chart,)), drawers, _commonest(counts, totals, names, links)
+
+
+def _commonest(
+    wrong: IntArray, totals: IntArray, names: Sequence[str], links: Mapping[tuple[int, int], str]
+) -> Table:
+    """The mistakes, counts (k, k) by true and answered class, that happened most."""
+    largest = np.argsort(-wrong, axis=None, kind="stable")[
+        : min(MOST_CONFUSIONS, (wrong > 0).sum())
     ]
-    cells = list(zip(*np.unravel_index(largest, counts.shape), strict=True))
+    cells = list(
+        zip(*(one.tolist() for one in np.unravel_index(largest, wrong.shape)), strict=True)
+    )
     rows = [
         (
             names[row],
             names[column],
-            f"{counts[row, column]:,}",
-            f"{percent(counts[row, column] / totals[row])} of {totals[row]:,}",
+            f"{wrong[row, column]:,}",
+            f"{percent(wrong[row, column] / totals[row])} of {totals[row]:,}",
         )
         for row, column in cells
     ]
-    head = ("True class", "Answered", "Pictures", "Share of the class")
-    return (
-        Charts((chart,)),
-        drawers,
-        Table(
-            head,
-            tuple(rows),
-            caption="The commonest mistakes.",
-            anchors=tuple(links.get((int(row), int(column)), "") for row, column in cells),
-        ),
+    return Table(
+        ("True class", "Answered", "Pictures", "Share of the class"),
+        tuple(rows),
+        caption="The commonest mistakes.",
+        anchors=tuple(links.get(cell, "") for cell in cells),
     )
 
 

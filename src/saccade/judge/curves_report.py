@@ -1,6 +1,8 @@
 """What each threshold accepts of a class, and the point where an alarm is raised, in a report."""
 
-from saccade.judge.classification import ClassificationScores
+from collections.abc import Sequence
+
+from saccade.judge.classification_scores import ClassificationScores
 from saccade.judge.operating_point import OperatingPoint
 from saccade.judge.wording import decimal, percent, tile, with_limits
 from saccade.report import Chart, Charts, Part, Series, Table, Text, Tiles, line_chart
@@ -24,6 +26,8 @@ def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
     ]
     rarest = min(shown[one.label] for one in scores.curves)
     which = "all" if len(scores.curves) == len(scores.classes) else "those told apart worst"
+    if len(scores.classes) == 2:
+        which = "the rarer of the two"
     table = Table(
         ("Class", "Pictures", "AUC", "AP"),
         tuple(
@@ -44,41 +48,46 @@ def curves_part(scores: ClassificationScores) -> tuple[Part, ...]:
             f"more of the class, and raises more false alarms. Shown: {which}, each class against "
             "all others."
         ),
-        Charts(
-            (
-                Chart(
-                    "Found against false alarms (ROC)",
-                    line_chart(
-                        [*roc, Series("guessing", (0, 1), (0, 1), muted=True)],
-                        title="ROC curves",
-                        x_label="False alarms among the other classes",
-                        y_label="Found",
-                        percent="xy",
-                        y_limits=(0, 1.02),
-                    ),
-                    "Beside the name: the area under the curve (AUC).",
-                ),
-                Chart(
-                    "Precision against recall",
-                    line_chart(
-                        precision,
-                        title="Precision-recall curves",
-                        x_label="Found (recall)",
-                        y_label="Right among those accepted",
-                        percent="xy",
-                        y_limits=(0, 1.02),
-                    ),
-                    f"Guessing would stay at the class's share, for the rarest {percent(rarest)}.",
-                ),
-            )
-        ),
+        _charts(roc, precision, rarest),
         table,
+    )
+
+
+def _charts(roc: Sequence[Series], precision: Sequence[Series], rarest: float) -> Charts:
+    """The ROC and the precision-recall curves; ``rarest``: the smallest share of a class shown."""
+    return Charts(
+        (
+            Chart(
+                "Found against false alarms (ROC)",
+                line_chart(
+                    [*roc, Series("guessing", (0, 1), (0, 1), muted=True)],
+                    title="ROC curves",
+                    x_label="False alarms among the other classes",
+                    y_label="Found",
+                    percent="xy",
+                    y_limits=(0, 1.02),
+                ),
+                "Beside the name: the area under the curve (AUC).",
+            ),
+            Chart(
+                "Precision against recall",
+                line_chart(
+                    precision,
+                    title="Precision-recall curves",
+                    x_label="Found (recall)",
+                    y_label="Right among those accepted",
+                    percent="xy",
+                    y_limits=(0, 1.02),
+                ),
+                f"Guessing would stay at the class's share, for the rarest {percent(rarest)}.",
+            ),
+        )
     )
 
 
 def operating_part(point: OperatingPoint) -> tuple[Part, ...]:
     """Return what the alarm at the chosen threshold does."""
-    when = "never" if point.threshold > 1 else f"at a probability of {point.threshold:.4g} or more"
+    when = "never" if point.threshold > 1 else f"at a probability of {point.threshold:.16g} or more"
     tiles = [tile("Found", point.found), tile("False alarms", point.false_alarms)]
     if point.precision is not None:
         tiles.append(tile("Right among the alarms", point.precision))

@@ -12,7 +12,8 @@ from saccade.boxes import FoundBoxes, TrueBoxes, of_pictures
 from saccade.intervals import LEVEL
 from saccade.judge.box_intervals import intervals_of, units_of
 from saccade.judge.by_group import ByGroup, judge_by_group
-from saccade.judge.detection import FEW_BOXES, RESAMPLES
+from saccade.judge.detection import RESAMPLES
+from saccade.judge.detection_scores import FEW_BOXES
 from saccade.metrics.coco import FIRST_FIGURES, match_coco
 from saccade.values import Interval
 

@@ -8,7 +8,7 @@ import numpy as np
 from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.data.pictures import read_picture
 from saccade.errors import PictureError
-from saccade.judge.detection import (
+from saccade.judge.detection_scores import (
     FEW_BOXES,
     FEW_MISTAKES,
     BoxClass,

@@ -20,7 +20,9 @@ from saccade.judge.intervals import (
     bootstrap_over_identities,
     paired_bootstrap,
     percentile_bounds,
+    resampled_means,
 )
+from saccade.judge.resampling import error_interval, spread
 from saccade.values import Interval
 
 SHARES = ("accuracy", "rank-1")  # higher is better; the other figures are errors
@@ -29,15 +31,29 @@ Floats = NDArray[np.float64]
 Groups = Sequence[str] | None
 
 
-def score_interval(scores: Floats, *, figure: str, groups: Groups = None) -> Interval:
+def score_interval(
+    scores: Floats,
+    *,
+    figure: str,
+    groups: Groups = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> Interval:
     """Return the mean of ``scores`` (s,), one a picture or search, with its interval.
 
     ``groups`` (s,) name what belongs together and is resampled together. Of answers that are right
-    or wrong, each for itself, Wilson's.
+    or wrong, each for itself, Wilson's; of errors that of ``judge_regression``.
     """
     if groups is None and _right_or_wrong(scores, figure):
-        return wilson_interval(int(scores.sum()), len(scores))
-    return bootstrap_over_identities(grouped(scores, groups))
+        return wilson_interval(int(scores.sum()), len(scores), level)
+    parts = grouped(scores, groups)
+    if figure in SHARES:
+        return bootstrap_over_identities(parts, seed=seed, resamples=resamples, level=level)
+    sums = np.array([[part.sum()] for part in parts])
+    counts = np.array([float(len(part)) for part in parts])
+    deviation = float(spread(resampled_means(sums, counts, seed, resamples))[0])
+    return error_interval(float(scores.mean()), deviation, n=len(parts), level=level)
 
 
 def paired_drop(before: Floats, after: Floats, *, figure: str, groups: Groups = None) -> Interval:

@@ -99,7 +99,8 @@ class EmbeddingScores:
     @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
-        return f"{self.rank_1.n} identities; {self.pictures} pictures"
+        n = self.rank_1.n
+        return f"{n:,} {'identity' if n == 1 else 'identities'}; {self.pictures:,} pictures"
 
     @property
     def warning(self) -> str:

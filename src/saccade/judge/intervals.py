@@ -8,7 +8,7 @@ other means the percentiles of B. Efron and R. J. Tibshirani, "An Introduction t
 nothing to resample.
 We differ: when every search is right (or every one wrong), resampling shows no spread at all and
 would promise certainty; then the exact binomial bound for n identities is given. An interval is
-widened, where needed, to hold the estimate.
+widened, where needed, to hold the estimate. Differences have Student's t times the spread.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from saccade.errors import InputError, SettingError
 from saccade.intervals import LEVEL, holding
-from saccade.judge.resampling import effective_interval, spread
+from saccade.judge.resampling import effective_interval, spread, t_quantile
 from saccade.values import Interval
 
 RESAMPLES = 2000
@@ -80,7 +80,9 @@ def paired_bootstrap(
 ) -> Interval:
     """Return the difference of two means, a − b, on the same identities and searches.
 
-    Both are in [0, 1] per search. An interval that holds 0 means: not shown to be better.
+    Student's t times the spread of the draws, to either side: percentiles of few identities call
+    every second pair of equals different. An interval that holds 0 means: not shown to be better.
+    Without a spread both are taken for shares in [0, 1], and the bound for n identities is given.
     Raises InputError when the identities or their numbers of searches differ.
     """
     check_settings(resamples, level)
@@ -92,11 +94,15 @@ def paired_bootstrap(
     sums_b, _ = _totals(b)
     n = len(counts)
     difference = (sums_a - sums_b)[:, None]
-    if not difference.any() and _same(a, b):
-        bound = 1.0 - none_right(n, level).high
-        return Interval(0.0, bound - 1.0, 1.0 - bound, n, level)
-    low, high = percentile_bounds(resampled_means(difference, counts, seed, resamples), level)
-    return holding(float(difference.sum() / counts.sum()), low[0], high[0], n, level)
+    value = float(difference.sum() / counts.sum())
+    half = t_quantile(n - 1, level) * float(
+        spread(resampled_means(difference, counts, seed, resamples))[0]
+    )
+    if n < 2:
+        half = 1.0  # One tells nothing of others.
+    elif not half:
+        half = none_right(n, level).high
+    return Interval(value, value - half, value + half, n, level)
 
 
 def percentile_bounds(estimates: FloatRows, level: float) -> tuple[FloatRows, FloatRows]:
@@ -148,7 +154,3 @@ def _totals(per_identity_scores: Scores) -> tuple[FloatRows, FloatRows]:
     if not np.isfinite(sums).all():
         raise InputError("scores hold NaN or infinity; every search needs a finite score")
     return sums, np.array([float(len(scores)) for scores in kept])
-
-
-def _same(a: Scores, b: Scores) -> bool:
-    return all(np.array_equal(left, right) for left, right in zip(a, b, strict=True))

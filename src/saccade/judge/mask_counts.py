@@ -16,7 +16,8 @@ from saccade.errors import InputError
 from saccade.judge.resampling import effective_interval
 from saccade.metrics.classification import Margins
 from saccade.metrics.contours import boundary_f, boundary_overlap
-from saccade.metrics.segmentation import class_iou, margins, mean_of_known, pixel_confusion
+from saccade.metrics.segmentation import class_iou, margins, pixel_confusion
+from saccade.metrics.shares import mean_of_known
 from saccade.values import Float64Array, IntArray, Interval
 
 FIGURES = (

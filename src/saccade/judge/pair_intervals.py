@@ -5,7 +5,9 @@ the weight w_i·w_j. Scores are sorted once; every resample is then two running 
 Source: R. M. Bolle, N. K. Ratha and S. Pankanti, "Error analysis of pattern recognition systems:
 the subsets bootstrap" (2004), for drawing subjects instead of pairs.
 We differ: impostor pairs follow both their identities; a draw without one of the two kinds of pair
-is drawn again. When no error was made there is no spread: see ``intervals``.
+is drawn again. Of the draws only the spread is taken, as in ``resampling``: rates have the interval
+of a share, the area that of an area; percentiles of 100 people held the true area 93 times of 100.
+When no error was made there is no spread: see ``intervals``.
 """
 
 from collections.abc import Iterator
@@ -16,19 +18,14 @@ from numpy.typing import NDArray
 
 from saccade.errors import InputError
 from saccade.intervals import LEVEL, holding
-from saccade.judge.intervals import (
-    RESAMPLES,
-    all_right,
-    check_settings,
-    none_right,
-    percentile_bounds,
-)
+from saccade.judge.intervals import RESAMPLES, all_right, check_settings, none_right
+from saccade.judge.resampling import effective_interval, logit_interval, spread
 from saccade.metrics.pairs import Pairs
 from saccade.metrics.verification import crossing_share
 from saccade.values import IntArray, Interval
 
 FloatRow = NDArray[np.float64]
-FALSE_ACCEPT_COLUMN = 2  # among the figures of a draw
+AUC_COLUMN, FALSE_ACCEPT_COLUMN = 0, 2  # among the figures of a draw
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,29 +64,34 @@ def bootstrap_verification(
     if value is None:
         raise InputError("there must be a genuine and an impostor pair; add pictures")
     estimates = np.stack(list(_resample(ordered, pairs.identities, seed, resamples)))
-    low, high = percentile_bounds(estimates, level)
+    wide = spread(estimates)
     units = np.full(len(value), len(np.unique(pairs.genuine_identity)))
     units[FALSE_ACCEPT_COLUMN] = pairs.identities  # the only figure without a genuine pair
     found = [
-        _interval(value[column], low[column], high[column], int(units[column]), level)
+        _interval(
+            float(value[column]),
+            float(wide[column]),
+            int(units[column]),
+            level,
+            area=column == AUC_COLUMN,
+        )
         for column in range(len(value))
     ]
     rates = (found[2], found[3]) if threshold is not None else (None, None)
     return VerificationIntervals(found[0], found[1], at, tuple(found[4:]), *rates)
 
 
-def _interval(value: float, low: float, high: float, n: int, level: float) -> Interval:
+def _interval(value: float, deviation: float, n: int, level: float, *, area: bool) -> Interval:
     """An estimate with no spread, as that of two identities, says nothing of its own error.
 
     Exactly 0 or 1 gets the exact bound, any other the whole range.
     """
-    if value == low == high == 1.0:
-        return all_right(n, level)
-    if value == low == high == 0.0:
-        return none_right(n, level)
-    if low == high:
-        return holding(value, 0.0, 1.0, n, level)
-    return holding(value, low, high, n, level)
+    if not deviation:
+        bound = {1.0: all_right, 0.0: none_right}.get(value)
+        return holding(value, 0.0, 1.0, n, level) if bound is None else bound(n, level)
+    if area:
+        return logit_interval(value, deviation, n=n, fewest=n, level=level)
+    return effective_interval(value, deviation, n=n, even=n, level=level)
 
 
 def _resample(ordered: "_Ordered", n: int, seed: int, resamples: int) -> Iterator[FloatRow]:

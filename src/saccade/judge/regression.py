@@ -26,6 +26,7 @@ from saccade.judge.resampling import error_interval, spread
 from saccade.metrics.regression import Moments, moment_rows
 from saccade.values import Broken, Float64Array, Interval
 
+FEW = 30  # pictures or groups; with fewer, an interval says little
 WORST = 24
 
 
@@ -60,7 +61,8 @@ class RegressionScores:
     ``mae``, ``rmse`` and ``r2`` are means over the targets; ``r2`` is None where the truth of one
     never varies. ``worst``: at most WORST pictures, the largest error first, measured in the
     truth's deviations and averaged over the targets. ``truth`` and ``estimates``: (pictures,
-    targets) float64. ``broken`` names the pictures that were left out.
+    targets) float64. ``groups``: how many groups of pictures were drawn for the intervals, None
+    where each picture was. ``broken`` names the pictures that were left out.
     """
 
     pictures: int
@@ -73,6 +75,7 @@ class RegressionScores:
     estimates: Float64Array
     seed: int
     resamples: int
+    groups: int | None = None
     by_group: ByGroup | None = None
     broken: tuple[Broken, ...] = ()
 
@@ -93,15 +96,20 @@ class RegressionScores:
     @property
     def basis(self) -> str:
         """What the intervals stand on, in words."""
-        return f"{self.pictures} pictures"
+        drawn = "" if self.groups is None else f"{self.groups:,} groups of "
+        return f"{drawn}{self.pictures:,} pictures"
 
     @property
     def warning(self) -> str:
         """What the reader of the figures must know; empty for nothing."""
+        told = []
         unproved = [one.name for one in self.per_target if one.r2 is None or one.r2.low <= 0]
-        if not unproved:
-            return ""
-        return f"not shown to be better than always answering the mean: {', '.join(unproved)}"
+        if unproved:
+            names = ", ".join(unproved)
+            told.append(f"not shown to be better than always answering the mean: {names}")
+        if self.mae.n < FEW:
+            told.append(f"only {self.basis}: too few to tell much")
+        return "; ".join(told)
 
     def to_json(self) -> str:
         """Return all figures as JSON."""
@@ -164,6 +172,7 @@ def judge_regression(
         estimates=said,
         seed=seed,
         resamples=resamples,
+        groups=None if groups is None else len(counts),
     )
 
 

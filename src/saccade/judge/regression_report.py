@@ -53,7 +53,7 @@ def regression_report(
         *extra,
         Section("The largest errors", _worst(scores, pictures)),
     ]
-    subtitle = f"Judged on {scores.pictures:,} pictures."
+    subtitle = f"Judged on {scores.basis}."
     return framed(
         title,
         sections,
@@ -208,6 +208,7 @@ def _worst(
 
 
 def _method(scores: RegressionScores) -> tuple[Part, ...]:
+    drawn = "the pictures" if scores.groups is None else f"the {scores.groups:,} groups of pictures"
     return (
         Text(
             "The mean absolute error (MAE) is the average distance from estimate to truth; the "
@@ -216,10 +217,10 @@ def _method(scores: RegressionScores) -> tuple[Part, ...]:
             "answering the mean, below 0 is worse."
         ),
         Text(
-            "Intervals: the pictures are drawn again with replacement "
-            f"{scores.resamples:,} times (seed {scores.seed}). That takes pictures for "
-            "independent. Several pictures of one object or one scene err together: then the true "
-            "intervals are wider."
+            f"Intervals: {drawn} are drawn again with replacement {scores.resamples:,} times (seed "
+            f"{scores.seed}), and the spread of the figure makes its interval. Where several "
+            "pictures of one object or one scene are judged, they err together: name the column "
+            "that says so with --groups, or the true intervals are wider."
         ),
         Text(
             "These figures hold for pictures like these, with numbers as spread as here. They "

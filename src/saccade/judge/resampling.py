@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.intervals import holding
+from saccade.intervals import holding, wilson_interval
+from saccade.metrics.shares import share_of
 from saccade.values import Interval
 
 POWER, WIDEST = 1.5, 0.9  # of an error's interval; how far its upper end may go
+ROUNDING = 1e-12  # of the mean: a spread as small is none
 CELLS = 320_000  # pictures × resamples at once: what stays in a core's cache
 
 Counts = NDArray[np.float32]
@@ -43,12 +45,16 @@ def resampled_counts(
 
 
 def spread(draws: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the (k,) standard deviations of (b, k) draws, those that are NaN left out."""
+    """Return the (k,) standard deviations of (b, k) draws, those that are NaN left out.
+
+    What rounding alone makes is 0, or the interval of draws that are all alike had no width.
+    """
     counted = ~np.isnan(draws)
     many = np.maximum(counted.sum(axis=0), 1)
     mean = np.where(counted, draws, 0.0).sum(axis=0) / many
     squares = np.where(counted, (draws - mean) ** 2, 0.0).sum(axis=0)
     deviation: NDArray[np.float64] = np.sqrt(squares / np.maximum(many - 1, 1))
+    deviation[deviation <= ROUNDING * np.abs(mean)] = 0.0
     return deviation
 
 
@@ -70,13 +76,47 @@ def effective_interval(
     if n < 2:  # One unit tells nothing of others.
         return holding(value, low, high, n, level)
     at, wide = (value - low) / (high - low), deviation / (high - low)
-    q2 = _t(n - 1, level) ** 2
+    q2 = t_quantile(n - 1, level) ** 2
     effective = at * (1 - at) / wide**2 if wide > 0 and 0 < at < 1 else even
     centre = (at + q2 / (2 * effective)) / (1 + q2 / effective)
     half = np.sqrt(q2 * at * (1 - at) / effective + (q2 / (2 * effective)) ** 2)
     half /= 1 + q2 / effective
     ends = [low + (high - low) * (centre + side * half) for side in (-1, 1)]
     return holding(value, max(low, ends[0]), min(high, ends[1]), n, level)
+
+
+def share_intervals(
+    hits: NDArray[np.bool_],
+    of: NDArray[np.bool_],
+    *,
+    groups: Sequence[str] | None,
+    seed: int,
+    resamples: int,
+    level: float,
+) -> list[Interval | None]:
+    """Return the share of ``hits`` among those in ``of``, both (n, k), k times; None of nothing.
+
+    Wilson's interval where each picture stands for itself; where pictures of one of the ``groups``
+    (n,) are drawn together, that of the spread, for the groups that have a picture in ``of``.
+    """
+    right, many = (hits & of).sum(axis=0).tolist(), of.sum(axis=0).tolist()
+    if groups is None:
+        pairs = zip(right, many, strict=True)
+        return [wilson_interval(hit, count, level) if count else None for hit, count in pairs]
+    place = np.unique(np.asarray(groups), return_inverse=True)[1]
+    n = int(place.max()) + 1
+    sums = np.zeros((2, n, of.shape[1]), np.float32)
+    np.add.at(sums[0], place, hits & of)
+    np.add.at(sums[1], place, of)
+    counts = resampled_counts(n, groups=None, seed=seed, resamples=resamples)
+    draws = np.concatenate([share_of(one.T @ sums[0], one.T @ sums[1]) for one in counts])
+    units = (sums[1] > 0).sum(axis=0).tolist()
+    return [
+        effective_interval(right[k] / many[k], float(wide), n=units[k], even=units[k], level=level)
+        if many[k]
+        else None
+        for k, wide in enumerate(spread(draws))
+    ]
 
 
 def logit_interval(
@@ -89,9 +129,10 @@ def logit_interval(
     """
     if not deviation > 0 or not 0 < value < 1:
         return effective_interval(value, 0.0, n=n, even=fewest, level=level)
-    centre = np.log(value / (1 - value))
-    half = _t(fewest - 1, level) * deviation / (value * (1 - value))
-    low, high = (1 / (1 + np.exp(-(centre + side * half))) for side in (-1, 1))
+    from scipy.special import expit, logit  # Slow to load.
+
+    half = t_quantile(fewest - 1, level) * deviation / (value * (1 - value))
+    low, high = (expit(logit(value) + side * half) for side in (-1, 1))
     return holding(value, low, high, n, level)
 
 
@@ -102,11 +143,12 @@ def error_interval(value: float, deviation: float, *, n: int, level: float) -> I
     """
     if not value > 0:
         return Interval(value, value, value, n, level)
-    share = min(_t(n - 1, level) * deviation / value / POWER, WIDEST)
+    share = min(t_quantile(n - 1, level) * deviation / value / POWER, WIDEST)
     return Interval(value, value / (1 + share) ** POWER, value / (1 - share) ** POWER, n, level)
 
 
-def _t(freedom: int, level: float) -> float:
+def t_quantile(freedom: int, level: float) -> float:
+    """Return the quantile of Student's t that a two-sided interval at ``level`` reaches to."""
     from scipy.stats import t  # Slow to load.
 
     return float(t.ppf((1 + level) / 2, max(1, freedom)))

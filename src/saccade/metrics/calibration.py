@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saccade.errors import InputError
+from saccade.values import IntArray
 
 BINS = 15
 TINY = 1e-12  # a probability of 0 counts as this in a logarithm
@@ -56,12 +57,18 @@ def reliability(
     if not ((sure >= 0) & (sure <= 1)).all():
         raise InputError("probabilities must be from 0 to 1")
     heavy = np.ones(len(sure)) if weights is None else np.asarray(weights, np.float64)
-    place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    place = bin_of(sure, bins)
     pictures = np.bincount(place, heavy, minlength=bins).astype(np.float64)
     with np.errstate(invalid="ignore"):
         mean = np.bincount(place, heavy * sure, minlength=bins) / pictures
         share = np.bincount(place, heavy * correct, minlength=bins) / pictures
     return Reliability(np.linspace(0.0, 1.0, bins + 1), pictures, mean, share)
+
+
+def bin_of(probability: ArrayLike, bins: int = BINS) -> IntArray:
+    """Return (n,) int64: the bin of each of (n,) probabilities in [0, 1], from 0."""
+    upper = np.ceil(np.asarray(probability, np.float64) * bins).astype(np.int64)
+    return np.clip(upper - 1, 0, bins - 1)
 
 
 def calibration_error(found: Reliability) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saccade.errors import InputError
+from saccade.metrics.shares import mean_of_known, share_of
 
 FloatArray = NDArray[np.float64]
 
@@ -79,31 +80,31 @@ class Margins:
 
     def recall(self) -> FloatArray:
         """(…, classes): the share of a class's pictures answered right; NaN where it has none."""
-        return _share(self.right, self.shown)
+        return share_of(self.right, self.shown)
 
     def precision(self) -> FloatArray:
         """(…, classes): the share of its answers that are right; NaN where it was not answered."""
-        return _share(self.right, self.answered)
+        return share_of(self.right, self.answered)
 
     def f1(self) -> FloatArray:
         """(…, classes): the harmonic mean of both; NaN where neither shown nor answered."""
-        return _share(2 * self.right, self.shown + self.answered)  # type: ignore[operator]
+        return share_of(2 * self.right, self.shown + self.answered)  # type: ignore[operator]
 
     def accuracy(self) -> FloatArray:
         """(…): the share of pictures answered right."""
-        return _share(self.right.sum(axis=-1), self.shown.sum(axis=-1))
+        return share_of(self.right.sum(axis=-1), self.shown.sum(axis=-1))
 
     def balanced_accuracy(self) -> FloatArray:
         """(…): the mean recall of the classes shown."""
-        return _mean(self.recall())
+        return mean_of_known(self.recall())
 
     def macro_f1(self) -> FloatArray:
         """(…): the mean F1 of the classes shown or answered."""
-        return _mean(self.f1())
+        return mean_of_known(self.f1())
 
     def macro_precision(self) -> FloatArray:
         """(…): the mean precision of the classes answered."""
-        return _mean(self.precision())
+        return mean_of_known(self.precision())
 
     def weighted(self, figure: FloatArray) -> FloatArray:
         """(…): the mean of ``figure`` (…, classes) by the pictures that show each class.
@@ -111,7 +112,7 @@ class Margins:
         Classes for which it is NaN are left out; NaN where none is left.
         """
         counted = np.where(np.isnan(figure), 0.0, self.shown)
-        return _share((np.nan_to_num(figure) * counted).sum(axis=-1), counted.sum(axis=-1))
+        return share_of((np.nan_to_num(figure) * counted).sum(axis=-1), counted.sum(axis=-1))
 
     def matthews(self) -> FloatArray:
         """(…): Matthews' correlation in [-1, 1]; NaN where truth or answers are of one class."""
@@ -122,7 +123,7 @@ class Margins:
         of_truth = n**2 - (shown**2).sum(axis=-1)
         of_answers = n**2 - (answered**2).sum(axis=-1)
         covered = n * right.sum(axis=-1) - (shown * answered).sum(axis=-1)
-        return _share(covered, np.sqrt(of_truth) * np.sqrt(of_answers))
+        return share_of(covered, np.sqrt(of_truth) * np.sqrt(of_answers))
 
 
 def accuracy(confusion: ArrayLike) -> float:
@@ -143,15 +144,3 @@ def macro_f1(confusion: ArrayLike) -> float:
 def matthews(confusion: ArrayLike) -> float:
     """Return Matthews' correlation (MCC) in [-1, 1]; NaN where truth or answers are one class."""
     return float(Margins.of(confusion).matthews())
-
-
-def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> FloatArray:
-    top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    shares: FloatArray = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
-    return shares
-
-
-def _mean(shares: FloatArray) -> FloatArray:
-    """Mean over the last axis, NaN left out; NaN where nothing is left."""
-    counted = ~np.isnan(shares)
-    return _share(np.where(counted, shares, 0.0).sum(axis=-1), counted.sum(axis=-1))

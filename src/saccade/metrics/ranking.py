@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from saccade.errors import InputError
 from saccade.metrics.classification import checked_weights
+from saccade.metrics.shares import share_of
 
 ROUNDING = 1e-12  # of the sum of all weights: the others then count nothing
 FloatArray = NDArray[np.floating]
@@ -85,9 +86,9 @@ class Ranking:
         won = positives * others - (between - positives**2 / 2)
         starts = np.flatnonzero(np.diff(group, prepend=-1))
         rises = np.add.reduceat(own, starts, axis=0) if len(starts) else own
-        precision = _share(np.cumsum(rises, axis=0), to_last[starts])
+        precision = share_of(np.cumsum(rises, axis=0), to_last[starts])
         gained = np.nansum(rises * precision, axis=0)
-        return _share(won, positives * others), _share(gained, positives)
+        return share_of(won, positives * others), share_of(gained, positives)
 
     def curve(self) -> RankingCurve:
         """Return the curve over every distinct score."""
@@ -96,8 +97,8 @@ class Ranking:
         positives, n = int(self.of_class.sum()), len(self.order)
         return RankingCurve(
             self.scores[self.ends],
-            _share(hits, np.full(len(hits), positives)),
-            _share(accepted - hits, np.full(len(hits), n - positives)),
+            share_of(hits, np.full(len(hits), positives)),
+            share_of(accepted - hits, np.full(len(hits), n - positives)),
             hits / accepted,
         )
 
@@ -114,10 +115,3 @@ def ranking_areas(
     heavy = np.ones(n) if weights is None else checked_weights(weights, n)
     area, precision = ranking.areas(heavy[:, None])
     return float(area[0]), float(precision[0])
-
-
-def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
-    top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    shares: NDArray[np.float64] = np.full(top.shape, np.nan)
-    np.divide(top, bottom, out=shares, where=bottom > 0)
-    return shares

@@ -62,12 +62,3 @@ def class_iou(found: Margins) -> Float64Array:
         right, union, out=np.full(right.shape, np.nan), where=union > 0
     )
     return shares
-
-
-def mean_of_known(values: Float64Array) -> Float64Array:
-    """Mean over the last axis without NaN; NaN of nothing."""
-    known = ~np.isnan(values)
-    many = known.sum(axis=-1)
-    total = np.where(known, values, 0.0).sum(axis=-1)
-    means: Float64Array = np.divide(total, many, out=np.full(total.shape, np.nan), where=many > 0)
-    return means
