@@ -43,7 +43,7 @@ def explain(
     explainable(model)
     if not pictures:
         raise InputError("no picture is named; give files or folders")
-    paths = [found for item in pictures for found in find_pictures(Path(item))]
+    paths = list(dict.fromkeys(one for item in pictures for one in find_pictures(Path(item))))
     if len(paths) > MOST:
         raise InputError(f"{len(paths):,} pictures are too many for one page; name {MOST} at most")
     explanations = list(_explained(model, paths, label))

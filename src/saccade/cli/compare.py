@@ -1,13 +1,10 @@
 """The command that compares two models on the same pictures: compare."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from saccade.cli.output import bar, say, say_json
-from saccade.config import DataSettings
+from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.output import progress_bar, say, say_json
 
 if TYPE_CHECKING:
     from saccade.judge.comparison import Compared
@@ -20,9 +17,9 @@ def compare(
     /,
     *,
     groups: str | None = None,
-    open_test: Annotated[bool, Parameter(negative="")] = False,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    open_test: Flag = False,
+    broken: BrokenShare = BROKEN,
+    json: Flag = False,
 ) -> int:
     """Say whether one of two models is better on the same pictures; exit code 1 unless B is.
 
@@ -45,9 +42,7 @@ def compare(
     """
     from saccade.api.compare import compare as judge
 
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="judging", quiet=json)
-
+    progress = progress_bar("judging", quiet=json)
     found = judge(a, b, data, groups=groups, open_test=open_test, broken=broken, progress=progress)
     if json:
         say_json(found.to_dict())

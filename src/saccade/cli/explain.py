@@ -1,13 +1,12 @@
 """The command that says why a model answers as it does: explain."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.output import bar, lines_of_broken, say, say_json, shown
-from saccade.config import DataSettings
+from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.output import lines_of_broken, progress_bar, say, say_json, shown
 from saccade.errors import InputError, SettingError
 
 if TYPE_CHECKING:
@@ -21,10 +20,11 @@ def explain(
     *pictures: Path,
     label: Annotated[str | None, Parameter(name="--class")] = None,
     mistakes: int | None = None,
-    inside: Annotated[bool, Parameter(negative="")] = False,
+    inside: Flag = False,
     out: Path | None = None,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    open_test: Flag = False,
+    broken: BrokenShare = BROKEN,
+    json: Flag = False,
 ) -> int:
     """Show which places of a picture made the answer, as maps over the picture on a page.
 
@@ -42,20 +42,26 @@ def explain(
         Show the model's own weights as pictures: first filters, or a linear model's templates.
     out
         HTML file to write; else explanation.html, mistakes.html or inside.html in the run folder.
+    open_test
+        Explain mistakes on the sealed part test, with --mistakes; the run records it.
     broken
         Share of the pictures that may be unreadable, with --mistakes.
     json
         Print one JSON document instead of text.
     """
     if inside:
-        if pictures or label is not None or mistakes is not None:
+        if pictures or label is not None or mistakes is not None or open_test:
             raise SettingError("--inside looks at the model alone; leave out pictures and the rest")
         return _inside(run, out or run / "inside.html", json=json)
     if mistakes is not None:
         if len(pictures) != 1 or label is not None:
             raise SettingError("--mistakes needs one place of data with labels, and no --class")
         place = out or run / "mistakes.html"
-        return _mistakes(run, pictures[0], mistakes, place, broken=broken, json=json)
+        return _mistakes(
+            run, pictures[0], mistakes, place, open_test=open_test, broken=broken, json=json
+        )
+    if open_test:
+        raise SettingError("--open-test is for --mistakes, which judges pictures; leave it out")
     from saccade.api.explain import explain as find
 
     place = out or run / "explanation.html"
@@ -85,13 +91,22 @@ def _inside(run: Path, place: Path, *, json: bool) -> int:
     return 0
 
 
-def _mistakes(run: Path, data: Path, count: int, place: Path, *, broken: float, json: bool) -> int:
+def _mistakes(
+    run: Path,
+    data: Path,
+    count: int,
+    place: Path,
+    *,
+    open_test: bool,
+    broken: float,
+    json: bool,
+) -> int:
     from saccade.api.mistakes import explain_mistakes
 
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="judging", quiet=json)
-
-    found = explain_mistakes(run, data, count=count, out=place, broken=broken, progress=progress)
+    progress = progress_bar("judging", quiet=json)
+    found = explain_mistakes(
+        run, data, count=count, out=place, open_test=open_test, broken=broken, progress=progress
+    )
     if json:
         say_json({**found.to_dict(), "page": place})
         return 0

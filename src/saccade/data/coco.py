@@ -6,6 +6,7 @@ height] in pixels. We differ: scores lie in [0, 1]; a missing area is the box's 
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,7 @@ def _numbered(place: Path, what: str, rows: Sequence[Any]) -> dict[int, int]:
         ids.append(row["id"])
     numbers = {one: place for place, one in enumerate(sorted(set(ids)))}
     if len(numbers) < len(ids):
-        twice = next(one for one in ids if ids.count(one) > 1)
+        twice = Counter(ids).most_common(1)[0][0]
         raise InputError(f"{place}: two entries have the {what} id {twice}; ids must differ")
     return numbers
 
