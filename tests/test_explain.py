@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import saccade
+from saccade.api.sealed import openings
 from saccade.cli.app import main
 from saccade.data.pictures import read_picture
 from saccade.errors import InputError
@@ -274,6 +275,10 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
     sealed = tmp_path / "parts"
     for part in ("train", "test"):
         shutil.copytree(world / "others", sealed / part)
+    many = [tmp_path / "many" / f"{number}.png" for number in range(101)]
+    many[0].parent.mkdir()
+    for one in many:
+        shutil.copy(picture, one)
     knn = {"model.name": "knn", "model.k": 1, "data.size": "8x8"}
     saccade.train(world / "others", task="classify", out=tmp_path / "knn", settings=knn)
     rows = [
@@ -284,10 +289,12 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         ([run, picture, "--class", "tpo"], "did you mean 'top'?"),
         ([run, picture, "--out", tmp_path / "map.png"], "has the name of a picture"),
         ([run, picture, "--out", tmp_path / "none" / "page.html"], "does not exist"),
-        ([run, *[picture] * 101], "101 pictures are too many"),
+        ([run, *many], "101 pictures are too many"),
         ([run, sealed, "--mistakes", "3"], "is sealed"),
         ([run, picture, "--inside"], "leave out pictures"),
         ([run, "--mistakes", "3"], "needs one place of data"),
+        ([run, picture, "--open-test"], "--open-test is for --mistakes"),
+        ([run, "--inside", "--open-test"], "looks at the model alone"),
         ([run, world / "others", "--mistakes", "0"], "must be 1 to 100"),
         ([tmp_path / "knn", picture], "--neighbours"),
         ([tmp_path / "knn", "--inside"], "no weights to look at"),
@@ -299,3 +306,22 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         assert expected in said and said.count("\n") == 1, said
     assert main(["explain", run, picture, "--clas", "low"]) == 2
     assert re.search(r"--class", capsys.readouterr().err)
+
+
+def test_a_picture_that_is_named_twice_is_explained_once(world, tmp_path):
+    folder, page = world / "others" / "top", tmp_path / "page.html"
+    found = saccade.explain(world / "run", [folder, folder / "00.png"], out=page)
+    assert [Path(one.picture).name for one in found] == [f"0{n}.png" for n in range(4)]
+    assert "could not be read" not in page.read_text()
+
+
+def test_mistakes_on_the_sealed_part_are_recorded(world, tmp_path, capsys):
+    run, parts = shutil.copytree(world / "run", tmp_path / "run"), tmp_path / "parts"
+    for part, source in (("train", "others"), ("test", "swapped")):
+        shutil.copytree(world / source, parts / part)
+    words = ["explain", str(run), str(parts), "--mistakes", "3"]
+    assert main(words) == 2 and "add --open-test" in capsys.readouterr().err
+    assert openings(run) == []
+    assert main([*words, "--open-test"]) == 0
+    (found,) = openings(run)
+    assert found["pictures"] == 8 and found["score"]["found"].endswith("of 8 answered wrong")
