@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import saccade
-from saccade.api.sealed import openings
 from saccade.cli.app import main
 from saccade.data.pictures import read_picture
 from saccade.errors import InputError
@@ -290,15 +289,15 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         ([run, picture, "--out", tmp_path / "map.png"], "has the name of a picture"),
         ([run, picture, "--out", tmp_path / "none" / "page.html"], "does not exist"),
         ([run, *many], "101 pictures are too many"),
-        ([run, sealed, "--mistakes", "3"], "is sealed"),
+        ([run, sealed, "--mistakes", "3"], "when all is chosen; name other pictures"),
         ([run, picture, "--inside"], "leave out pictures"),
         ([run, "--mistakes", "3"], "needs one place of data"),
-        ([run, picture, "--open-test"], "--open-test is for --mistakes"),
-        ([run, "--inside", "--open-test"], "looks at the model alone"),
         ([run, world / "others", "--mistakes", "0"], "must be 1 to 100"),
         ([tmp_path / "knn", picture], "--neighbours"),
         ([tmp_path / "knn", "--inside"], "no weights to look at"),
         ([tmp_path / "none", picture], "does not exist"),
+        (["pixels", picture], "plain pixels have no network to look into"),
+        (["pixels", world / "others", "--mistakes", "2"], "plain pixels have no network"),
     ]
     for words, expected in rows:
         assert main(["explain", *map(str, words)]) == 2, words
@@ -313,15 +312,3 @@ def test_a_picture_that_is_named_twice_is_explained_once(world, tmp_path):
     found = saccade.explain(world / "run", [folder, folder / "00.png"], out=page)
     assert [Path(one.picture).name for one in found] == [f"0{n}.png" for n in range(4)]
     assert "could not be read" not in page.read_text()
-
-
-def test_mistakes_on_the_sealed_part_are_recorded(world, tmp_path, capsys):
-    run, parts = shutil.copytree(world / "run", tmp_path / "run"), tmp_path / "parts"
-    for part, source in (("train", "others"), ("test", "swapped")):
-        shutil.copytree(world / source, parts / part)
-    words = ["explain", str(run), str(parts), "--mistakes", "3"]
-    assert main(words) == 2 and "add --open-test" in capsys.readouterr().err
-    assert openings(run) == []
-    assert main([*words, "--open-test"]) == 0
-    (found,) = openings(run)
-    assert found["pictures"] == 8 and found["score"]["found"].endswith("of 8 answered wrong")

@@ -376,3 +376,11 @@ def test_a_second_data_set_need_not_have_a_part_test(world, tmp_path, capsys):
     assert len(openings(run)) == before + 2
     words = ["limits", str(run), str(plain), "--second", str(table), "--open-test"]
     assert main(words) == 2 and "no part test to open" in capsys.readouterr().err
+
+
+def test_one_identity_is_too_few_to_search_among(class_folders, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    one = write_folders(tmp_path / "one", pictures, ["ann"] * 3)
+    for first, second, which in ((class_folders, one, "second"), (one, class_folders, "first")):
+        with pytest.raises(InputError, match=f"the {which} data hold one identity"):
+            limits("pixels", first, second=second)

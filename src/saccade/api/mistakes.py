@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from saccade.api.evaluate import answer_readable, load
 from saccade.api.explain import MOST, PAGE, explain_class
-from saccade.api.judged import ALLOWED, allowed_share, judged_samples, note_opening
+from saccade.api.judged import ALLOWED, allowed_share, judged_samples
 from saccade.api.predict import writable
 from saccade.api.sealed import judged_part
 from saccade.api.trained_on import training_data
@@ -61,26 +61,25 @@ def explain_mistakes(
     *,
     count: int = 12,
     out: Path | str | None = None,
-    open_test: bool = False,
     broken: float = ALLOWED,
     progress: Callable[[range], Iterable[int]] = iter,
 ) -> Mistakes:
     """Explain the ``count`` mistakes on pictures with labels that a classifier was surest of.
 
     For each: what speaks for the answer, what for the true class, and the training pictures whose
-    features are nearest, where the run's data are still there. ``data``, ``open_test``, ``broken``
-    and ``progress`` as for ``evaluate``; ``out`` is an HTML page to write. Raises InputError for a
-    model that is no classifier, or has no slopes.
+    features are nearest, where the run's data are still there. ``data``, ``broken`` and
+    ``progress`` as for ``evaluate``, but a test part stays sealed; ``out`` is an HTML page to
+    write. Raises InputError for a model that is no classifier, or has no slopes.
     """
     if not 1 <= count <= MOST:
         raise SettingError(f"--mistakes must be 1 to {MOST}. Got {count} instead")
-    place = None if out is None else writable(Path(out), PAGE)
     model = load(run)
     explainable(model)
+    place = None if out is None else writable(Path(out), PAGE)
     if model.classes is None:
         raise InputError(f"{run} is {model.called}; only a classifier gives a wrong class")
     allowed = allowed_share(broken)
-    part = judged_part(data, open_test=open_test)
+    part = judged_part(data, open_test=None)
     samples = judged_samples(model, part)
     shares, samples, left_out = answer_readable(model, samples, allowed=allowed, progress=progress)
     truth = numbered([sample.label for sample in samples], model.classes)
@@ -100,7 +99,6 @@ def explain_mistakes(
             note=note,
         )
         write_atomic(place, text)
-    note_opening(run, part, found.judged, f"{found.wrong} of {found.judged} answered wrong")
     return found
 
 

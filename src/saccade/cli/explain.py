@@ -22,7 +22,6 @@ def explain(
     mistakes: int | None = None,
     inside: Flag = False,
     out: Path | None = None,
-    open_test: Flag = False,
     broken: BrokenShare = BROKEN,
     json: Flag = False,
 ) -> int:
@@ -42,26 +41,20 @@ def explain(
         Show the model's own weights as pictures: first filters, or a linear model's templates.
     out
         HTML file to write; else explanation.html, mistakes.html or inside.html in the run folder.
-    open_test
-        Explain mistakes on the sealed part test, with --mistakes; the run records it.
     broken
         Share of the pictures that may be unreadable, with --mistakes.
     json
         Print one JSON document instead of text.
     """
     if inside:
-        if pictures or label is not None or mistakes is not None or open_test:
+        if pictures or label is not None or mistakes is not None:
             raise SettingError("--inside looks at the model alone; leave out pictures and the rest")
         return _inside(run, out or run / "inside.html", json=json)
     if mistakes is not None:
         if len(pictures) != 1 or label is not None:
             raise SettingError("--mistakes needs one place of data with labels, and no --class")
         place = out or run / "mistakes.html"
-        return _mistakes(
-            run, pictures[0], mistakes, place, open_test=open_test, broken=broken, json=json
-        )
-    if open_test:
-        raise SettingError("--open-test is for --mistakes, which judges pictures; leave it out")
+        return _mistakes(run, pictures[0], mistakes, place, broken=broken, json=json)
     from saccade.api.explain import explain as find
 
     place = out or run / "explanation.html"
@@ -91,22 +84,11 @@ def _inside(run: Path, place: Path, *, json: bool) -> int:
     return 0
 
 
-def _mistakes(
-    run: Path,
-    data: Path,
-    count: int,
-    place: Path,
-    *,
-    open_test: bool,
-    broken: float,
-    json: bool,
-) -> int:
+def _mistakes(run: Path, data: Path, count: int, place: Path, *, broken: float, json: bool) -> int:
     from saccade.api.mistakes import explain_mistakes
 
     progress = progress_bar("judging", quiet=json)
-    found = explain_mistakes(
-        run, data, count=count, out=place, open_test=open_test, broken=broken, progress=progress
-    )
+    found = explain_mistakes(run, data, count=count, out=place, broken=broken, progress=progress)
     if json:
         say_json({**found.to_dict(), "page": place})
         return 0
