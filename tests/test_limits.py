@@ -381,6 +381,7 @@ def test_a_second_data_set_need_not_have_a_part_test(world, tmp_path, capsys):
 def test_one_identity_is_too_few_to_search_among(class_folders, tmp_path):
     pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
     one = write_folders(tmp_path / "one", pictures, ["ann"] * 3)
-    for first, second, which in ((class_folders, one, "second"), (one, class_folders, "first")):
-        with pytest.raises(InputError, match=f"the {which} data hold one identity"):
-            limits("pixels", first, second=second)
+    with pytest.raises(InputError, match="the second data hold one identity"):
+        limits("pixels", class_folders, second=one)
+    with pytest.raises(InputError, match="all 3 pictures show 'ann'"):
+        limits("pixels", one, second=class_folders)

@@ -139,13 +139,12 @@ def _comparable(
             )
         kept = shared, shared
     else:
-        least = min(len(ours), len(theirs))
-        if least < 2:
-            which = "second" if len(theirs) < 2 else "first"
+        if len(theirs) < 2:
             raise InputError(
-                f"the {which} data hold one identity, and nothing is found among one; add pictures "
+                "the second data hold one identity, and nothing is found among one; add pictures "
                 "of others"
             )
+        least = min(len(ours), len(theirs))
         draw = np.random.default_rng(SEED)
         drawn = (draw.permutation(sorted(names))[:least] for names in (ours, theirs))
         kept = set(next(drawn).tolist()), set(next(drawn).tolist())
