@@ -121,10 +121,15 @@ def judged(name: str, root: Path, truth: dict[str, Any]) -> dict[str, Any]:
     named = {
         one["picture"]: one["copy_of"] for kind in ("leak", "exact", "near") for one in lists[kind]
     }
-    told = {file: named.get(file) == original for file, (original, _) in copies.items()}
+    # Of two in one part the larger stays, which may be the copy.
+    told = {
+        file: named.get(file) == original or named.get(original) == file
+        for file, (original, _) in copies.items()
+    }
     kinds = {file: kind for file, (_, kind) in copies.items()}
     soft = {one["picture"] for one in lists["blurred"]}
-    others = [file for file in named if file not in copies]
+    planted = set(copies) | {original for original, _ in copies.values()}
+    others = [file for file in named if file not in planted]
     figures = {
         "pictures": found["pictures"],
         "flipped": len(flips),

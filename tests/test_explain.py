@@ -274,6 +274,10 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
     sealed = tmp_path / "parts"
     for part in ("train", "test"):
         shutil.copytree(world / "others", sealed / part)
+    many = [tmp_path / "many" / f"{number}.png" for number in range(101)]
+    many[0].parent.mkdir()
+    for one in many:
+        shutil.copy(picture, one)
     knn = {"model.name": "knn", "model.k": 1, "data.size": "8x8"}
     saccade.train(world / "others", task="classify", out=tmp_path / "knn", settings=knn)
     rows = [
@@ -284,14 +288,16 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         ([run, picture, "--class", "tpo"], "did you mean 'top'?"),
         ([run, picture, "--out", tmp_path / "map.png"], "has the name of a picture"),
         ([run, picture, "--out", tmp_path / "none" / "page.html"], "does not exist"),
-        ([run, *[picture] * 101], "101 pictures are too many"),
-        ([run, sealed, "--mistakes", "3"], "is sealed"),
+        ([run, *many], "101 pictures are too many"),
+        ([run, sealed, "--mistakes", "3"], "when all is chosen; name other pictures"),
         ([run, picture, "--inside"], "leave out pictures"),
         ([run, "--mistakes", "3"], "needs one place of data"),
         ([run, world / "others", "--mistakes", "0"], "must be 1 to 100"),
         ([tmp_path / "knn", picture], "--neighbours"),
         ([tmp_path / "knn", "--inside"], "no weights to look at"),
         ([tmp_path / "none", picture], "does not exist"),
+        (["pixels", picture], "plain pixels have no network to look into"),
+        (["pixels", world / "others", "--mistakes", "2"], "plain pixels have no network"),
     ]
     for words, expected in rows:
         assert main(["explain", *map(str, words)]) == 2, words
@@ -299,3 +305,10 @@ def test_what_cannot_be_explained_is_one_line(world, tmp_path, capsys):
         assert expected in said and said.count("\n") == 1, said
     assert main(["explain", run, picture, "--clas", "low"]) == 2
     assert re.search(r"--class", capsys.readouterr().err)
+
+
+def test_a_picture_that_is_named_twice_is_explained_once(world, tmp_path):
+    folder, page = world / "others" / "top", tmp_path / "page.html"
+    found = saccade.explain(world / "run", [folder, folder / "00.png"], out=page)
+    assert [Path(one.picture).name for one in found] == [f"0{n}.png" for n in range(4)]
+    assert "could not be read" not in page.read_text()

@@ -33,6 +33,7 @@ from saccade.report import Chart, Charts, Section, page
 from saccade.report.graphs import Box, graph_chart
 from saccade.report.text import LONGEST, LONGEST_TEXT, clean, name, sentence
 from saccade.values import Interval, Sample
+from tests.judged_pages import JUDGED_PAGES
 
 LONG = "x" * 10_000
 HOSTILE = (
@@ -197,10 +198,10 @@ PAGES = {
         *(classification, regression, regression_of_one, embedding, tuning, search),
         *(layers, graph, index),
     )
-}
+} | JUDGED_PAGES
 
 
-SLOW = ("regression_of_one", "search")
+SLOW = ("regression_of_one", "search", "detection", "segmentation", "explanation", "mistakes")
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ from saccade.data.first_look import look
 from saccade.data.measures import FIGURES, measure
 from saccade.data.tables import read_table, write_table
 from saccade.errors import InputError
-from saccade.judge.label_errors import calibrated, held_out_shares
+from saccade.judge.label_errors import _votes, calibrated, doubted_labels, held_out_shares
 from saccade.judge.near_pictures import Proposed, merged
 from saccade.judge.same_picture import changes, differences, resized, sampled
 from saccade.values import Sample
+from tests.writers import write_folders
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 DATA = os.environ.get("SACCADE_DATA")
@@ -331,3 +332,36 @@ def test_photographs_and_faces(planting, tmp_path):
     found = planting.judged("bccd", tmp_path / "bccd", truth)
     assert found["exact"] == 25 and found["near"] >= 23
     assert found["of_pictures"] <= 0.01
+
+
+def test_a_copy_that_is_only_brighter_is_near_not_exact(tmp_path):
+    digits = load_digits()
+    pictures = np.round(digits.images[:60] * 8).astype(np.uint8)
+    copies = np.concatenate([pictures, pictures[:3] * 2])
+    labels = [str(one) for one in digits.target[:60]]
+    write_folders(tmp_path / "data", copies, [*labels, *labels[:3]])
+    found = saccade.inspect(tmp_path / "data")
+    assert len(found.found["near"]) == 3 and not found.found["exact"]
+    for one in found.found["near"]:
+        assert one.evidence == "gradients differ by 0.0000" and one.score >= 0
+
+
+def test_votes_are_the_weights_of_each_class():
+    draw = np.random.default_rng(0)
+    rows, targets = draw.normal(size=(40, 6)).astype(np.float32), draw.integers(0, 4, 40)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    found = _votes(rows, targets, 4, rows[:5], 1)
+    for query, votes in zip(rows[:5].astype(np.float64), found, strict=True):
+        squared = ((rows - query) ** 2).sum(axis=1).clip(1e-6)
+        near = np.argsort(squared)[:10]
+        weights = np.exp(-0.5 * squared[near] / squared[near][4])
+        wanted = [weights[targets[near] == name].sum() for name in range(4)]
+        np.testing.assert_allclose(votes, wanted, rtol=1e-3)
+
+
+def test_labels_of_too_many_classes_are_not_judged(monkeypatch):
+    rows = np.eye(20, dtype=np.float32)
+    labels = [str(number % 4) for number in range(20)]
+    monkeypatch.setattr("saccade.judge.label_errors.MOST_ANSWERS", 79)
+    doubts, note = doubted_labels(rows, labels)
+    assert doubts == [] and "20 pictures of 4 classes need too much memory" in note

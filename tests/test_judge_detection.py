@@ -231,6 +231,14 @@ BAD_RESULTS = {
 }
 
 
+def test_the_id_that_stands_twice_is_named(files):
+    place, whole, _ = files
+    whole["images"].append(whole["images"][4])
+    (place / "truth.json").write_text(json.dumps(whole))
+    with pytest.raises(InputError, match="two entries have the image id 11; ids must differ"):
+        judge_boxes(place / "results.json", place / "truth.json")
+
+
 @pytest.mark.parametrize(("values", "said"), BAD_RESULTS.values(), ids=BAD_RESULTS)
 def test_results_that_cannot_be_used_are_one_line(files, values, said):
     place, _, results = files

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ import saccade
 from saccade.api.hidden import hide_objects, object_finder
 from saccade.api.judged import load_judged
 from saccade.api.limits import limits
+from saccade.api.sealed import openings
+from saccade.api.trained_on import trained_on
 from saccade.cli.app import main
 from saccade.data.objects import around, box_mask, read_mask, resize_mask
 from saccade.data.pictures import resize
 from saccade.errors import InputError
 from saccade.judge.limits import judge_background, judge_transfer
+from saccade.values import Sample
 from tests.people_windows import write_people_windows
 from tests.writers import write_folders
 
@@ -319,3 +323,65 @@ def test_a_person_in_the_street_is_not_seen_by_what_stands_around(tmp_path):
     found = limits(run.model, test, boxes="x,y,width,height").background
     assert found.as_they_are.n == 76 and found.as_they_are.low > found.chance
     assert found.object_worse.low > 0 and not found.shown
+
+
+def test_pictures_that_were_trained_on_are_told_by_their_content(world, tmp_path, capsys):
+    run, table, _ = world
+    assert limits(run, table, boxes="x,y,width,height").notes == ()
+    learned = sorted((run.parent / "learned").rglob("*.png"))
+    for number, file in enumerate(learned[:5] + learned[-5:]):
+        place = tmp_path / "second" / file.parent.name / f"other-{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place)
+    draw = np.random.default_rng(9)
+    fresh, labels, _ = scenes(draw, 5, telling="object")
+    write_folders(tmp_path / "second", fresh, labels)
+    told = "second data: 10 of these 20 pictures were trained on, so the figures flatter"
+    words = ["limits", str(run), str(table), "--second", str(tmp_path / "second")]
+    main(words)
+    assert told in capsys.readouterr().out
+    assert f"{told[0].upper()}{told[1:]}" in (run / "limits.html").read_text()
+    main([*words, "--json"])
+    assert json.loads(capsys.readouterr().out)["notes"] == [told]
+    gone = shutil.copytree(run, tmp_path / "gone")
+    environment = json.loads((gone / "environment.json").read_text())
+    environment["data"] = str(tmp_path / "nowhere")
+    (gone / "environment.json").write_text(json.dumps(environment))
+    assert "cannot be told: the run learned from" in limits(gone, table, second=table).notes[0]
+    assert limits(saccade.load(run), table, second=tmp_path / "second").notes == ()
+
+
+def test_pictures_in_one_file_are_known_by_their_values():
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 4, 5), dtype=np.uint8)
+    samples = [Sample(Path(f"a#{n}"), "x", one) for n, one in enumerate(pictures)]
+    renamed = [Sample(Path(f"b#{n}"), "y", one.copy()) for n, one in enumerate(pictures[:2])]
+    turned = Sample(Path("c"), "x", pictures[3].reshape(5, 4))
+    missing = Sample(Path("none.png"), "x")
+    assert trained_on(samples[:4], [*renamed, turned, samples[5], missing]) == 2
+    assert trained_on([missing], [missing]) == 0
+
+
+def test_a_second_data_set_need_not_have_a_part_test(world, tmp_path, capsys):
+    run, table, _ = world
+    pictures, labels, _ = scenes(np.random.default_rng(2), 20, telling="object")
+    plain = write_folders(tmp_path / "plain", pictures, labels)
+    for part in ("train", "test"):
+        write_folders(tmp_path / "parts" / part, pictures, labels)
+    parts, before = tmp_path / "parts", len(openings(run))
+    for pair in ((parts, plain), (plain, parts)):
+        words = ["limits", str(run), str(pair[0]), "--second", str(pair[1])]
+        assert main(words) == 2 and "is sealed" in capsys.readouterr().err
+        assert main([*words, "--open-test"]) in (0, 1)
+        assert "error" not in capsys.readouterr().err
+    assert len(openings(run)) == before + 2
+    words = ["limits", str(run), str(plain), "--second", str(table), "--open-test"]
+    assert main(words) == 2 and "no part test to open" in capsys.readouterr().err
+
+
+def test_one_identity_is_too_few_to_search_among(class_folders, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    one = write_folders(tmp_path / "one", pictures, ["ann"] * 3)
+    with pytest.raises(InputError, match="the second data hold one identity"):
+        limits("pixels", class_folders, second=one)
+    with pytest.raises(InputError, match="all 3 pictures show 'ann'"):
+        limits("pixels", one, second=class_folders)

@@ -8,11 +8,16 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import saccade
+from saccade.api.inside import look_inside
+from saccade.api.limits import limits
+from saccade.api.mistakes import explain_mistakes
 from saccade.api.report import report_index
+from saccade.api.robustness import robustness
 from saccade.judge.search import judge_kinds
 from saccade.judge.search_report import search_report
 from saccade.judge.tuning import Tuned
 from saccade.judge.tuning_report import tuning_report
+from tests.judged_pages import JUDGED_PAGES
 from tests.test_hostile_names import HOSTILE, PAGES
 from tests.test_judge_report import CHROMIUM, QUIET
 from tests.test_judge_tuning import planted
@@ -23,7 +28,10 @@ pytestmark = pytest.mark.slow
 SMALL = {"train.epochs": 3, "model.width": 4, "data.size": "16x16", "train.threads": 1}
 RIDGE = {"model.name": "ridge", "data.size": "16x16"}
 DIGITS = ("balanced", "unbalanced", "mislabelled")
-KINDS = (*DIGITS, "regression", "embedding", "tuning", "search", "index")
+JUDGED = ("inspect", "robustness", "limits", "explain", "mistakes", "inside", "curve", "bags")
+FOREIGN = ("boxes", "masks")
+SECTIONS = {"explain": 2, "mistakes": 2, "inside": 1}  # the others have three or more
+KINDS = (*DIGITS, "regression", "embedding", "tuning", "search", "index", *JUDGED, *FOREIGN)
 SHOWN = "[...document.querySelectorAll('.drawer')].filter(d => d.offsetHeight).map(d => d.id)"
 
 
@@ -70,7 +78,37 @@ def world(number_table, class_folders, tmp_path_factory):
     scores = judge_kinds(unit_rows(np.random.default_rng(0), 60, 8), ["exact", "lsh"], queries=20)
     (root / "search.html").write_text(search_report(scores, gallery="g"))
     report_index(root / "runs", out=root / "index.html")
+    write_judged(root)
+    write_foreign(root)
     return root
+
+
+def write_judged(root):
+    """A page of every command that looks at data or into a run; one small network serves all."""
+    run, data = root / "runs" / "unbalanced", root / "unbalanced"
+    saccade.inspect(data, report=root / "inspect.html")
+    robustness(run, data, only=["shift", "noise"], report=root / "robustness.html")
+    masks = root / "digit-masks"
+    for sample in saccade.read_data(data / "val"):
+        (masks / sample.label).mkdir(parents=True, exist_ok=True)
+        marked = np.asarray(Image.open(sample.path)) > 60
+        Image.fromarray(marked.astype(np.uint8)).save(masks / sample.label / sample.path.name)
+    limits(run, data, second=data / "train", masks=masks, report=root / "limits.html")
+    pictures = sorted((data / "val" / "three").iterdir())[:2]
+    saccade.explain(run, pictures, out=root / "explain.html")
+    explain_mistakes(run, data, count=3, out=root / "mistakes.html")
+    look_inside(run, out=root / "inside.html")
+    data, told = root / "balanced", {"task": "classify", "settings": RIDGE}
+    saccade.learning_curve(data, sizes=(0.2, 0.5, 1), repeats=2, out=root / "curve", **told)
+    saccade.bias_variance(data, bags=3, out=root / "bags", **told)
+    for name in ("curve", "bags"):
+        (root / name / "report.html").rename(root / f"{name}.html")
+
+
+def write_foreign(root):
+    """Pages of boxes and of masks that another program found."""
+    for name, kind in (("boxes", "detection"), ("masks", "segmentation")):
+        (root / f"{name}.html").write_text(JUDGED_PAGES[kind](tuple("abcdefghijk")))
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +244,7 @@ def test_it_prints_with_all_its_sections(kind, world, open_page):
     tab = open_page(world / f"{kind}.html")
     headings = tab.locator("h2").all_inner_texts()
     printed = tab.pdf(outline=True, tagged=True)
-    assert printed.startswith(b"%PDF") and len(headings) >= 3
+    assert printed.startswith(b"%PDF") and len(headings) >= SECTIONS.get(kind, 3)
     for heading in headings:
         assert f"/Title ({heading})".encode() in printed
     tab.emulate_media(media="print")

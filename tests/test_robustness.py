@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import saccade
-from saccade.api.pixel_neighbours import PixelNeighbours, learned_from
+from saccade.api.pixel_neighbours import PixelNeighbours
 from saccade.api.robustness import robustness
+from saccade.api.trained_on import training_data
 from saccade.augment.disturbances import DISTURBANCES, disturb
 from saccade.cli.app import main
 from saccade.data.batches import load_pictures
@@ -148,7 +149,7 @@ def test_the_rival_knows_only_what_the_run_has_learned(class_folders, tmp_path):
     run = tmp_path / "run"
     settings = KNN | {"data.validation": 0.34}
     made = saccade.train(class_folders, task="classify", out=run, settings=settings)
-    learned = learned_from(run)
+    learned = training_data(run).kept
     assert len(learned) == 24 and made.validation.pictures == 12
     found = robustness(run, class_folders, only=["jpeg"])
     assert "24 of these 36 pictures were trained on" in found.notes[0]
@@ -180,7 +181,7 @@ def test_without_its_training_pictures_a_run_stands_alone(knn, class_folders, tm
     content = json.loads(file.read_text()) | {"data": str(tmp_path / "gone")}
     file.write_text(json.dumps(content))
     found = robustness(moved, class_folders, only=["noise"])
-    assert found.nearest is None and "gone does not exist" in found.notes[0]
+    assert found.nearest is None and "gone, which is not there any more" in found.notes[0]
     alone = robustness(saccade.load(knn), class_folders, only=["noise"])
     assert alone.nearest is None and "by itself" in alone.notes[0]
     assert found.curves == alone.curves

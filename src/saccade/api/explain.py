@@ -38,12 +38,12 @@ def explain(
     InputError, with nothing written, when none can be read, for more than MOST of them, and for a
     model that cannot be explained so, naming what can.
     """
-    place = None if out is None else writable(Path(out), PAGE)
     model = run if isinstance(run, Model) else load(run)
     explainable(model)
+    place = None if out is None else writable(Path(out), PAGE)
     if not pictures:
         raise InputError("no picture is named; give files or folders")
-    paths = [found for item in pictures for found in find_pictures(Path(item))]
+    paths = list(dict.fromkeys(one for item in pictures for one in find_pictures(Path(item))))
     if len(paths) > MOST:
         raise InputError(f"{len(paths):,} pictures are too many for one page; name {MOST} at most")
     explanations = list(_explained(model, paths, label))
@@ -83,7 +83,8 @@ def _explained(model: Model, paths: Sequence[Path], label: str | None) -> Iterat
         raise SettingError(f"--class is for classifiers, this is {model.called}; leave it out")
     if model.dimension and len(paths) != 2:
         raise InputError(
-            "an embedder explains what makes one picture like another; name two pictures. "
+            "an embedder explains what makes one picture like another; name two pictures, not "
+            "one twice. "
             f"Got {len(paths)}"
         )
     prepared, broken = load_readable(paths, size_hw=model.size_hw, channels=model.channels)

@@ -161,7 +161,7 @@ def _threshold_on(
     embedder: Embedder, data: Path | str, broken: float
 ) -> tuple[float, tuple[Broken, ...]]:
     allowed = override(Recipe(), [("data.broken", broken)], where="threshold").data.broken
-    samples = read_data(judged_part(data, open_test=False))
+    samples = read_data(judged_part(data, open_test=None))
     vectors, reasons = [], {}
     for start in range(0, len(samples), BATCH):
         pictures = []

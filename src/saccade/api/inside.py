@@ -15,9 +15,9 @@ def look_inside(run: Path | str | Model, *, out: Path | str | None = None) -> In
 
     ``out`` is an HTML page to write. Raises InputError where the weights make no pictures.
     """
-    place = None if out is None else writable(Path(out), PAGE)
     model = run if isinstance(run, Model) else load(run)
     found = weight_pictures(model)
+    place = None if out is None else writable(Path(out), PAGE)
     if place is not None:
         from saccade.judge.inside_report import inside_report  # Loads the charts.
 

@@ -65,7 +65,7 @@ def load_judged(model: Model, samples: list[Sample], *, allowed: float) -> Judge
 
 def allowed_share(broken: float) -> float:
     """Return the share of pictures that may be unreadable, checked as the setting data.broken."""
-    return override(Recipe(), [("data.broken", broken)], where="data.broken").data.broken
+    return override(Recipe(), [("data.broken", broken)], where="judging").data.broken
 
 
 def as_array(picture: Tensor) -> UInt8Array:

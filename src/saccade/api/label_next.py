@@ -72,7 +72,7 @@ def label_next(
     if count < 1:
         raise SettingError(f"--count must be 1 or more. Got {count} instead")
     if by not in UNSURE:
-        raise SettingError(f"--by must be one of {', '.join(UNSURE)}; {suggest(by, UNSURE)}")
+        raise SettingError(f"--by must not be '{by}'; {suggest(by, UNSURE)}")
     place = None if out is None else writable(Path(out), "a CSV file with --out")
     model = run if isinstance(run, Model) else load(run)
     if not pictures:

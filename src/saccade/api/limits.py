@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from saccade.api.about import about
-from saccade.api.evaluate import load, report_place
+from saccade.api.evaluate import PIXELS, load, report_place
 from saccade.api.hidden import Hidden, hide_objects, object_finder
 from saccade.api.judged import (
     ALLOWED,
@@ -18,7 +18,8 @@ from saccade.api.judged import (
     read_judged,
 )
 from saccade.api.scoring import answer, scoring_of
-from saccade.api.sealed import judged_part
+from saccade.api.sealed import has_sealed, judged_part
+from saccade.api.trained_on import flattered
 from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
 from saccade.judge.limits import (
@@ -51,7 +52,8 @@ def limits(
 
     ``data`` is what ``read_data`` reads; of divided data the part val is judged, or test with
     ``open_test``, which the run folder records. So is ``second``, other pictures of the same
-    classes, which asks whether the score holds on them.
+    classes, which asks whether the score holds on them; ``open_test`` opens what either has.
+    Pictures of a run's own training are told in ``notes``: they flatter.
     ``boxes`` (columns of ``data``, a table: "x,y,width,height", pixels of the upright picture) or
     ``masks`` (a folder of PNG files, above 0 is the object) ask what the model looks at: it answers
     again with the object hidden behind grey, of a mask the rectangle around it, and with all but
@@ -62,8 +64,9 @@ def limits(
         raise SettingError("nothing is asked; name a second data set, boxes or masks")
     loaded = model if isinstance(model, Model) else load(model)
     place = report_place(report)
-    part = judged_part(data, open_test=open_test)
-    other_part = None if second is None else judged_part(second, open_test=open_test)
+    opened = [open_test and has_sealed(one) for one in (data, second) if one is not None]
+    part = judged_part(data, open_test=opened[0] or (open_test and not any(opened)))
+    other_part = None if second is None else judged_part(second, open_test=opened[1])
     samples = judged_samples(loaded, part)
     finder = object_finder(samples, boxes, masks)
     others = None if other_part is None else read_judged(loaded, other_part)
@@ -75,6 +78,7 @@ def limits(
         units="identities" if loaded.dimension else "pictures",
         transfer=None if other is None else _transfer(loaded, judged, other),
         background=None if hidden is None else _background(loaded, judged, hidden),
+        notes=_notes(loaded, model, judged, other),
         broken=judged.broken + (() if other is None else other.broken),
     )
     if place is not None:
@@ -83,10 +87,22 @@ def limits(
         rows = about(loaded, judged.samples, found.broken)
         examples = [] if hidden is None else _examples(loaded, judged, hidden)
         write_atomic(place, limits_report(found, examples=examples, about=rows))
-    for opened, pictures in ((part, judged), (other_part, other)):
-        if opened is not None and pictures is not None:
-            note_opening(model, opened, len(pictures.samples), "; ".join(found.sentences))
+    for one, pictures in ((part, judged), (other_part, other)):
+        if one is not None and pictures is not None:
+            note_opening(model, one, len(pictures.samples), "; ".join(found.sentences))
     return found
+
+
+def _notes(
+    model: Model, named: Model | Path | str, judged: Judged, other: Judged | None
+) -> tuple[str, ...]:
+    """Say of either data how many of its pictures the model was trained on."""
+    run = None if isinstance(named, Model) or str(named) == PIXELS else Path(named)
+    notes = [flattered(model, run, judged.samples)]
+    if other is not None:
+        said = flattered(model, run, other.samples)
+        notes.append(said and f"second data: {said}")
+    return tuple(note for note in notes if note)
 
 
 def _transfer(model: Model, judged: Judged, other: Judged) -> Transfer:
@@ -123,6 +139,11 @@ def _comparable(
             )
         kept = shared, shared
     else:
+        if len(theirs) < 2:
+            raise InputError(
+                "the second data hold one identity, and nothing is found among one; add pictures "
+                "of others"
+            )
         least = min(len(ours), len(theirs))
         draw = np.random.default_rng(SEED)
         drawn = (draw.permutation(sorted(names))[:least] for names in (ours, theirs))

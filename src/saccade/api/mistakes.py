@@ -10,16 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from saccade.api.data import TrainingData
 from saccade.api.evaluate import answer_readable, load
 from saccade.api.explain import MOST, PAGE, explain_class
+from saccade.api.judged import ALLOWED, allowed_share, judged_samples
 from saccade.api.predict import writable
-from saccade.api.procedures import PROCEDURES
 from saccade.api.sealed import judged_part
-from saccade.config import DataSettings, Recipe, override, read_recipe
+from saccade.api.trained_on import training_data
 from saccade.data.batches import load_pictures
-from saccade.data.readers import read_data
-from saccade.data.stored import Pictures
+from saccade.data.stored import StoredPictures
 from saccade.errors import InputError, SaccadeError, SettingError
 from saccade.files import write_atomic
 from saccade.judge.attribution import explainable
@@ -27,7 +25,6 @@ from saccade.judge.classification import numbered
 from saccade.judge.explanation import Mistake, Neighbour
 from saccade.tasks.closed_form import features_of
 from saccade.tasks.model import Model
-from saccade.training.run import RECIPE_FILE, recorded_data
 from saccade.values import Broken, IntArray, Sample
 
 NEIGHBOURS = 3
@@ -64,7 +61,7 @@ def explain_mistakes(
     *,
     count: int = 12,
     out: Path | str | None = None,
-    broken: float = DataSettings().broken,
+    broken: float = ALLOWED,
     progress: Callable[[range], Iterable[int]] = iter,
 ) -> Mistakes:
     """Explain the ``count`` mistakes on pictures with labels that a classifier was surest of.
@@ -76,15 +73,14 @@ def explain_mistakes(
     """
     if not 1 <= count <= MOST:
         raise SettingError(f"--mistakes must be 1 to {MOST}. Got {count} instead")
-    place = None if out is None else writable(Path(out), PAGE)
     model = load(run)
     explainable(model)
+    place = None if out is None else writable(Path(out), PAGE)
     if model.classes is None:
         raise InputError(f"{run} is {model.called}; only a classifier gives a wrong class")
-    allowed = override(Recipe(), [("data.broken", broken)], where="explain").data.broken
-    part = judged_part(data, open_test=False)
-    samples = read_data(part, nested=bool(model.card.get("nested")))
-    numbered([sample.label for sample in samples], model.classes)
+    allowed = allowed_share(broken)
+    part = judged_part(data, open_test=None)
+    samples = judged_samples(model, part)
     shares, samples, left_out = answer_readable(model, samples, allowed=allowed, progress=progress)
     truth = numbered([sample.label for sample in samples], model.classes)
     wrong = np.flatnonzero(shares.argmax(axis=1) != truth)
@@ -151,15 +147,11 @@ def _nearest(run: Path, model: Model, pictures: Tensor) -> tuple[list[tuple[Neig
     return found, ""
 
 
-def _training_pictures(run: Path, model: Model) -> tuple[list[Sample], Pictures]:
-    """Who the run learned from, MOST_LEARNED at most, and their pictures (n, c, H, W) uint8."""
-    place = recorded_data(run)
-    if not place.exists():
-        raise InputError(f"the run learned from {place}, which is not there any more")
-    recipe = read_recipe(run / RECIPE_FILE)
-    data = TrainingData(place, recipe=recipe, procedure=PROCEDURES[recipe.task](recipe))
+def _training_pictures(run: Path, model: Model) -> tuple[list[Sample], StoredPictures]:
+    """Who the run learned from, MOST_LEARNED at most, and their pictures, as they are stored."""
+    data = training_data(run)
     data.card |= {"size_hw": list(model.size_hw), "channels": model.channels}
     data.decode()
     step = -(-len(data.kept) // MOST_LEARNED)
-    rows = torch.arange(0, len(data.kept), step)
-    return [data.kept[row] for row in rows.tolist()], data.pictures[rows]
+    stored = StoredPictures(data.pictures.pixels, data.pictures.rows[::step])
+    return data.kept[::step], stored

@@ -1,7 +1,6 @@
 """The plainest competitor on a run's own ground: the training picture whose pixels are nearest."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,27 +8,12 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from saccade import scan
-from saccade.api.data import TrainingData
-from saccade.api.procedures import PROCEDURES
-from saccade.config import read_recipe
 from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken
 from saccade.errors import InputError
-from saccade.names import look_up
 from saccade.tasks.model import Model
 from saccade.tasks.neighbours import MOST_NUMBERS
-from saccade.training.run import RECIPE_FILE, recorded_data
 from saccade.values import IntArray, Sample
-
-
-def learned_from(run: Path) -> list[Sample]:
-    """Return the samples that a run has learned from, as its recipe divides its data.
-
-    Raises InputError where the data are no longer at the place that the run recorded.
-    """
-    recipe = read_recipe(run / RECIPE_FILE)
-    procedure = look_up(PROCEDURES, recipe.task, "task")(recipe)
-    return TrainingData(recorded_data(run), recipe=recipe, procedure=procedure).kept
 
 
 class PixelNeighbours:

@@ -17,16 +17,16 @@ from saccade.api.judged import (
     load_judged,
     note_opening,
 )
-from saccade.api.pixel_neighbours import PixelNeighbours, learned_from
+from saccade.api.pixel_neighbours import PixelNeighbours
 from saccade.api.scoring import Answers, Floats, Scoring, answer, of_searches, scoring_of
 from saccade.api.sealed import judged_part
+from saccade.api.trained_on import flattered, training_data
 from saccade.augment.disturbances import DISTURBANCES, disturb
 from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
 from saccade.judge.robustness import Robustness, judge_robustness
 from saccade.names import look_up
 from saccade.tasks.model import Model, pixel_model
-from saccade.values import Sample
 
 BLOCK = 256  # pictures disturbed at a time
 Examples = dict[str, dict[float, Tensor]]
@@ -80,12 +80,13 @@ def robustness(
     part = judged_part(data, open_test=open_test)
     judged = load_judged(loaded, judged_samples(loaded, part), allowed=broken)
     mine = Contestant(lambda seen: answer(loaded, seen), scoring_of(loaded, judged))
-    rival, more = _rival(loaded, run, judged)
+    rival, alone = _rival(loaded, run, judged)
+    seen = flattered(loaded, run, judged.samples)
     examples = _compete([mine, *([rival] if rival else [])], judged.pictures, names, progress)
     found = replace(
         mine.judged(judged.pictures),
         nearest=rival.judged(judged.pictures) if rival else None,
-        notes=(*notes, *more),
+        notes=tuple(note for note in (*notes, alone, seen) if note),
         broken=judged.broken,
     )
     if place is not None:
@@ -110,21 +111,17 @@ def _visible(names: Sequence[str], model: Model, *, asked: bool) -> tuple[list[s
     ]
 
 
-def _rival(model: Model, run: Path | None, judged: Judged) -> tuple[Contestant | None, list[str]]:
-    """The nearest neighbour on pixels, or why there is none; and how many pictures were learned."""
+def _rival(model: Model, run: Path | None, judged: Judged) -> tuple[Contestant | None, str]:
+    """The nearest neighbour on pixels, or why there is none."""
     if model.dimension:
-        labels = {sample.label for sample in judged.samples}
-        known = labels.intersection(model.card.get("classes", ()))
-        said = f"{len(known)} of these {len(labels)} identities were trained on: figures flatter"
-        return _pixels(judged), [said] if known else []
+        return _pixels(judged), ""
     if run is None:
-        return None, ["no nearest neighbour on pixels: a model by itself has no training pictures"]
+        return None, "no nearest neighbour on pixels: a model by itself has no training pictures"
     try:
-        learned = learned_from(run)
-        neighbours = PixelNeighbours(learned, model)
+        neighbours = PixelNeighbours(training_data(run).kept, model)
     except InputError as error:
-        return None, [f"no nearest neighbour on pixels: {error}"]
-    return _neighbours(neighbours, model, judged), _learned_note(learned, judged.samples)
+        return None, f"no nearest neighbour on pixels: {error}"
+    return _neighbours(neighbours, model, judged), ""
 
 
 def _pixels(judged: Judged) -> Contestant:
@@ -149,13 +146,6 @@ def _neighbours(neighbours: PixelNeighbours, model: Model, judged: Judged) -> Co
     return Contestant(
         lambda pictures: truth[neighbours.nearest(pictures)], scoring_of(model, judged)
     )
-
-
-def _learned_note(learned: Sequence[Sample], judged: Sequence[Sample]) -> list[str]:
-    places = {sample.path.absolute() for sample in learned}
-    seen = sum(sample.path.absolute() in places for sample in judged)
-    said = f"{seen} of these {len(judged)} pictures were trained on, so the figures flatter"
-    return [said] if seen else []
 
 
 def _compete(

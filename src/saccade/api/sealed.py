@@ -19,11 +19,12 @@ IDX_TEST = "t10k-"
 OPENINGS_FILE = "test_openings.jsonl"
 
 
-def judged_part(data: Path | str, *, open_test: bool) -> Path:
+def judged_part(data: Path | str, *, open_test: bool | None) -> Path:
     """Return the place of what is judged: the part val of divided data, else all of undivided.
 
-    ``open_test``: the part test instead, which is sealed otherwise, also where it is named itself.
-    Raises InputError when that is the only part to judge on, or there is none to open.
+    ``open_test``: the part test instead, which is sealed otherwise, also where it is named itself;
+    None where a command never opens it. Raises InputError when that is the only part to judge on,
+    or there is none to open.
     """
     place = Path(data)
     parts = find_parts(place)
@@ -33,12 +34,19 @@ def judged_part(data: Path | str, *, open_test: bool) -> Path:
     if open_test:
         return parts.get(SEALED, place)
     if named or (SEALED in parts and "val" not in parts):
+        remedy = "add --open-test, which the run records, or judge on other pictures"
         raise InputError(
             f"the part {SEALED} of {place.parent if named else place} is sealed, so that it is "
-            "looked at once, when all is chosen; add --open-test, which the run records, or judge "
-            "on other pictures"
+            f"looked at once, when all is chosen; "
+            f"{'name other pictures' if open_test is None else remedy}"
         )
     return choose_part(place, ("val",))
+
+
+def has_sealed(data: Path | str) -> bool:
+    """True for divided data with a part test, and for that part itself."""
+    place = Path(data)
+    return is_sealed(place) or SEALED in find_parts(place)
 
 
 def is_sealed(place: Path) -> bool:

@@ -1,13 +1,10 @@
 """The command that compares two models, or their predictions, on the same pictures: compare."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from saccade.cli.output import bar, say, say_json, shown
-from saccade.config import DataSettings
+from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.output import progress_bar, say, say_json, shown
 from saccade.errors import SettingError
 
 if TYPE_CHECKING:
@@ -27,10 +24,10 @@ def compare(
     groups: str | None = None,
     metadata: Path | None = None,
     ignore: int | None = None,
-    open_test: Annotated[bool, Parameter(negative="")] = False,
+    open_test: Flag = False,
     report: Path | None = None,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    broken: BrokenShare = BROKEN,
+    json: Flag = False,
 ) -> int:
     """Say whether one of two models is better on the same pictures; exit code 1 unless B is.
 
@@ -95,9 +92,6 @@ def _runs(
 ) -> "Compared":
     from saccade.api.compare import compare as judge
 
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="judging", quiet=json)
-
     return judge(
         a,
         b,
@@ -106,7 +100,7 @@ def _runs(
         open_test=open_test,
         report=report,
         broken=broken,
-        progress=progress,
+        progress=progress_bar("judging", quiet=json),
     )
 
 

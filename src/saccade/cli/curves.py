@@ -1,11 +1,10 @@
 """Commands that say what a model lacks: learning-curve, bias-variance."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from saccade.cli.learn import Words, data_and_settings
+from saccade.cli.options import Flag
 from saccade.cli.output import bar, say, say_json, shown, table
 from saccade.errors import SettingError
 
@@ -25,7 +24,7 @@ def learning_curve(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
 ) -> int:
     """Train on growing shares of the pictures, and say whether more would help.
 
@@ -88,7 +87,7 @@ def bias_variance(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
 ) -> int:
     """Train on bootstrap samples, and take the error into bias and variance.
 

@@ -1,14 +1,11 @@
 """The command that judges a model, or predictions made elsewhere: evaluate."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from saccade.cli.judged import print_part, print_scores
-from saccade.cli.output import bar, lines_of_broken, say, say_json, shown
-from saccade.config import DataSettings
+from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.output import lines_of_broken, progress_bar, say, say_json, shown
 from saccade.errors import SettingError
 
 if TYPE_CHECKING:
@@ -29,10 +26,10 @@ def evaluate(
     miss_cost: float | None = None,
     ignore: int | None = None,
     metadata: Path | None = None,
-    open_test: Annotated[bool, Parameter(negative="")] = False,
+    open_test: Flag = False,
     report: Path | None = None,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    broken: BrokenShare = BROKEN,
+    json: Flag = False,
 ) -> int:
     """Judge a model on pictures that it has never seen, or predictions that were made elsewhere.
 
@@ -90,9 +87,7 @@ def evaluate(
         print_part(data, part)
     place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
 
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="judging", quiet=json)
-
+    progress = progress_bar("judging", quiet=json)
     scores = judge(
         run,
         data,

@@ -1,13 +1,12 @@
 """The command that says why a model answers as it does: explain."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.output import bar, lines_of_broken, say, say_json, shown
-from saccade.config import DataSettings
+from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.output import lines_of_broken, progress_bar, say, say_json, shown
 from saccade.errors import InputError, SettingError
 
 if TYPE_CHECKING:
@@ -21,10 +20,10 @@ def explain(
     *pictures: Path,
     label: Annotated[str | None, Parameter(name="--class")] = None,
     mistakes: int | None = None,
-    inside: Annotated[bool, Parameter(negative="")] = False,
+    inside: Flag = False,
     out: Path | None = None,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    broken: BrokenShare = BROKEN,
+    json: Flag = False,
 ) -> int:
     """Show which places of a picture made the answer, as maps over the picture on a page.
 
@@ -88,9 +87,7 @@ def _inside(run: Path, place: Path, *, json: bool) -> int:
 def _mistakes(run: Path, data: Path, count: int, place: Path, *, broken: float, json: bool) -> int:
     from saccade.api.mistakes import explain_mistakes
 
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="judging", quiet=json)
-
+    progress = progress_bar("judging", quiet=json)
     found = explain_mistakes(run, data, count=count, out=place, broken=broken, progress=progress)
     if json:
         say_json({**found.to_dict(), "page": place})

@@ -1,12 +1,11 @@
 """The command that looks at data before anything learns from them: inspect."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from saccade.cli.output import bar, say, say_json, shown, table
+from saccade.cli.options import Flag
+from saccade.cli.output import progress_bar, say, say_json, shown, table
 
 if TYPE_CHECKING:
     from saccade.judge.inspection import Inspection
@@ -22,7 +21,7 @@ def inspect(
     report: Path | None = None,
     write: Path | None = None,
     model: str | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
 ) -> int:
     """Look for copies, leaks, wrong labels and useless pictures; exit code 1 when any is found.
 
@@ -42,9 +41,7 @@ def inspect(
     """
     from saccade.api.inspect import inspect as look
 
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="looking", quiet=json)
-
+    progress = progress_bar("looking", quiet=json)
     found = look(data, report=report, write=write, model=model, progress=progress)
     if json:
         say_json({**found.to_dict(), "report": report, "table": write})

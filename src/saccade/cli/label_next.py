@@ -1,12 +1,9 @@
 """The command that chooses pictures to label: label-next."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from saccade.cli.output import bar, say, say_json, shown
+from saccade.cli.options import Flag
+from saccade.cli.output import progress_bar, say, say_json, shown
 from saccade.errors import InputError
 
 
@@ -17,7 +14,7 @@ def label_next(
     count: int = 20,
     by: str = "margin",
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
 ) -> int:
     """Choose, of pictures without labels, those to label next; no near-copies.
 
@@ -38,9 +35,7 @@ def label_next(
     """
     from saccade.api.label_next import label_next as choose
 
-    def progress(blocks: range) -> Iterator[int]:
-        return bar(blocks, total=len(blocks), what="looking", quiet=json)
-
+    progress = progress_bar("looking", quiet=json)
     found = choose(run, pictures, count=count, by=by, out=out, progress=progress)
     if json:
         say_json(found)

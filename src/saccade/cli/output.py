@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,6 +88,11 @@ def bar(items: Iterable[Item], *, total: int, what: str, quiet: bool = False) ->
 
     console = Console(stderr=True)
     yield from track(items, description=what, total=total, console=console, transient=True)
+
+
+def progress_bar(what: str, *, quiet: bool) -> Callable[[range], Iterator[int]]:
+    """Return what a function that asks for ``progress`` is given: it passes its range through."""
+    return lambda steps: bar(steps, total=len(steps), what=what, quiet=quiet)
 
 
 def shown(name: str) -> str:

@@ -1,10 +1,9 @@
 """The command that lists runs side by side: report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from saccade.cli.options import Flag
 from saccade.cli.output import say, say_json, shown, table
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ def report(
     /,
     *,
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
 ) -> int:
     """List the runs below a folder, with their scores, and write a page that links their reports.
 

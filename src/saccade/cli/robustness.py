@@ -1,13 +1,10 @@
 """The commands that show where a model ends: robustness, limits."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from saccade.cli.output import bar, lines_of_broken, say, say_json, shown, table
-from saccade.config import DataSettings
+from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.output import lines_of_broken, progress_bar, say, say_json, shown, table
 
 if TYPE_CHECKING:
     from saccade.judge.limits import Limits
@@ -23,9 +20,9 @@ def robustness(
     *,
     only: str | None = None,
     report: Path | None = None,
-    open_test: Annotated[bool, Parameter(negative="")] = False,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    open_test: Flag = False,
+    broken: BrokenShare = BROKEN,
+    json: Flag = False,
 ) -> int:
     """Draw a model's score against the strength of shift, rotation, blur, noise and others.
 
@@ -50,7 +47,7 @@ def robustness(
 
     names = [] if only is None else [name.strip() for name in only.split(",")]
     place = _place(run, report, "robustness.html")
-    progress = _progress(json)
+    progress = progress_bar("judging", quiet=json)
     found = judge(
         run, data, only=names, report=place, open_test=open_test, broken=broken, progress=progress
     )
@@ -85,10 +82,6 @@ def _print_robustness(found: "Robustness") -> None:
     say(found.sentence)
 
 
-def _progress(quiet: bool) -> Callable[[range], Iterator[int]]:
-    return lambda steps: bar(steps, total=len(steps), what="judging", quiet=quiet)
-
-
 def _place(run: str, report: Path | None, name: str) -> Path | None:
     """Where the report goes: as named, else into the run folder."""
     return report or (None if run == PIXELS else Path(run) / name)
@@ -103,9 +96,9 @@ def limits(
     boxes: str | None = None,
     masks: Path | None = None,
     report: Path | None = None,
-    open_test: Annotated[bool, Parameter(negative="")] = False,
-    broken: Annotated[float, Parameter(name="--data.broken")] = DataSettings().broken,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    open_test: Flag = False,
+    broken: BrokenShare = BROKEN,
+    json: Flag = False,
 ) -> int:
     """Say if a model holds on other pictures, or looks at the background; exit code 1 for a limit.
 
@@ -141,7 +134,7 @@ def limits(
         report=(place := _place(run, report, "limits.html")),
         open_test=open_test,
         broken=broken,
-        progress=_progress(json),
+        progress=progress_bar("judging", quiet=json),
     )
     if json:
         say_json({**found.to_dict(), "report": place})
@@ -153,7 +146,7 @@ def limits(
 
 
 def _print_limits(found: "Limits") -> None:
-    for line in lines_of_broken(found.broken):
+    for line in (*lines_of_broken(found.broken), *(shown(note) for note in found.notes)):
         say(line)
     if found.transfer:
         if found.transfer.left_out:

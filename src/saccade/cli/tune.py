@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from saccade.cli.learn import Words, data_and_settings
+from saccade.cli.options import Flag
 from saccade.cli.output import bar, say, say_json, shown, table
 from saccade.errors import SettingError
 
@@ -26,7 +27,7 @@ def tune(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
 ) -> int:
     """Choose settings by cross-validation; others can be given as --section.key value.
 

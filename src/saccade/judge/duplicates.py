@@ -32,11 +32,15 @@ FEWEST = 30  # pictures from which a usual difference is taken
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A picture that shows what ``kept`` shows, rows both; ``difference`` is 0 for equal pixels."""
+    """A picture that shows what ``kept`` shows, rows both; ``difference``: of their gradients.
+
+    ``exact``: all pixels are equal; a near copy may differ by 0 too, being only brighter.
+    """
 
     picture: int
     kept: int
     difference: float
+    exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def find_copies(
     order = rows[np.lexsort((rows, -area[rows], -priority[rows]))]
     single, exact = _equal(looked, order)
     near, limit = _near(looked, single, threads)
-    found = sorted(exact + near, key=lambda one: (one.difference, one.picture))
+    found = sorted(exact + near, key=lambda one: (not one.exact, one.difference, one.picture))
     return Copies(tuple(found), limit)
 
 
@@ -70,7 +74,7 @@ def _equal(looked: Looked, order: IntArray) -> tuple[IntArray, list[Copy]]:
     for row in order.tolist():
         kept = first.setdefault(looked.digests[row].tobytes(), row)
         if kept != row:
-            copies.append(Copy(row, kept, 0.0))
+            copies.append(Copy(row, kept, 0.0, exact=True))
     return np.array(list(first.values()), np.int64), copies
 
 
@@ -95,7 +99,7 @@ def _near(looked: Looked, order: IntArray, threads: int) -> tuple[list[Copy], fl
             against = np.stack([np.full(len(rest) - 1, rest[0]), rest[1:]], axis=1)
             apart = compared(against, thorough=np.ones(len(against), bool))
             copies += [
-                Copy(int(order[row]), int(order[rest[0]]), float(value))
+                Copy(int(order[row]), int(order[rest[0]]), max(0.0, float(value)), exact=False)
                 for row, value in zip(rest[1:], apart, strict=True)
                 if value <= limit
             ]

@@ -135,7 +135,7 @@ def inspect_pictures(
     classes = dict(sorted(Counter(labels).items(), key=lambda item: (-item[1], item[0])))
     found = {kind: list[Suggestion]() for kind in KINDS}
     for one in copies.copies:
-        kind = "near" if one.difference else "exact"
+        kind = "exact" if one.exact else "near"
         across = parts[one.picture] != parts[one.kept]
         found["leak" if across else kind].append(_of_copy("leak" if across else kind, one))
         if labels[one.picture] != labels[one.kept]:
@@ -164,9 +164,7 @@ def inspect_pictures(
 
 
 def _of_copy(kind: str, copy: Copy, suggested: str = "") -> Suggestion:
-    evidence = (
-        f"gradients differ by {copy.difference:.4f}" if copy.difference else "the same pixels"
-    )
+    evidence = "the same pixels" if copy.exact else f"gradients differ by {copy.difference:.4f}"
     if kind == "two_labels":  # Told of the one that stays in a clean table.
         return Suggestion(kind, copy.kept, evidence, copy.difference, copy.picture, suggested)
     return Suggestion(kind, copy.picture, evidence, copy.difference, copy.kept)

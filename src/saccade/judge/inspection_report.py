@@ -116,7 +116,7 @@ def _summary(found: Inspection) -> tuple[Part, ...]:
         parts.append(Table(("Found", "Pictures", "What to do"), tuple(rows)))
     else:
         parts.append(Text("Nothing that should be mended before learning from these data."))
-    return (*parts, *(Text(note, tone="note") for note in found.notes))
+    return (*parts, *(Text(f"{note[0].upper()}{note[1:]}.", tone="note") for note in found.notes))
 
 
 def _kind(found: Inspection, kind: str, ones: tuple[Suggestion, ...]) -> tuple[Part, ...]:
@@ -178,6 +178,9 @@ def _example(found: Inspection, label: str, *, but: int) -> int:
 def _classes(found: Inspection) -> tuple[Part, ...]:
     rows = list(found.classes.items())
     shown = rows if len(rows) <= MOST_BARS else rows[: MOST_BARS // 2] + rows[-MOST_BARS // 2 :]
+    told = f"The largest class has {found.imbalance:.3g} times as many pictures as the smallest."
+    if found.imbalance == 1:
+        told = "All classes have as many pictures."
     which = "" if shown == rows else f" Shown are the largest and smallest {MOST_BARS // 2}."
     chart = Chart(
         "Pictures of each class",
@@ -185,11 +188,10 @@ def _classes(found: Inspection) -> tuple[Part, ...]:
             shown,
             title="Pictures of each class",
             x_label="Pictures",
-            description=f"The largest has {found.imbalance:.3g} times as many as the smallest.",
+            description=told,
             line_at=FEW if found.few else None,
         ),
-        f"The largest class has {found.imbalance:.3g} times as many pictures as the smallest."
-        + which,
+        told + which,
         wide=len(shown) > MOST_BARS // 2,
     )
     if not found.few:

@@ -26,6 +26,7 @@ from saccade.vectors.scan import ScanIndex
 
 FOLDS = 5
 FEWEST = 5  # pictures of a class, below which its labels are not judged
+MOST_ANSWERS = 40_000_000  # probabilities, pictures times classes: about 50 bytes each
 NEAREST, MIDDLE = 10, 5  # neighbours that vote; the one whose distance sets the weights
 PENALTY = 1e-4  # of ridge regression, a picture
 DIRECTIONS = 128
@@ -50,7 +51,8 @@ def doubted_labels(
     """Return the labels (n,) that are probably wrong, surest first; ``features`` (n, d).
 
     And what was not judged, and why: classes with fewer than FEWEST pictures, and all of them where
-    two are not left, or where the models know the classes no better than by chance.
+    two are not left, where they make more than MOST_ANSWERS, or where the models know the classes
+    no better than by chance.
     """
     names, numbers, counts = np.unique(
         np.asarray(labels, object).astype(str), return_inverse=True, return_counts=True
@@ -59,6 +61,11 @@ def doubted_labels(
     if (counts >= FEWEST).sum() < 2:
         return [], f"labels were not judged: that needs two classes with {FEWEST} pictures each"
     kept, targets = np.unique(numbers[rows], return_inverse=True)
+    if len(rows) * len(kept) > MOST_ANSWERS:
+        return [], (
+            f"labels were not judged: {len(rows):,} pictures of {len(kept):,} classes need too "
+            "much memory; inspect some of the classes at a time"
+        )
     answers = held_out_shares(features[rows], targets, seed=seed, threads=threads)
     right = int((answers.argmax(axis=1) == targets).sum())
     if binomial_interval(right, len(rows)).low <= np.bincount(targets).max() / len(rows):
@@ -105,7 +112,7 @@ def held_out_shares(
         learned = np.setdiff1d(np.arange(len(targets)), held)
         rows, wanted = features[learned], np.eye(shares.shape[1])[targets[learned]]
         linear = ridge(rows, wanted, penalty=PENALTY * len(rows))(features[held])
-        votes = _votes(rows, wanted, features[held], threads)
+        votes = _votes(rows, targets[learned], wanted.shape[1], features[held], threads)
         shares[held] = _unit(np.clip(linear, 0, None)) + _unit(votes)
     return _unit(shares + TINY)
 
@@ -129,14 +136,16 @@ def picture_features(small: UInt8Array) -> Float32Array:
 
 
 def _votes(
-    rows: Float32Array, wanted: Float64Array, queries: Float32Array, threads: int
+    rows: Float32Array, targets: IntArray, classes: int, queries: Float32Array, threads: int
 ) -> Float64Array:
     """(q, classes): of each class the weights of its pictures among the nearest."""
     similarities, found = ScanIndex(rows, threads=threads).find(queries, NEAREST)
     squared = np.clip(2 - 2 * similarities.astype(np.float64), TINY, None)
     middle = squared[:, min(MIDDLE, squared.shape[1]) - 1, None]
     weights = np.exp(-0.5 * squared / middle)
-    return np.asarray((weights[:, :, None] * wanted[found]).sum(axis=1), np.float64)
+    votes = np.zeros((len(queries), classes))
+    np.add.at(votes, (np.arange(len(queries))[:, None], targets[found]), weights)
+    return votes
 
 
 def _unit(shares: Float64Array) -> Float64Array:

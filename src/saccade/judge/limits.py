@@ -82,13 +82,15 @@ class Seen:
 class Limits:
     """Where a model ends; ``transfer`` or ``background`` is None where it was not asked for.
 
-    ``n`` of an interval counts ``units``. ``broken`` names the pictures that were left out.
+    ``n`` of an interval counts ``units``. ``notes``: what flatters. ``broken`` names the pictures
+    that were left out.
     """
 
     figure: str
     units: str
     transfer: Transfer | None = None
     background: Background | None = None
+    notes: tuple[str, ...] = ()
     broken: tuple[Broken, ...] = ()
 
     @property

@@ -41,6 +41,9 @@ def limits_report(
         parts = _background(found, found.background, write)
         sections.append(Section("Object and background", parts))
         method.append(Text(BACKGROUND))
+    if found.notes:
+        told = (Text(f"{note[0].upper()}{note[1:]}.", tone="warning") for note in found.notes)
+        sections.insert(0, Section("What flatters", tuple(told)))
     if examples:
         sections.append(Section("What the model was shown", (_sheet(examples),)))
     return framed(
