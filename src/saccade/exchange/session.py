@@ -6,6 +6,7 @@ The run is onnxruntime's, on the processor only, with as many threads as torch u
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from saccade.names import suggest
 from saccade.values import Float32Array, UInt8Array
 
 FORMAT = 1  # rises when the same graph and card would be answered otherwise
-PIECE = 16  # pictures at once, where the graph takes any number
+PIECE = 8  # pictures at once, where the graph takes any number
 QUIET = 4  # onnxruntime's own lines on the error stream: only what ends the program
 DTYPES: dict[str, type[np.floating[Any]]] = {"float": np.float32, "float16": np.float16}
 
@@ -59,30 +60,36 @@ class Session:
         for picture in pictures:
             require_picture(picture)
         size = self._fixed or PIECE
-        for start in range(0, len(pictures), size):
-            piece = self.prepared(pictures[start : start + size])
-            yield self.run(piece), piece.placements
+        blocks = [pictures[start : start + size] for start in range(0, len(pictures), size)]
+        with ThreadPoolExecutor(1) as beside:  # Prepares the next while onnxruntime runs this one.
+            waiting = [beside.submit(self.prepared, block) for block in blocks[:1]]
+            for number in range(len(blocks)):
+                piece = waiting.pop().result()
+                waiting = [beside.submit(self.prepared, b) for b in blocks[number + 1 : number + 2]]
+                yield self.run(piece), piece.placements
 
     def prepared(self, pictures: Sequence[UInt8Array]) -> Piece:
         """Return pictures (H, W, 3) uint8 fitted and normalised; a fixed batch is filled up."""
-        card = self.card
-        count = self._fixed or len(pictures)
-        channels_first = card.layout == "nchw"
-        shape = (3, *card.size) if channels_first else (*card.size, 3)
+        channels_first = self.card.layout == "nchw"
+        shape = (3, *self.card.size) if channels_first else (*self.card.size, 3)
         # What no picture covers stays 0, which is the mean.
-        batch = np.zeros((count, *shape), dtype=np.float32)
-        mean, std = (np.array(values, dtype=np.float32) for values in (card.mean, card.std))
-        placements = []
-        for row, picture in zip(batch, pictures, strict=False):
-            lies = placed((picture.shape[0], picture.shape[1]), card.size, card.fit)
-            left, top, width, height = lies.part
-            seen = scaled(picture, lies)
-            inside = row.transpose(1, 2, 0) if channels_first else row
-            inside = inside[top : top + height, left : left + width]
-            np.subtract(seen if card.colours == "rgb" else seen[:, :, ::-1], mean, out=inside)
-            inside /= std
-            placements.append(lies)
-        return Piece(batch.astype(DTYPES[self._input.dtype], copy=False), tuple(placements))
+        batch = np.zeros((self._fixed or len(pictures), *shape), dtype=np.float32)
+        planes = batch if channels_first else batch.transpose(0, 3, 1, 2)
+        placements = tuple(map(self._fill, planes, pictures))
+        return Piece(batch.astype(DTYPES[self._input.dtype], copy=False), placements)
+
+    def _fill(self, planes: Float32Array, picture: UInt8Array) -> Placement:
+        """Write a picture into its place of the batch, (3, H, W): (pixel - mean) / std."""
+        card = self.card
+        lies = placed((picture.shape[0], picture.shape[1]), card.size, card.fit)
+        left, top, width, height = lies.part
+        seen = scaled(picture, lies)
+        colours = seen if card.colours == "rgb" else seen[::-1]
+        inside = planes[:, top : top + height, left : left + width]
+        for plane, pixels, mean, std in zip(inside, colours, card.mean, card.std, strict=True):
+            np.subtract(pixels, np.float32(mean), out=plane)
+            plane /= np.float32(std)
+        return lies
 
     def run(self, piece: Piece) -> dict[str, Float32Array]:
         """Return the outputs that the card names, meaning → (n, ...) float32, all finite."""
