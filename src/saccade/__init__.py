@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from saccade.api.bias_variance import bias_variance
+    from saccade.api.card import card
     from saccade.api.compare import compare
     from saccade.api.evaluate import evaluate, load
     from saccade.api.explain import explain
@@ -74,6 +75,7 @@ _HOME = {
     "Tuning": "api.tune",
     "Wish": "vectors.tuned",
     "bias_variance": "api.bias_variance",
+    "card": "api.card",
     "compare": "api.compare",
     "evaluate": "api.evaluate",
     "inspect": "api.inspect",
@@ -126,6 +128,7 @@ __all__ = [
     "Tuning",
     "Wish",
     "bias_variance",
+    "card",
     "compare",
     "evaluate",
     "explain",

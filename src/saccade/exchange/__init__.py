@@ -5,13 +5,14 @@
 
 from pathlib import Path
 
-from saccade.exchange.detector import OnnxDetector
 from saccade.exchange.embedder import OnnxEmbedder
 from saccade.values import Detector
 
 
 def load_detector(path: Path | str) -> Detector:
     """Open a detector, ``FILE.onnx`` with its card ``FILE.toml``; raises InputError."""
+    from saccade.exchange.detector import OnnxDetector  # It loads torchvision.
+
     return OnnxDetector(path)
 
 

@@ -115,7 +115,7 @@ def read_card(file: Path, *, kind: str) -> Card:
         raise InputError(f"card {place} is not valid TOML: {error}") from error
     found = parse_card(table, where=f"card {place}")
     if found.kind != kind:
-        raise InputError(f"card {place} is that of a {found.kind}; the place needs a {kind}")
+        raise InputError(f'card {place} says kind = "{found.kind}"; a {kind} is needed here')
     return found
 
 
@@ -129,6 +129,8 @@ def parse_card(table: Mapping[str, Any], *, where: str) -> Card:
     priors = flat.get("detector.coding") == "priors"
     fields = fields_of(kind, landmarks=landmarks, priors=priors)
     for name in flat:
+        if name in FIELDS and name not in fields:
+            raise InputError(f"{where}: {name} has no meaning in this card; leave it out")
         if name not in fields:
             raise InputError(f"{where}: there is no field '{name}'; {suggest(name, fields)}")
     values = {name: _value(flat, name, field, where) for name, field in fields.items()}

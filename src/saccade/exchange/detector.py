@@ -60,15 +60,14 @@ class OnnxDetector:
             )
 
     def _scores(self, scores: Float32Array) -> Float32Array:
-        """(n, m, columns) or (n, m) → those of the object, (n, m), in [0, 1]."""
-        columns = scores[:, :, None] if scores.ndim == 2 else scores
+        """(n, m, columns) → those of the object, (n, m), in [0, 1]."""
         wanted = self._session.card.object
-        if columns.ndim != 3 or columns.shape[2] <= wanted:
+        if scores.ndim != 3 or scores.shape[2] <= wanted:
             raise self._session.refusal(
                 f"its scores have shape {scores.shape}, without a column {wanted} "
                 "(detector.object); (pictures, boxes, columns) is needed"
             )
-        chosen: Float32Array = columns[:, :, wanted]
+        chosen: Float32Array = scores[:, :, wanted]
         if chosen.size and (chosen.min() < 0 or chosen.max() > 1):
             raise self._session.refusal(
                 f"its scores reach from {chosen.min():.4g} to {chosen.max():.4g}; they must lie in "

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from saccade.errors import InputError
 from saccade.exchange.card import EMBEDDER, card_of, read_card
 from saccade.exchange.session import Session
 from saccade.exchange.trust import read_outline
+from saccade.files import write_atomic
 from saccade.values import Float32Array, UInt8Array
+
+KEPT = "model.onnx"  # the graph of a saved embedder, in its folder
 
 
 class OnnxEmbedder:
@@ -33,6 +37,17 @@ class OnnxEmbedder:
         """
         rows = [self._unit(found["vector"]) for found, _ in self._session.answers(pictures)]
         return np.concatenate([np.zeros((0, self.dimension), np.float32), *rows])
+
+    def save(self, folder: Path) -> None:
+        """Copy graph and card into an existing folder, the graph as KEPT.
+
+        Raises InputError when they are no longer those that were loaded.
+        """
+        copy = folder / KEPT
+        write_atomic(copy, self.file.read_bytes())
+        write_atomic(card_of(copy), card_of(self.file).read_bytes())
+        if OnnxEmbedder(copy).fingerprint != self.fingerprint:
+            raise InputError(f"{self.file} or its card has changed meanwhile; load it again")
 
     def _unit(self, vectors: Float32Array) -> Float32Array:
         self._require_shape(vectors.shape)

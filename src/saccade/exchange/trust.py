@@ -15,6 +15,7 @@ from typing import Any
 from saccade.errors import InputError, SettingError
 
 MAX_BYTES = 1 << 30
+ENDING = ".onnx"
 # The operators of the ONNX standard; "" is the short form of "ai.onnx".
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 Shape = tuple[int | None, ...]  # None where a side is free
@@ -28,9 +29,15 @@ class Port:
     shape: Shape | None
     dtype: str
 
+    @property
+    def sides(self) -> str:
+        """The shape in words, such as "nx3x112x112", n where a side is free."""
+        if self.shape is None:
+            return "of unknown shape"
+        return "x".join("n" if side is None else str(side) for side in self.shape)
+
     def __str__(self) -> str:
-        sides = "of unknown shape" if self.shape is None else _shown(self.shape)
-        return f"{self.name} {sides}"
+        return f"{self.name} {self.sides}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ def _content(file: Path) -> bytes:
         raise InputError(f"{file} does not exist; check the path")
     if not file.is_file():
         raise InputError(f"{file} is not a file; name an .onnx file")
+    if file.suffix.lower() != ENDING:
+        raise InputError(f"{file} must be called .onnx; an ONNX graph is needed")
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
@@ -144,7 +153,3 @@ def _port(value: Any, onnx: Any) -> Port:
     # Zero and negative sides are another way, not of the standard, to write a free one.
     sides = [side.dim_value if side.dim_value > 0 else None for side in tensor.shape.dim]
     return Port(value.name, tuple(sides), kind)
-
-
-def _shown(shape: Shape) -> str:
-    return "x".join("free" if side is None else str(side) for side in shape)
