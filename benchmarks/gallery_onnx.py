@@ -30,7 +30,7 @@ from saccade.exchange.session import PIECE
 
 SIDE = 224
 PICTURES, SMALL_PICTURES = 64, 32
-TURNS, SMALL_TURNS = 21, 3
+TURNS, SMALL_TURNS = 11, 3
 NETWORKS = {"resnet18": models.resnet18, "squeezenet1_1": models.squeezenet1_1}
 CARD = """kind = "embedder"
 licence = "none: weights are drawn"

@@ -66,7 +66,7 @@ def test_every_field_must_be_there_known_and_what_it_must(card):
             with pytest.raises(InputError) as error:
                 parse_card(laid(card, name, value), where="card x.toml")
             assert str(error.value).startswith("card x.toml: ")
-            assert words in str(error.value) or (value == {"deep": 1} and name == "kind")
+            assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,8 @@ def test_every_field_must_be_there_known_and_what_it_must(card):
         (FULL, "detector.template", [[0.5, 38.0]], "or points [x, y] in 0 to 1"),
         (FULL, "priors.strides", [8], "one list for each of priors.strides"),
         (FULL, "priors.sizes", [[4], []], "priors.sizes must be"),
+        (EMBEDDER_CARD, "input.mean", {"red": 1}, "input.mean must be"),
+        (EMBEDDER_CARD, "licence", {"name": "MIT"}, "no field 'licence.name'; did you mean"),
         (EMBEDDER_CARD, "outputs", None, "the table [outputs] is missing"),
         (EMBEDDER_CARD, "outputs", {}, "no output is said to be vector"),
         (EMBEDDER_CARD, "outputs", {"v": "vectors"}, "did you mean 'vector'"),
@@ -115,7 +117,7 @@ def test_files_that_are_no_card(tmp_path):
         with pytest.raises(InputError, match=r"e.toml is not valid TOML"):
             read_card(file, kind="embedder")
     write_card(file, DETECTOR_CARD)
-    with pytest.raises(InputError, match='says kind = "detector"; a embedder|an embedder'):
+    with pytest.raises(InputError, match='kind = "detector"; "embedder" is needed here'):
         read_card(file, kind="embedder")
 
 

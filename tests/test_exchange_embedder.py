@@ -351,7 +351,7 @@ def test_a_gallery_refuses_another_graph_another_card_and_a_damaged_copy(tmp_pat
     Gallery.create(tmp_path / "g", embedder=file).close()
     Gallery.open(tmp_path / "g", embedder=file).close()
     write_card(file, EMBEDDER_CARD, input={"colours": "bgr"})
-    with pytest.raises(GalleryError, match="another embedder"):
+    with pytest.raises(GalleryError, match="was made by embedder"):
         Gallery.open(tmp_path / "g", embedder=file)
     kept = tmp_path / "g" / "embedder" / "model.onnx"
     whole = kept.read_bytes()
@@ -359,7 +359,7 @@ def test_a_gallery_refuses_another_graph_another_card_and_a_damaged_copy(tmp_pat
     with pytest.raises(GalleryError, match=r"the embedder of gallery .* is damaged"):
         Gallery.open(tmp_path / "g")
     kept.write_bytes(write_embedder(tmp_path / "e.onnx", matrix=weights(1)).read_bytes())
-    with pytest.raises(GalleryError, match="another embedder"):
+    with pytest.raises(GalleryError, match="was made by embedder"):
         Gallery.open(tmp_path / "g")
 
 
@@ -398,7 +398,7 @@ def test_the_commands_take_an_onnx_file(tmp_path, class_folders, capsys):
 
 def test_an_embedder_is_no_detector(tmp_path):
     file = write_embedder(tmp_path / "e.onnx")
-    with pytest.raises(InputError, match='kind = "embedder"; a detector is needed'):
+    with pytest.raises(InputError, match='kind = "embedder"; "detector" is needed here'):
         load_detector(file)
 
 

@@ -115,7 +115,7 @@ def read_card(file: Path, *, kind: str) -> Card:
         raise InputError(f"card {place} is not valid TOML: {error}") from error
     found = parse_card(table, where=f"card {place}")
     if found.kind != kind:
-        raise InputError(f'card {place} says kind = "{found.kind}"; a {kind} is needed here')
+        raise InputError(f'card {place} says kind = "{found.kind}"; "{kind}" is needed here')
     return found
 
 
