@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.data.pictures import resize
@@ -219,6 +219,7 @@ def test_answers_that_cannot_be_used(tmp_path, scores, boxes, words):
     assert str(file) in str(error.value)
 
 
+@settings(max_examples=60)
 @given(st.tuples(side, side), st.tuples(side, side), st.sampled_from(FITS))
 def test_places_go_there_and_back(picture_hw, size_hw, fit):
     lies = placed(picture_hw, size_hw, fit)
@@ -234,6 +235,7 @@ def test_places_go_there_and_back(picture_hw, size_hw, fit):
     np.testing.assert_allclose(corner, [left + part_w, top + part_h], atol=1e-6)
 
 
+@settings(max_examples=40)
 @given(st.tuples(st.integers(8, 900), st.integers(8, 900)), st.sampled_from(("pad", "crop")))
 def test_padding_and_cropping_keep_the_shape_to_a_pixel(picture_hw, fit):
     lies = placed(picture_hw, (64, 96), fit)

@@ -69,7 +69,7 @@ def scaled(picture: UInt8Array, placement: Placement) -> UInt8Array:
     Bilinear with antialiasing, as Pillow's to one level of 255, in a quarter of its time.
     """
     left, top, width, height = placement.window
-    plain = np.require(picture, requirements="CW")  # torch takes no other.
+    plain = np.require(picture, requirements=["C", "W"])  # torch takes no other.
     seen = plain[top : top + height, left : left + width].transpose(2, 0, 1)
     part_w, part_h = placement.part[2:]
     if (part_w, part_h) == (width, height):
