@@ -126,7 +126,8 @@ def parse_card(table: Mapping[str, Any], *, where: str) -> Card:
     flat = dict(_flat(rest))
     kind = _value(flat, "kind", FIELDS["kind"], where)
     landmarks = isinstance(outputs, dict) and "landmarks" in outputs.values()
-    priors = flat.get("detector.coding") == "priors"
+    coding = "detector.coding"
+    priors = kind == DETECTOR and _value(flat, coding, FIELDS[coding], where) == "priors"
     fields = fields_of(kind, landmarks=landmarks, priors=priors)
     for name in flat:
         if name in FIELDS and name not in fields:
