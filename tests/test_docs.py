@@ -46,6 +46,7 @@ from tests.documents import (
     command_lines,
     tables,
 )
+from tests.graphs import write_embedder
 
 DOCS = ROOT / "docs"
 CATALOGUE = DOCS / "catalogue.md"
@@ -353,6 +354,8 @@ def furnished(class_folders, tmp_path_factory):
     with saccade.Gallery.create(root / "people.gallery", embedder=run.model) as gallery:
         samples = read_class_folders(root / "others")
         gallery.enrol([saccade.Sample(root / "anna.jpg", "anna"), *samples])
+    write_embedder(root / "embedder.onnx")
+    (root / "embedder.toml").unlink()
     return root
 
 

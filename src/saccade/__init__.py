@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from saccade.api.bias_variance import bias_variance
+    from saccade.api.card import card
     from saccade.api.compare import compare
     from saccade.api.compare_predictions import compare_predictions
     from saccade.api.evaluate import evaluate, load
@@ -75,6 +76,7 @@ _HOME = {
     "Tuning": "api.tune",
     "Wish": "vectors.tuned",
     "bias_variance": "api.bias_variance",
+    "card": "api.card",
     "compare": "api.compare",
     "compare_predictions": "api.compare_predictions",
     "evaluate": "api.evaluate",
@@ -128,6 +130,7 @@ __all__ = [
     "Tuning",
     "Wish",
     "bias_variance",
+    "card",
     "compare",
     "compare_predictions",
     "evaluate",

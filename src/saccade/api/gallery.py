@@ -15,6 +15,9 @@ from saccade.data.broken import part_broken, require_few
 from saccade.data.pictures import read_picture
 from saccade.data.readers import read_data
 from saccade.errors import GalleryError, InputError, PictureError, SettingError
+from saccade.exchange import load_embedder
+from saccade.exchange.embedder import KEPT, OnnxEmbedder
+from saccade.exchange.trust import ENDING
 from saccade.files import existing_folder
 from saccade.tasks.model import Model
 from saccade.values import Broken, Embedder
@@ -62,10 +65,10 @@ class Gallery(gallery.Gallery):
         threshold_from: Path | str | None = None,
         broken: float = DataSettings().broken,
     ) -> Self:
-        """Make a gallery for the vectors of ``embedder``: a run folder, "pixels", or an object.
+        """Make a gallery for the vectors of ``embedder``.
 
-        A Model is copied into the gallery; an embedder of another kind must be given again to
-        ``open``.
+        It is a run folder, an ONNX file with its card, "pixels", or an object. A Model or an ONNX
+        file is copied into the gallery; an object of another kind must be given again to ``open``.
         The threshold, a cosine, is the one given, else found on the data of
         ``threshold_from``, as by ``threshold_on``, else the embedder's own. Without any, ``find``
         never says unknown.
@@ -88,9 +91,7 @@ class Gallery(gallery.Gallery):
                 threshold=limit,
                 description=_described(chosen_embedder),
             ).close()
-            if isinstance(chosen_embedder, Model):
-                (fresh / EMBEDDER_FOLDER).mkdir()
-                _without_names(chosen_embedder).save(fresh / EMBEDDER_FOLDER)
+            _keep(chosen_embedder, fresh / EMBEDDER_FOLDER)
             fresh.rename(place)
         except OSError as error:
             raise GalleryError(f"gallery {place} cannot be made: {error.strerror}") from error
@@ -114,13 +115,26 @@ def _kept(root: Path) -> Embedder | None:
     folder = root / EMBEDDER_FOLDER
     if not folder.is_dir():
         return None
+    graph = folder / KEPT
     try:
-        return Model.load(folder)
+        return load_embedder(graph) if graph.exists() else Model.load(folder)
     except InputError as error:
         raise GalleryError(f"the embedder of gallery {root} is damaged: {error}") from error
 
 
+def _keep(embedder: Embedder, folder: Path) -> None:
+    """Write a copy of an embedder that can be written into a new folder."""
+    if isinstance(embedder, Model):
+        folder.mkdir()
+        _without_names(embedder).save(folder)
+    elif isinstance(embedder, OnnxEmbedder):
+        folder.mkdir()
+        embedder.save(folder)
+
+
 def _loaded(embedder: Embedder | Path | str) -> Embedder:
+    if isinstance(embedder, str | Path) and Path(embedder).suffix.lower() == ENDING:
+        return load_embedder(embedder)
     found = load(embedder) if isinstance(embedder, str | Path) else embedder
     if isinstance(found, Model) and not found.dimension:
         what = embedder if isinstance(embedder, str | Path) else "the model"
@@ -137,6 +151,8 @@ def _without_names(model: Model) -> Model:
 
 
 def _described(embedder: Embedder) -> str:
+    if isinstance(embedder, OnnxEmbedder):
+        return embedder.file.name
     if not isinstance(embedder, Model):
         return "given in Python"
     return f"{embedder.card.get('backbone', embedder.card['kind'])}"

@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError
 from saccade.cli import (
     bench,
     blocks,
+    card,
     compare,
     curves,
     demo,
@@ -50,6 +51,7 @@ MODULES = (
     curves,
     report,
     tune,
+    card,
     gallery,
     index,
     blocks,

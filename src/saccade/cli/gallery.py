@@ -37,7 +37,8 @@ BrokenShare = Annotated[
     float, Parameter(name="--data.broken", help="Share of those pictures that may be unreadable.")
 ]
 Embedder = Annotated[
-    str | None, Parameter(help="Run folder to check against; else the gallery's own copy.")
+    str | None,
+    Parameter(help="Run folder or .onnx file to check against; else the gallery's own copy."),
 ]
 
 
@@ -59,7 +60,7 @@ def create(
     gallery
         Folder to make.
     embedder
-        Run folder, or the word pixels for plain pixels.
+        Run folder, an .onnx file with its card, or the word pixels for plain pixels.
     dimension
         Instead of an embedder: length of the vectors, which --vectors then brings.
     threshold
@@ -315,7 +316,7 @@ def stats(gallery: Path, /, *, json: Json = False) -> int:
 
 
 def _plain(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else shown(str(value))
 
 
 def _samples(pictures: tuple[Path, ...], name: str | None) -> "list[Sample]":
