@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -33,7 +33,7 @@ def write(path, *placed, **settings):
     return path
 
 
-@pytest.fixture(params=[None, TEMPLATE], ids=["boxes", "landmarks"])
+@pytest.fixture(scope="module", params=[None, TEMPLATE], ids=["boxes", "landmarks"])
 def detector(request):
     return SquareDetector(request.param)
 
@@ -56,9 +56,24 @@ def new_gallery(root, detector):
     return gallery
 
 
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory, detector):
+    with new_gallery(tmp_path_factory.mktemp("people"), detector) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def by_boxes(tmp_path_factory):
+    """A gallery to be searched and not changed."""
+    with new_gallery(tmp_path_factory.mktemp("boxes"), SquareDetector()) as opened:
+        yield opened
+
+
 @pytest.fixture
-def gallery(tmp_path, detector):
-    with new_gallery(tmp_path, detector) as opened:
+def own(by_boxes, tmp_path):
+    """A gallery of the test's own."""
+    shutil.copytree(by_boxes.folder, tmp_path / "own")
+    with Gallery.open(tmp_path / "own", embedder=EMBEDDER) as opened:
         yield opened
 
 
@@ -100,11 +115,9 @@ def test_a_photo_of_the_ground_shows_nobody(gallery, detector):
     assert found == Names("photo") and not found.known
 
 
-def test_a_gallery_without_a_threshold_names_everybody_once(tmp_path):
-    detector = SquareDetector()
-    with new_gallery(tmp_path, detector) as gallery:
-        gallery.set_threshold(None)
-        found = named(gallery, detector, (8, 10, 20, 70), (9, 100, 90, 60), (1, 230, 5, 50))
+def test_a_gallery_without_a_threshold_names_everybody_once(own):
+    own.set_threshold(None)
+    found = named(own, SquareDetector(), (8, 10, 20, 70), (9, 100, 90, 60), (1, 230, 5, 50))
     assert {box.identity for box in found.boxes} == set(PEOPLE.values())
 
 
@@ -119,6 +132,7 @@ TABLES = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(TABLES, st.sampled_from([None, -0.5, 0.0, 0.5]))
 def test_names_are_settled_from_the_surest_pair_down(tables, threshold):
     found = [Found(f"{n}", hits(table), threshold) for n, table in enumerate(tables)]
@@ -145,6 +159,7 @@ def test_names_are_settled_from_the_surest_pair_down(tables, threshold):
         assert got == wanted
 
 
+@settings(max_examples=40)
 @given(TABLES)
 def test_a_stranger_never_takes_the_name_of_a_surer_box(tables):
     found = [Found(f"{n}", hits(table), 0.0) for n, table in enumerate(tables)]
@@ -171,11 +186,10 @@ POOR = {
 
 
 @pytest.mark.parametrize(("picture", "said"), POOR.values(), ids=POOR)
-def test_poor_crops_are_told_and_not_searched_unless_asked(tmp_path, picture, said):
+def test_poor_crops_are_told_and_not_searched_unless_asked(by_boxes, picture, said):
     detector = ToldDetector([[50, 50, 20 if "small" in said else 64, 20]])
-    with new_gallery(tmp_path, SquareDetector()) as gallery:
-        told = names_in(picture, detector=detector, gallery=gallery).boxes[0]
-        asked = names_in(picture, detector=detector, gallery=gallery, any_quality=True).boxes[0]
+    told = names_in(picture, detector=detector, gallery=by_boxes).boxes[0]
+    asked = names_in(picture, detector=detector, gallery=by_boxes, any_quality=True).boxes[0]
     assert said in told.identity and not told.searched and not told.hits and told.match is None
     assert asked.searched and asked.hits and asked.poor == told.poor
 
@@ -201,13 +215,12 @@ def test_light_is_told_before_blur_and_a_good_crop_says_nothing():
     assert quality_of(face(1), LEAST_SIDE).poor == ()
 
 
-def test_what_does_not_fit_its_template_is_a_misfit_and_not_searched(tmp_path):
+def test_what_does_not_fit_its_template_is_a_misfit_and_not_searched(by_boxes):
     wrong = TEMPLATE[[4, 0, 3, 1, 2]] * 64 + [50, 50]
     detector = ToldDetector([[50, 50, 64, 64]], landmarks=[wrong], template=TEMPLATE)
     picture = photo((1, 50, 50, 64))
-    with new_gallery(tmp_path, SquareDetector()) as gallery:
-        told = names_in(picture, detector=detector, gallery=gallery).boxes[0]
-        asked = names_in(picture, detector=detector, gallery=gallery, any_quality=True).boxes[0]
+    told = names_in(picture, detector=detector, gallery=by_boxes).boxes[0]
+    asked = names_in(picture, detector=detector, gallery=by_boxes, any_quality=True).boxes[0]
     assert told.identity.startswith("misfit: its landmarks do not fit") and not told.searched
     assert asked.identity == "Ada" and not asked.aligned  # by its box
 
@@ -223,11 +236,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("detector", "said"), BROKEN.values(), ids=BROKEN)
-def test_an_answer_that_is_none_is_refused_with_the_photo(tmp_path, detector, said):
-    with new_gallery(tmp_path, SquareDetector()) as gallery:
-        picture = write(tmp_path / "p.png", (1, 50, 50, 64))
-        with pytest.raises(InputError) as caught:
-            list(api.find_in_photos(gallery, [picture], detector=detector))
+def test_an_answer_that_is_none_is_refused_with_the_photo(tmp_path, by_boxes, detector, said):
+    picture = write(tmp_path / "p.png", (1, 50, 50, 64))
+    with pytest.raises(InputError) as caught:
+        list(api.find_in_photos(by_boxes, [picture], detector=detector))
     assert said in str(caught.value) and str(picture) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -260,49 +272,46 @@ def test_a_box_over_the_edge_is_searched():
 
 
 @pytest.mark.parametrize(
-    ("placed", "settings", "said"),
+    ("placed", "said"),
     [
-        ([], {}, "nothing was found in it"),
-        ([(1, 10, 10, 64), (2, 120, 10, 80)], {}, "shows 2 where one can be enrolled"),
-        ([(1, 10, 10, 20)], {}, "too small"),
+        ([], "nothing was found in it"),
+        ([(1, 10, 10, 64), (2, 120, 10, 80)], "shows 2 where one can be enrolled"),
+        ([(1, 10, 10, 20)], "too small"),
     ],
 )
-def test_a_photo_that_shows_not_just_one_is_not_enrolled(tmp_path, placed, settings, said):
-    with new_gallery(tmp_path, SquareDetector()) as gallery:
-        sample = Sample(write(tmp_path / "x.png", *placed), "Dora")
-        told = list(api.enrol_photos(gallery, [sample], detector=SquareDetector(), **settings))
-        assert [one.status for one in told] == ["skipped"] and said in told[0].reason
-        assert str(sample.path) in told[0].reason
-        assert "Dora" not in {one.name for one in gallery.identities()}
+def test_a_photo_that_shows_not_just_one_is_not_enrolled(tmp_path, own, placed, said):
+    sample = Sample(write(tmp_path / "x.png", *placed), "Dora")
+    told = list(api.enrol_photos(own, [sample], detector=SquareDetector()))
+    assert [one.status for one in told] == ["skipped"] and said in told[0].reason
+    assert str(sample.path) in told[0].reason
+    assert "Dora" not in {one.name for one in own.identities()}
 
 
-def test_the_largest_and_the_poor_are_enrolled_when_asked(tmp_path):
-    with new_gallery(tmp_path, SquareDetector()) as gallery:
-        two = Sample(write(tmp_path / "x.png", (7, 10, 10, 64), (8, 120, 10, 80)), "Dora")
-        low = Sample(write(tmp_path / "y.png", (6, 10, 10, 20)), "Emil")
-        detector = SquareDetector()
-        told = [
-            *api.enrol_photos(gallery, [two], detector=detector, largest=True),
-            *api.enrol_photos(gallery, [low], detector=detector, any_quality=True),
-        ]
-        assert [one.status for one in told] == ["enrolled"] * 2
-        assert named(gallery, detector, (8, 30, 30, 70)).boxes[0].identity == "Dora"
-        assert named(gallery, detector, (7, 30, 30, 70)).boxes[0].identity == UNKNOWN
+def test_the_largest_and_the_poor_are_enrolled_when_asked(tmp_path, own):
+    two = Sample(write(tmp_path / "x.png", (7, 10, 10, 64), (8, 120, 10, 80)), "Dora")
+    low = Sample(write(tmp_path / "y.png", (6, 10, 10, 20)), "Emil")
+    detector = SquareDetector()
+    told = [
+        *api.enrol_photos(own, [two], detector=detector, largest=True),
+        *api.enrol_photos(own, [low], detector=detector, any_quality=True),
+    ]
+    assert [one.status for one in told] == ["enrolled"] * 2
+    assert named(own, detector, (8, 30, 30, 70)).boxes[0].identity == "Dora"
+    assert named(own, detector, (7, 30, 30, 70)).boxes[0].identity == UNKNOWN
 
 
-def test_an_unreadable_photo_is_told_and_the_rest_goes_on(tmp_path):
+def test_an_unreadable_photo_is_told_and_the_rest_goes_on(tmp_path, own):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG but no more")
-    good = write(tmp_path / "good.png", (1, 10, 10, 64))
-    with new_gallery(tmp_path, SquareDetector()) as gallery:
-        paths = [tmp_path / "broken.png", good, tmp_path / "none.png"]
-        found = list(api.find_in_photos(gallery, paths, detector=SquareDetector()))
-        samples = [Sample(path, "Ada") for path in paths]
-        told = list(api.enrol_photos(gallery, samples, detector=SquareDetector()))
-    assert [
-        "cannot be read" in found[0].reason,
-        found[1].known,
-        "not exist" in found[2].reason,
-    ] == [True] * 3
+    paths = [
+        tmp_path / "broken.png",
+        write(tmp_path / "good.png", (1, 10, 10, 64)),
+        tmp_path / "none.png",
+    ]
+    found = list(api.find_in_photos(own, paths, detector=SquareDetector()))
+    assert "cannot be read" in found[0].reason and "not exist" in found[2].reason
+    assert found[1].known and not found[1].reason and not found[0].boxes
+    samples = [Sample(path, "Ada") for path in paths]
+    told = list(api.enrol_photos(own, samples, detector=SquareDetector()))
     assert [one.status for one in told] == ["skipped", "enrolled", "skipped"]
 
 
@@ -350,9 +359,9 @@ def test_labels_do_not_cover_each_other(monkeypatch, gallery, detector):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch):
+def command(tmp_path, by_boxes, monkeypatch):
     """A folder with a gallery that carries no embedder; the command line is handed ours."""
-    new_gallery(tmp_path, SquareDetector()).close()
+    shutil.copytree(by_boxes.folder, tmp_path / "gallery")
     from saccade.api import gallery as api_gallery
 
     monkeypatch.setattr(api_gallery, "_kept", lambda root: EMBEDDER)
@@ -375,7 +384,7 @@ def test_find_with_a_detector_as_json(command, capsys):
     words = ["find", "gallery", "photos", "--detector", "d.onnx", "--json", "--top", "2"]
     assert main([*words, "--painted", "out"]) == 0
     (told,) = json.loads(capsys.readouterr().out)
-    assert [box["box"] for box in told["boxes"]][0] == [10.0, 20.0, 70.0, 70.0]
+    assert told["boxes"][0]["box"] == [10.0, 20.0, 70.0, 70.0]
     assert [box["identity"] for box in told["boxes"]] == ["Cleo", UNKNOWN, "Ada"]
     assert [len(box["hits"]) for box in told["boxes"]] == [2, 2, 2]
     assert told["known"] and told["painted"] == "out/team.png"

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from skimage.transform import SimilarityTransform, warp
@@ -34,6 +34,7 @@ def placed(side, degrees):
     return Place(MIDDLE - width * (0.5 + 0.5j), complex(width), aligned=True)
 
 
+@settings(max_examples=25)
 @given(side=st.floats(20, 500), degrees=st.floats(-59, 59), points=st.integers(2, 7))
 def test_exact_landmarks_give_their_place_back(side, degrees, points):
     template = np.random.default_rng(points).random((points, 2))
@@ -44,6 +45,7 @@ def test_exact_landmarks_give_their_place_back(side, degrees, points):
     assert found.width == pytest.approx(true.width, abs=1e-6)
 
 
+@settings(max_examples=25)
 @given(
     side=st.floats(50, 400), degrees=st.floats(-50, 50), noise=st.floats(0, 0.04),
     seed=st.integers(0, 10**6),
@@ -121,6 +123,7 @@ def test_the_limit_is_the_root_mean_square_in_widths_of_the_crop():
         assert bool(by_landmarks(marks, template, SIZE_HW).misfit) == misfit
 
 
+@settings(max_examples=25)
 @given(
     x=st.floats(-50, 300), y=st.floats(-50, 300), width=st.floats(1, 200), height=st.floats(1, 200)
 )
@@ -133,6 +136,7 @@ def test_the_crop_of_a_box_is_a_square_round_its_middle(x, y, width, height):
     )
 
 
+@settings(max_examples=25)
 @given(
     side=st.floats(10, 300), degrees=st.floats(-180, 180),
     x=st.floats(-50, 400), y=st.floats(-50, 250),

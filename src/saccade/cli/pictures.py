@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from saccade.cli.output import bar, say, shown, tell
 from saccade.errors import InputError
@@ -73,7 +73,7 @@ def _find_in_photos(
             if targets and not names.reason:
                 _paint(paths[len(answers)], names, targets[len(answers)])
             answers.append(names)
-    told = [_answer(one, target) for one, target in zip(answers, targets or [None] * len(paths))]
+    told = [_answer(one, targets[row] if targets else None) for row, one in enumerate(answers)]
     tell(told, [line for one in answers for line in _lines(one)], json=json)
     if targets and not json:
         say(f"painted: {sum(not one.reason for one in answers)} in {shown(str(options.painted))}")
@@ -88,6 +88,8 @@ def _find_in_video(
 ) -> int:
     from saccade.api.gallery import Gallery
     from saccade.api.pictures import find_in_video
+    from saccade.pictures.paint import painted
+    from saccade.pictures.video import PaintedVideo
 
     known = False
     with ExitStack() as stack:
@@ -101,13 +103,11 @@ def _find_in_video(
             top=options.top,
             any_quality=options.any_quality,
         )
-        writer: Any = None
+        writer = None
+        if options.painted is not None:
+            writer = stack.enter_context(PaintedVideo(options.painted))
         for found in frames:
-            if options.painted is not None:
-                from saccade.pictures.paint import painted
-                from saccade.pictures.video import PaintedVideo
-
-                writer = writer or stack.enter_context(PaintedVideo(options.painted))
+            if writer is not None:
                 writer.add(painted(found.frame.picture, found.names), found.frame.time_s)
             say(json_module.dumps(_frame(found)))
             known = known or found.names.known

@@ -16,6 +16,7 @@ import numpy as np
 
 from saccade.data.pictures import MAX_PIXELS
 from saccade.errors import InputError
+from saccade.files import existing_folder
 from saccade.values import UInt8Array
 
 VIDEO_ENDINGS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"})
@@ -82,6 +83,7 @@ class PaintedVideo:
         self._av = _av()
         if path.suffix.lower() != ".mp4":
             raise InputError(f"{path} must end in .mp4; of a video, --painted names such a file")
+        existing_folder(path.absolute().parent, "folder")
         if path.exists():
             raise InputError(f"{path} exists already; name a new file")
         try:
