@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from saccade.api.learning_curve import learning_curve
     from saccade.api.limits import limits
     from saccade.api.mistakes import Mistakes, explain_mistakes
+    from saccade.api.pictures import enrol_photos, find_in_photos, find_in_video
     from saccade.api.predict import predict
     from saccade.api.report import report_index
     from saccade.api.robustness import robustness
@@ -78,8 +79,14 @@ _HOME = {
     "bias_variance": "api.bias_variance",
     "card": "api.card",
     "compare": "api.compare",
+<<<<<<< HEAD
     "compare_predictions": "api.compare_predictions",
+=======
+    "enrol_photos": "api.pictures",
+>>>>>>> 504dce8 (Say how people are found in photos, and how the limits were measured)
     "evaluate": "api.evaluate",
+    "find_in_photos": "api.pictures",
+    "find_in_video": "api.pictures",
     "inspect": "api.inspect",
     "limits": "api.limits",
     "explain": "api.explain",
@@ -132,10 +139,16 @@ __all__ = [
     "bias_variance",
     "card",
     "compare",
+<<<<<<< HEAD
     "compare_predictions",
+=======
+    "enrol_photos",
+>>>>>>> 504dce8 (Say how people are found in photos, and how the limits were measured)
     "evaluate",
     "explain",
     "explain_mistakes",
+    "find_in_photos",
+    "find_in_video",
     "inspect",
     "label_next",
     "learning_curve",

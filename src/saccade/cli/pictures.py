@@ -60,7 +60,7 @@ def _find_in_photos(
 
     paths = [found for item in photos for found in find_pictures(item)]
     targets = _targets(paths, options.painted)
-    answers = []
+    answers: list[Names] = []
     with Gallery.open(gallery, embedder=embedder) as opened:
         finding = find_in_photos(
             opened,

@@ -6,7 +6,7 @@ turn and a scale are one complex factor a, and his solution is a linear regressi
 on the landmarks s: a = Σ conj(s - mean s) (t - mean t) / Σ |s - mean s|².
 
 Crops of landmarks that do not fit look alike, and so become hubs that resemble everybody; they are
-told, not searched. How the limits were measured: docs/decisions/0015-crops-that-do-not-fit.md.
+told, not searched. How the limits were measured: docs/decisions/0016-crops-that-do-not-fit.md.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Whether a crop shows enough to be recognised: size, blur, light; the reasons in words.
 
 The figures are those of ``data.measures``, taken of the crop at the size it is looked at. The
-limits leave out what measurably loses its name: docs/decisions/0015-crops-that-do-not-fit.md.
+limits leave out what measurably loses its name: docs/decisions/0016-crops-that-do-not-fit.md.
 """
 
 import math
@@ -12,10 +12,10 @@ from PIL import Image
 from saccade.data.measures import FIGURES, measure
 from saccade.values import UInt8Array
 
-LEAST_SIDE = 32.0  # pixels of the box's longer side
-LEAST_DETAIL = 20.0  # squared grey levels: variance of the Laplacian
-DARK, BRIGHT = 40.0, 215.0  # of 255: nearly all pixels on one side of it
-MOST_CLIPPED = 0.5  # of the pixels
+LEAST_SIDE = 24.0  # pixels of the box's longer side
+LEAST_DETAIL = 6.0  # squared grey levels: variance of the Laplacian
+DARK, BRIGHT = 25.0, 230.0  # of 255: nearly all pixels on one side of it
+MOST_CLIPPED = 0.2  # of the pixels
 
 
 @dataclass(frozen=True, slots=True)
