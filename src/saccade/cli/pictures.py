@@ -197,10 +197,12 @@ def _frame(found: "FrameNames") -> dict[str, object]:
     return {
         "frame": found.frame.number,
         "time": round(found.frame.time_s, 3),
-        "boxes": [box.box for box in boxes],
-        "scores": [box.score for box in boxes],
+        "boxes": [[round(side, 1) for side in box.box] for box in boxes],
+        "scores": [round(box.score, 4) for box in boxes],
         "names": [_name(box) for box in boxes],
-        "similarities": [box.match.similarity if box.match else None for box in boxes],
+        "similarities": [
+            None if box.match is None else round(box.match.similarity, 4) for box in boxes
+        ],
     }
 
 

@@ -126,7 +126,8 @@ def the_one(photo: UInt8Array, *, detector: Detector, largest: bool, any_quality
         raise PictureError("; ".join([f"{NOTHING}; take a larger or sharper photo", *left_out]))
     if len(seen) > 1 and not largest:
         raise PictureError(
-            f"shows {len(seen)} where one can be enrolled; cut it to one, or take the largest (--largest)"
+            f"shows {len(seen)} where one can be enrolled; cut it to one, or take the largest "
+            "(--largest)"
         )
     chosen = max(seen, key=lambda one: one.xywh[2] * one.xywh[3])
     if chosen.poor and not any_quality:
