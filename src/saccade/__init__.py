@@ -79,11 +79,8 @@ _HOME = {
     "bias_variance": "api.bias_variance",
     "card": "api.card",
     "compare": "api.compare",
-<<<<<<< HEAD
     "compare_predictions": "api.compare_predictions",
-=======
     "enrol_photos": "api.pictures",
->>>>>>> 504dce8 (Say how people are found in photos, and how the limits were measured)
     "evaluate": "api.evaluate",
     "find_in_photos": "api.pictures",
     "find_in_video": "api.pictures",
@@ -139,11 +136,8 @@ __all__ = [
     "bias_variance",
     "card",
     "compare",
-<<<<<<< HEAD
     "compare_predictions",
-=======
     "enrol_photos",
->>>>>>> 504dce8 (Say how people are found in photos, and how the limits were measured)
     "evaluate",
     "explain",
     "explain_mistakes",
