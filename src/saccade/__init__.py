@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from saccade.api.learning_curve import learning_curve
     from saccade.api.limits import limits
     from saccade.api.mistakes import Mistakes, explain_mistakes
+    from saccade.api.pictures import enrol_photos, find_in_photos, find_in_video
     from saccade.api.predict import predict
     from saccade.api.report import report_index
     from saccade.api.robustness import robustness
@@ -79,7 +80,10 @@ _HOME = {
     "card": "api.card",
     "compare": "api.compare",
     "compare_predictions": "api.compare_predictions",
+    "enrol_photos": "api.pictures",
     "evaluate": "api.evaluate",
+    "find_in_photos": "api.pictures",
+    "find_in_video": "api.pictures",
     "inspect": "api.inspect",
     "limits": "api.limits",
     "explain": "api.explain",
@@ -133,9 +137,12 @@ __all__ = [
     "card",
     "compare",
     "compare_predictions",
+    "enrol_photos",
     "evaluate",
     "explain",
     "explain_mistakes",
+    "find_in_photos",
+    "find_in_video",
     "inspect",
     "label_next",
     "learning_curve",

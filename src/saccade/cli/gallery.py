@@ -1,20 +1,17 @@
-"""Commands on a gallery: create, enrol, find, verify, threshold, list, forget, stats."""
+"""Commands on a gallery: create, verify, threshold, list, forget, stats; all of them in a table."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.index import bring_up
+from saccade.cli.enrol import enrol
+from saccade.cli.find import find
+from saccade.cli.flags import Embedder, Json
 from saccade.cli.output import (
-    answer,
-    bar,
     line_of_created,
     lines_of_broken,
-    lines_of_found,
-    say,
     say_json,
     shown,
     table,
@@ -23,22 +20,9 @@ from saccade.cli.output import (
 from saccade.config import DataSettings
 from saccade.errors import InputError
 
-if TYPE_CHECKING:
-    from saccade.data import vector_parquet
-    from saccade.values import Sample
-
-Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
-As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all pictures show.")]
-Columns = Annotated[
-    str | None, Parameter(help="With a .parquet, if called otherwise: vector,identity,name.")
-]
 BROKEN_SHARE = DataSettings().broken
 BrokenShare = Annotated[
     float, Parameter(name="--data.broken", help="Share of those pictures that may be unreadable.")
-]
-Embedder = Annotated[
-    str | None,
-    Parameter(help="Run folder or .onnx file to check against; else the gallery's own copy."),
 ]
 
 
@@ -87,112 +71,6 @@ def create(
     line = line_of_created(gallery, stats)
     tell({**asdict(stats), "broken": left_out}, [*lines_of_broken(left_out), line], json=json)
     return 0
-
-
-def enrol(
-    gallery: Path,
-    /,
-    *pictures: Path,
-    as_: As = None,
-    vectors: Path | None = None,
-    identities: Path | None = None,
-    columns: Columns = None,
-    embedder: Embedder = None,
-    json: Json = False,
-) -> int:
-    """Put pictures, or vectors, into a gallery; exit code 1 when some were skipped.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    pictures
-        Picture files, folders of pictures (with --as), or data with identities: class folders, a
-        CSV, an idx pair, a .npz.
-    vectors
-        Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
-    identities
-        With a .npy: a text file that names whom each row shows, a name a line.
-    """
-    if vectors is not None:
-        from saccade.cli import vectors as of_vectors
-        from saccade.data.vector_files import read_vectors
-
-        _no_pictures(pictures, as_, embedder)
-        file = read_vectors(vectors, identities=identities, columns=_named(columns))
-        return of_vectors.enrol(gallery, file, json=json)
-    if identities is not None or columns is not None:
-        raise InputError("--identities and --columns belong to --vectors FILE, which is missing")
-    from saccade.api.gallery import Gallery
-
-    samples = _samples(pictures, as_)
-    counts: dict[str, int] = {"enrolled": 0, "unchanged": 0, "skipped": 0}
-    done = []
-    with Gallery.open(gallery, embedder=embedder) as opened:
-        for item in bar(
-            opened.enrolling(samples), total=len(samples), what="enrolling", quiet=json
-        ):
-            counts[item.status] += 1
-            done.append(item)
-            if not json:
-                why = f"   {shown(item.reason)}" if item.reason else ""
-                say(f"{item.status:<10} {shown(item.identity)}   {shown(item.picture)}{why}")
-        bring_up(opened, quiet=json)
-    if json:
-        say_json({**counts, "pictures": done})
-    else:
-        say(", ".join(f"{count} {word}" for word, count in counts.items()))
-    if counts["skipped"] == len(samples):
-        raise InputError(f"nothing was enrolled: {done[0].reason}")
-    return 1 if counts["skipped"] else 0
-
-
-def find(
-    gallery: Path,
-    /,
-    *pictures: Path,
-    top: Annotated[int, Parameter(help="Identities to show for each picture.")] = 5,
-    vectors: Path | None = None,
-    columns: Columns = None,
-    exact: Annotated[bool, Parameter(negative="", help="Compare with every picture.")] = False,
-    embedder: Embedder = None,
-    json: Json = False,
-) -> int:
-    """Say who or what pictures show; exit code 1 when none is known.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    pictures
-        Picture files, or folders that are searched at any depth.
-    vectors
-        Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
-    """
-    if top < 1:
-        raise InputError(f"--top must be at least 1. Got {top} instead")
-    if vectors is not None:
-        from saccade.cli import vectors as of_vectors
-        from saccade.data.vector_files import read_vectors
-
-        _no_pictures(pictures, None, embedder)
-        file = read_vectors(vectors, columns=_named(columns))
-        return of_vectors.find(gallery, file, top, exact=exact, json=json)
-    if columns is not None:
-        raise InputError("--columns belongs to --vectors FILE, which is missing")
-    from saccade.api.gallery import Gallery
-    from saccade.data.pictures import find_pictures
-
-    paths = [found for item in _some(pictures) for found in find_pictures(item)]
-    with Gallery.open(gallery, embedder=embedder) as opened:
-        searching = opened.searching(paths, k=top, exact=exact)
-        answers = list(bar(searching, total=len(paths), what="searching", quiet=json))
-    lines = [line for found in answers for line in lines_of_found(found)]
-    tell([answer(found) for found in answers], lines, json=json)
-    broken = [found.reason for found in answers if found.reason]
-    if broken:
-        raise InputError(f"{len(broken)} of {len(answers)} pictures have no answer: {broken[0]}")
-    return 0 if any(found.known for found in answers) else 1
 
 
 def verify(
@@ -317,48 +195,6 @@ def stats(gallery: Path, /, *, json: Json = False) -> int:
 
 def _plain(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else shown(str(value))
-
-
-def _samples(pictures: tuple[Path, ...], name: str | None) -> "list[Sample]":
-    from saccade.data.pictures import find_pictures
-    from saccade.data.readers import is_data_file, read_data
-    from saccade.values import Sample
-
-    samples: list[Sample] = []
-    for item in _some(pictures):
-        if name is not None:
-            samples += [Sample(path, name) for path in find_pictures(item)]
-        elif item.is_file() and not is_data_file(item):
-            raise InputError(f"whom {item} shows is not said; add --as NAME")
-        else:
-            samples += read_data(item)
-    return samples
-
-
-def _no_pictures(pictures: tuple[Path, ...], as_: str | None, embedder: str | None) -> None:
-    if pictures or as_ is not None:
-        raise InputError("--vectors stands alone; give pictures, or --as, in another command")
-    if embedder is not None:
-        raise InputError("--vectors needs no --embedder; leave it out")
-
-
-def _named(columns: str | None) -> "vector_parquet.Columns | None":
-    if columns is None:
-        return None
-    from saccade.data import vector_parquet
-
-    names = [name.strip() for name in columns.split(",")]
-    if len(names) > 3 or not all(names):
-        raise InputError(
-            f"--columns takes up to three names: vector,identity,name. Got '{columns}'"
-        )
-    return vector_parquet.Columns(*names)
-
-
-def _some(pictures: tuple[Path, ...]) -> Iterable[Path]:
-    if not pictures:
-        raise InputError("no picture is named; give files or folders")
-    return pictures
 
 
 COMMANDS = {

@@ -1,0 +1,212 @@
+"""``saccade find`` with a detector: photos, videos and cameras, their boxes with names."""
+
+import json as json_module
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saccade.cli.output import bar, say, shown, tell
+from saccade.errors import InputError
+from saccade.values import UNKNOWN
+
+if TYPE_CHECKING:
+    from saccade.api.pictures import FrameNames
+    from saccade.pictures.photo import Named, Names
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``find`` is told of photos and videos: see its flags."""
+
+    detector: Path
+    painted: Path | None
+    every: int
+    webcam: str | None
+    top: int
+    any_quality: bool
+
+
+def find(
+    gallery: Path,
+    pictures: Sequence[Path],
+    options: Options,
+    *,
+    embedder: str | None,
+    json: bool,
+) -> int:
+    """Name what photos show, or the frames of one video or camera; 1 when none is known."""
+    from saccade.pictures.video import is_video
+
+    moving = [item for item in pictures if is_video(item)]
+    if options.webcam is not None and pictures:
+        raise InputError("--webcam stands alone; leave the pictures out")
+    if len(moving) > 1 or (moving and len(pictures) > 1):
+        raise InputError("one video at a time, and no picture beside it")
+    if moving or options.webcam is not None:
+        return _find_in_video(gallery, moving[0] if moving else None, options, embedder)
+    if options.every != 1:
+        raise InputError("--every is for a video; leave it out for photos")
+    return _find_in_photos(gallery, pictures, options, embedder, json=json)
+
+
+def _find_in_photos(
+    gallery: Path, photos: Sequence[Path], options: Options, embedder: str | None, *, json: bool
+) -> int:
+    from saccade.api.gallery import Gallery
+    from saccade.api.pictures import find_in_photos
+    from saccade.data.pictures import find_pictures
+
+    paths = [found for item in photos for found in find_pictures(item)]
+    targets = _targets(paths, options.painted)
+    answers: list[Names] = []
+    with Gallery.open(gallery, embedder=embedder) as opened:
+        finding = find_in_photos(
+            opened,
+            paths,
+            detector=options.detector,
+            top=options.top,
+            any_quality=options.any_quality,
+        )
+        for names in bar(finding, total=len(paths), what="searching", quiet=json):
+            if targets and not names.reason:
+                _paint(paths[len(answers)], names, targets[len(answers)])
+            answers.append(names)
+    told = [_answer(one, targets[row] if targets else None) for row, one in enumerate(answers)]
+    tell(told, [line for one in answers for line in _lines(one)], json=json)
+    if targets and not json:
+        say(f"painted: {sum(not one.reason for one in answers)} in {shown(str(options.painted))}")
+    broken = [one.reason for one in answers if one.reason]
+    if broken:
+        raise InputError(f"{len(broken)} of {len(answers)} photos have no answer: {broken[0]}")
+    return 0 if any(one.known for one in answers) else 1
+
+
+def _find_in_video(
+    gallery: Path, video: Path | None, options: Options, embedder: str | None
+) -> int:
+    from saccade.api.gallery import Gallery
+    from saccade.api.pictures import find_in_video
+    from saccade.pictures.paint import painted
+    from saccade.pictures.video import PaintedVideo
+
+    known = False
+    with ExitStack() as stack:
+        opened = stack.enter_context(Gallery.open(gallery, embedder=embedder))
+        frames = find_in_video(
+            opened,
+            video,
+            detector=options.detector,
+            camera=options.webcam,
+            every=options.every,
+            top=options.top,
+            any_quality=options.any_quality,
+        )
+        writer = None
+        if options.painted is not None:
+            writer = stack.enter_context(PaintedVideo(options.painted))
+        for found in frames:
+            if writer is not None:
+                writer.add(painted(found.frame.picture, found.names), found.frame.time_s)
+            say(json_module.dumps(_frame(found)))
+            known = known or found.names.known
+    return 0 if known else 1
+
+
+def _targets(photos: Sequence[Path], folder: Path | None) -> list[Path]:
+    """Return where each painted photo is to stand, nothing of which is there yet; none if None."""
+    if folder is None:
+        return []
+    targets: list[Path] = []
+    for photo in photos:
+        names = (f"{photo.stem}{'' if n == 1 else f'-{n}'}.png" for n in range(1, 1 + len(photos)))
+        taken = set(targets)
+        targets.append(next(folder / name for name in names if folder / name not in taken))
+    for target in targets:
+        if target.exists():
+            raise InputError(f"{target} exists already; name another folder for --painted")
+    folder.mkdir(parents=True, exist_ok=True)
+    return targets
+
+
+def _paint(photo: Path, names: "Names", target: Path) -> None:
+    from PIL import Image
+
+    from saccade.data.pictures import read_picture
+    from saccade.files import replacing
+    from saccade.pictures.paint import painted
+
+    with replacing(target) as temporary:
+        Image.fromarray(painted(read_picture(photo), names)).save(temporary, format="PNG")
+
+
+def _lines(names: "Names") -> Iterator[str]:
+    """What a photo shows, for people: a line a box, and one a hit."""
+    count = len(names.boxes)
+    found = f"{count} found" if count else "nothing found"
+    yield f"{shown(names.photo)}: {shown(names.reason) or found}"
+    for line in names.left_out:
+        yield f"   {line}"
+    for number, box in enumerate(names.boxes, 1):
+        notes = [] if box.aligned else ["not aligned"]
+        notes += [shown(one) for one in (*(box.poor if box.searched else ()), box.note) if one]
+        x, y, width, height = (round(side) for side in box.box)
+        yield (
+            f"   {number}. {shown(box.identity)}   box {x} {y} {width} {height}   "
+            f"score {box.score:.2f}   {'; '.join(notes)}".rstrip()
+        )
+        for hit in box.hits:
+            yield (
+                f"      {hit.similarity:7.4f}  {shown(hit.identity)}   "
+                f"(picture {shown(hit.picture)})"
+            )
+
+
+def _answer(names: "Names", painted: Path | None) -> dict[str, object]:
+    """The same for a machine."""
+    return {
+        "photo": names.photo,
+        "error": names.reason or None,
+        "known": names.known,
+        "threshold": names.threshold,
+        "boxes": [_box(box) for box in names.boxes],
+        "left_out": names.left_out,
+        "painted": None if painted is None or names.reason else str(painted),
+    }
+
+
+def _box(box: "Named") -> dict[str, object]:
+    return {
+        "box": box.box,
+        "score": box.score,
+        "aligned": box.aligned,
+        "quality": asdict(box.quality),
+        "poor": box.poor,
+        "searched": box.searched,
+        "identity": _name(box),
+        "similarity": None if box.match is None else box.match.similarity,
+        "note": box.note or None,
+        "hits": [asdict(hit) for hit in box.hits],
+    }
+
+
+def _frame(found: "FrameNames") -> dict[str, object]:
+    """A frame for a machine; ``names`` are null for what was not searched."""
+    boxes = found.names.boxes
+    return {
+        "frame": found.frame.number,
+        "time": round(found.frame.time_s, 3),
+        "boxes": [[round(side, 1) for side in box.box] for box in boxes],
+        "scores": [round(box.score, 4) for box in boxes],
+        "names": [_name(box) for box in boxes],
+        "similarities": [
+            None if box.match is None else round(box.match.similarity, 4) for box in boxes
+        ],
+    }
+
+
+def _name(box: "Named") -> str | None:
+    if not box.searched:
+        return None
+    return UNKNOWN if box.match is None else box.match.identity

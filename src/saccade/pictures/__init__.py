@@ -1,0 +1,1 @@
+"""From one photo to names: detect, align, crop, judge the quality, embed, find."""

@@ -1,0 +1,128 @@
+"""Boxes and names painted on a photo, to be read on any ground.
+
+Letters are those of DejaVu Sans, which comes with matplotlib: Latin, Greek, Cyrillic, Hebrew,
+Arabic; others, such as Chinese, are shown as frames.
+"""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from saccade.pictures.photo import Named, Names
+from saccade.report.canvas import COLOURS
+from saccade.report.text import short
+from saccade.values import UInt8Array
+
+LEAST_SIDE = 480  # pixels: a smaller photo is painted larger
+LONGEST_NAME = 40  # letters
+LETTER_SHARE = 40  # the photo's longer side over the height of a letter
+SMALLEST_LETTER = 13  # pixels
+# A name, unknown, not searched: the colour of the box and of the ground below the letters.
+KNOWN, STRANGER, UNSEARCHED = COLOURS[2], COLOURS[1], "#555555"
+
+Rectangle = tuple[float, float, float, float]
+
+
+def painted(photo: UInt8Array, names: Names) -> UInt8Array:
+    """Return (H, W, 3) uint8: the photo, or a multiple of it, with its boxes and their names.
+
+    The surest box lies on top. A name longer than LONGEST_NAME letters, or than the photo is wide,
+    is cut; it stands above its box, or below or inside where there is no room.
+    """
+    image, factor = _large_enough(photo)
+    pen = ImageDraw.Draw(image)
+    letters = max(SMALLEST_LETTER, max(image.size) // LETTER_SHARE)
+    line = max(2, letters // 6)
+    for box in reversed(names.boxes):
+        _frame(pen, _corners(box, factor), _colour(box), line)
+    taken: list[Rectangle] = []
+    for box in names.boxes:
+        taken.append(_label(pen, box, _corners(box, factor), taken, letters, image.size))
+    return np.asarray(image)
+
+
+def _large_enough(photo: UInt8Array) -> tuple[Image.Image, int]:
+    image = Image.fromarray(photo)
+    factor = -(-LEAST_SIDE // max(image.size))
+    size = (image.width * factor, image.height * factor)
+    return (image.resize(size, Image.Resampling.BICUBIC) if factor > 1 else image), factor
+
+
+def _corners(box: Named, factor: int) -> Rectangle:
+    x, y, width, height = (factor * side for side in box.box)
+    return x, y, x + width, y + height
+
+
+def _colour(box: Named) -> str:
+    if not box.searched:
+        return UNSEARCHED
+    return STRANGER if box.match is None else KNOWN
+
+
+def _frame(pen: ImageDraw.ImageDraw, corners: Rectangle, colour: str, line: int) -> None:
+    """A coloured line between two white ones, which show on a dark ground."""
+    for grown, fill, width in ((line, "white", line + 2), (line - 1, colour, line)):
+        left, top, right, bottom = corners
+        outer = (left - grown, top - grown, right + grown, bottom + grown)
+        pen.rectangle(outer, outline=fill, width=width)
+
+
+def _label(
+    pen: ImageDraw.ImageDraw,
+    box: Named,
+    corners: Rectangle,
+    taken: list[Rectangle],
+    letters: int,
+    size: tuple[int, int],
+) -> Rectangle:
+    """Write the name where it covers no other; return the place it took."""
+    font = _font(letters)
+    text = _fitting(pen, _words(box), font, size[0] - letters)
+    width, height = pen.textlength(text, font) + letters * 0.6, letters * 1.45
+    places = list(_places(corners, width, height, size))
+    place = next((one for one in places if not any(_meet(one, other) for other in taken)), None)
+    place = place or places[0]
+    pen.rectangle(place, fill=_colour(box), outline="white")
+    middle = (place[1] + place[3]) / 2
+    pen.text((place[0] + letters * 0.3, middle), text, "white", font, anchor="lm")
+    return place
+
+
+def _words(box: Named) -> str:
+    if box.match is None:
+        return short(box.identity.partition(":")[0])
+    return f"{short(box.match.identity, LONGEST_NAME)} {box.match.similarity:.2f}"
+
+
+def _fitting(
+    pen: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: float
+) -> str:
+    while len(text) > 1 and pen.textlength(text, font) > width:
+        text = f"{text[:-2]}…"
+    return text
+
+
+def _places(
+    corners: Rectangle, width: float, height: float, size: tuple[int, int]
+) -> Iterator[Rectangle]:
+    """Above the box, below it, inside at its top and at its bottom, each moved into the picture."""
+    left, top, _, bottom = corners
+    x = min(max(left, 0), size[0] - width)
+    for y in (top - height, bottom, top, bottom - height):
+        inside = min(max(y, 0), size[1] - height)
+        yield x, inside, x + width, inside + height
+
+
+def _meet(one: Rectangle, other: Rectangle) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+@functools.cache
+def _font(letters: int) -> ImageFont.FreeTypeFont:
+    import matplotlib
+
+    file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(file), letters)
