@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saccade.gallery import Gallery, code_wipe, enrol, forget, log, rows
+from saccade.gallery import Gallery, code_wipe, enrol, forget, log, rows, slots
 from saccade.gallery.database import Database
 from saccade.values import Sample
 from saccade.vectors.scan_file import CodeFile, CodeFileWriter
@@ -37,6 +37,7 @@ POINTS = {
     "rename": (Path, "replace"),
     "fsync": (os, "fsync"),
     "log entry": (log, "append"),
+    "slots": (slots, "put"),
     "removal": (forget, "_remove"),
     "wipe": (code_wipe, "wipe_file"),
     "zeros": (code_wipe, "wipe_codes"),
@@ -48,12 +49,18 @@ POINTS = {
 }
 STEPS = [
     ("forget", "person 0"),
-    ("index", ""),
+    ("merge", "person 2", "person 3"),
+    ("reject", "person 3"),
+    ("index",),
     ("forget", "person 1"),
     ("enrol", "newcomer"),
-    ("index", ""),
+    ("reject", "newcomer"),
+    ("unreject", "person 2"),
+    ("rename", "person 4", "person of another name"),
+    ("merge", "loose", "newcomer"),
+    ("index",),
+    ("unmerge", "person 3"),
     ("forget", "newcomer"),
-    ("forget", "loose"),
 ]
 
 
@@ -157,15 +164,17 @@ def take_steps(folder, told):
     from tests.coded import scanning, tuner  # the other works need no path to the tests
 
     with tuner(scanning(cells=2)), Gallery.open(folder) as gallery:
-        for action, name in STEPS:
+        for action, *names in STEPS:
             gallery.find_vectors(people("anybody")[:1])
-            if action == "index":
-                gallery.index()
-            elif action == "enrol":
-                gallery.enrol_vectors(people(name), [name] * 6)
+            if action == "enrol":
+                gallery.enrol_vectors(people(names[0]), names * 6)
+            elif action == "forget":
+                assert gallery.forget(names[0]).status == "forgotten"
+            elif action in ("reject", "unreject"):
+                gallery.reject(people("stranger")[0], names[0], undo=action == "unreject")
             else:
-                assert gallery.forget(name).status == "forgotten"
-            told.write(f"{action} {name}\n")
+                getattr(gallery, action)(*names)
+            told.write(f"{action} {names}\n")
 
 
 def main(work, folder, *arguments):

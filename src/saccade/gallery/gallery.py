@@ -1,21 +1,23 @@
 """A gallery: enrolled pictures and identities in one folder, searched, verified, forgotten."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
-from saccade.errors import GalleryError, InputError, PictureError
+from saccade.errors import GalleryError, InputError
 from saccade.gallery import (
     bulk,
     check,
     correct,
     enrol,
+    figures,
     finding,
     history,
     indexing,
@@ -23,6 +25,7 @@ from saccade.gallery import (
     log,
     rejecting,
     rows,
+    searching,
     store,
     upkeep,
 )
@@ -49,7 +52,6 @@ Answer = TypeVar("Answer")
 
 OPEN_WAIT_S = 0.25
 FIND_ATTEMPTS = 4
-FIND_PICTURES = 32
 SHORT_HASH_DIGITS = 8
 PLAIN_VECTORS = "vectors"  # the fingerprint of a gallery that no embedder made
 
@@ -193,25 +195,8 @@ class Gallery:
     ) -> Iterator[Found]:
         """Search as ``find`` does; yields each answer, in order, when its block is searched."""
         inputs.number_of_hits(k)
-        self._need_embedder()
-        sources = several(pictures)
-        for start in range(0, len(sources), FIND_PICTURES):
-            yield from self._find_block(sources[start : start + FIND_PICTURES], k, exact)
-
-    def _find_block(self, sources: Sequence[Path | Sample], k: int, exact: bool) -> list[Found]:
-        names = [str(item.path if isinstance(item, Sample) else item) for item in sources]
-        readable, found = {}, {}
-        for row, source in enumerate(sources):
-            try:
-                readable[row] = read_picture(source)
-            except PictureError as error:
-                found[row] = Found(names[row], (), None, str(error))
-        if readable:
-            vectors = enrol.embedded(self._need_embedder(), list(readable.values()))
-            shown = [names[row] for row in readable]
-            answers = self.find_vectors(vectors, k, shown, exact=exact)
-            found |= dict(zip(readable, answers, strict=True))
-        return [found[row] for row in range(len(sources))]
+        search = functools.partial(self.find_vectors, k=k, exact=exact)
+        yield from searching.searched(self._need_embedder(), several(pictures), search)
 
     def find_vectors(
         self,
@@ -329,21 +314,7 @@ class Gallery:
 
     def stats(self) -> GalleryStats:
         """Return counts and settings."""
-        with self._database.reading() as connection:
-            meta = store.read_meta(connection)
-            counts: dict[str, Any] = store.counts(connection) | {}
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return GalleryStats(
-            **counts,
-            dimension=meta.dimension,
-            format_version=self._database.version,
-            bytes_on_disk=sum(path.stat().st_size for path in files),
-            threshold=meta.threshold,
-            fingerprint=meta.fingerprint,
-            embedder=meta.embedder,
-            generation=meta.generation,
-            **self._index_stats(),
-        )
+        return figures.stats(self._database)
 
     def index(self, wish: Wish | None = None) -> Tuned:
         """Make the index that keeps ``wish``, by default that of the last one; returns what it is.
@@ -362,18 +333,6 @@ class Gallery:
         base, loose = outline(self._database)
         with self._database.translated():
             return upkeep.due(base, loose) or upkeep.newly_drifted(self._database, base)
-
-    def _index_stats(self) -> dict[str, Any]:
-        base, loose = outline(self._database)
-        scanned = base is not None and base.tuned.kind == "scan"
-        return {
-            "index": "scan" if scanned else "exact",
-            "indexed": 0 if base is None else base.alive_rows,
-            "recall": None if base is None else base.tuned.recall,
-            "recall_low": None if base is None else base.tuned.recall_low,
-            "recall_wanted": None if base is None else base.tuned.target,
-            "index_due": upkeep.due(base, loose),
-        }
 
     def set_threshold(self, threshold: float | None) -> None:
         """Set the similarity, in [-1, 1], from which a best hit is known; None: any hit is."""

@@ -79,7 +79,7 @@ def _told(entry: log.Entry, names: dict[int, str]) -> Logged:
 def _identity(number: int | None, names: dict[int, str]) -> str:
     if number is None:
         return ""
-    return f"identity {number} ({names.get(number, 'forgotten')})"
+    return f"identity {number} ({names[number]})" if number in names else f"identity {number}"
 
 
 def _span(entry: log.Entry) -> str:
