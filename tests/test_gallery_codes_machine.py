@@ -307,7 +307,7 @@ class CodesMachine(RuleBasedStateMachine):
         self.galleries[0].check()
 
 
-CodesMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=20)
+CodesMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=20)
 TestCodesMachine = CodesMachine.TestCase
 
 

@@ -250,7 +250,7 @@ class GalleryMachine(RuleBasedStateMachine):
         assert self.gallery.log().problem == ""
 
 
-GalleryMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=25)
+GalleryMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=20)
 TestGalleryMachine = GalleryMachine.TestCase
 
 
