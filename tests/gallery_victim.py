@@ -5,6 +5,7 @@
     python gallery_victim.py read GALLERY              holds a snapshot until a line comes in
     python gallery_victim.py find GALLERY PICTURES N   searches N times
     python gallery_victim.py bulk GALLERY              enrols blocks of vectors
+    python gallery_victim.py correct GALLERY A B N     corrects two people, N times
     python gallery_victim.py die FOLDER                dies as told, a line a death: see ``die``
 
 Also holds what the tests share with it: a cheap embedder, and pictures to enrol.
@@ -201,12 +202,28 @@ def main(work, folder, *arguments):
             for info in gallery.identities():
                 outcome = gallery.forget(info.name, wait_s=float(arguments[0]))
                 print(outcome.status, outcome.number, info.name, flush=True)
+        elif work == "correct":
+            correct(gallery, arguments[0], arguments[1], int(arguments[2]))
         elif work == "find":
             paths = [sample.path for sample in read_samples(arguments[0])][:5]
             for _ in range(int(arguments[1])):
                 gallery.find(paths, k=3)
                 gallery.identities()
     print("done", flush=True)
+
+
+def correct(gallery, one, other, rounds):
+    """Change what there is to change about two people; it ends as it began."""
+    for number in range(rounds):
+        vector = np.random.default_rng(number).standard_normal(DIMENSION)
+        gallery.merge(one, other)
+        gallery.rename(other, f"{other} {number}")
+        gallery.reject(vector, one)
+        hits = gallery.find_vectors([vector], 3)[0].hits
+        assert not {hit.identity for hit in hits} & {one, other, f"{other} {number}"}
+        gallery.unmerge(f"{other} {number}")
+        gallery.rename(f"{other} {number}", other)
+        gallery.reject(vector, one, undo=True)
 
 
 def hold_snapshot(folder):
