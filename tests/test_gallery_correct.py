@@ -287,7 +287,7 @@ def test_following_a_correction_reads_no_row(gallery, monkeypatch):
 pointers = st.lists(st.integers(0, 19), min_size=20, max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pointers=pointers, asked=st.lists(st.integers(0, 25), max_size=30))
 def test_pointers_are_followed_as_one_by_one(pointers, asked):
     """Each points at a lower number or at itself, which is none: so there is no circle."""
