@@ -2,7 +2,7 @@
 
 A rejection is a vector and an identity. A search whose vector is as near to it as a copy of the
 rejected picture would be gets that identity no more. The measurements behind ``NEAR`` stand in
-docs/decisions/0015-not-this-one.md.
+docs/decisions/0017-not-this-one.md.
 """
 
 import sqlite3
