@@ -5,6 +5,7 @@
     python gallery_victim.py read GALLERY              holds a snapshot until a line comes in
     python gallery_victim.py find GALLERY PICTURES N   searches N times
     python gallery_victim.py bulk GALLERY              enrols blocks of vectors
+    python gallery_victim.py correct GALLERY A B N     corrects two people, N times
     python gallery_victim.py die FOLDER                dies as told, a line a death: see ``die``
 
 Also holds what the tests share with it: a cheap embedder, and pictures to enrol.
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saccade.gallery import Gallery, code_wipe, enrol, forget, log, rows
+from saccade.gallery import Gallery, code_wipe, enrol, forget, log, rows, slots
 from saccade.gallery.database import Database
 from saccade.values import Sample
 from saccade.vectors.scan_file import CodeFile, CodeFileWriter
@@ -37,6 +38,7 @@ POINTS = {
     "rename": (Path, "replace"),
     "fsync": (os, "fsync"),
     "log entry": (log, "append"),
+    "slots": (slots, "put"),
     "removal": (forget, "_remove"),
     "wipe": (code_wipe, "wipe_file"),
     "zeros": (code_wipe, "wipe_codes"),
@@ -48,12 +50,18 @@ POINTS = {
 }
 STEPS = [
     ("forget", "person 0"),
-    ("index", ""),
+    ("merge", "person 2", "person 3"),
+    ("reject", "person 3"),
+    ("index",),
     ("forget", "person 1"),
     ("enrol", "newcomer"),
-    ("index", ""),
+    ("reject", "newcomer"),
+    ("unreject", "person 2"),
+    ("rename", "person 4", "person of another name"),
+    ("merge", "loose", "newcomer"),
+    ("index",),
+    ("unmerge", "person 3"),
     ("forget", "newcomer"),
-    ("forget", "loose"),
 ]
 
 
@@ -157,15 +165,17 @@ def take_steps(folder, told):
     from tests.coded import scanning, tuner  # the other works need no path to the tests
 
     with tuner(scanning(cells=2)), Gallery.open(folder) as gallery:
-        for action, name in STEPS:
+        for action, *names in STEPS:
             gallery.find_vectors(people("anybody")[:1])
-            if action == "index":
-                gallery.index()
-            elif action == "enrol":
-                gallery.enrol_vectors(people(name), [name] * 6)
+            if action == "enrol":
+                gallery.enrol_vectors(people(names[0]), names * 6)
+            elif action == "forget":
+                assert gallery.forget(names[0]).status == "forgotten"
+            elif action in ("reject", "unreject"):
+                gallery.reject(people("stranger")[0], names[0], undo=action == "unreject")
             else:
-                assert gallery.forget(name).status == "forgotten"
-            told.write(f"{action} {name}\n")
+                getattr(gallery, action)(*names)
+            told.write(f"{action} {names}\n")
 
 
 def main(work, folder, *arguments):
@@ -192,12 +202,28 @@ def main(work, folder, *arguments):
             for info in gallery.identities():
                 outcome = gallery.forget(info.name, wait_s=float(arguments[0]))
                 print(outcome.status, outcome.number, info.name, flush=True)
+        elif work == "correct":
+            correct(gallery, arguments[0], arguments[1], int(arguments[2]))
         elif work == "find":
             paths = [sample.path for sample in read_samples(arguments[0])][:5]
             for _ in range(int(arguments[1])):
                 gallery.find(paths, k=3)
                 gallery.identities()
     print("done", flush=True)
+
+
+def correct(gallery, one, other, rounds):
+    """Change what there is to change about two people; it ends as it began."""
+    for number in range(rounds):
+        vector = np.random.default_rng(number).standard_normal(DIMENSION)
+        gallery.merge(one, other)
+        gallery.rename(other, f"{other} {number}")
+        gallery.reject(vector, one)
+        hits = gallery.find_vectors([vector], 3)[0].hits
+        assert not {hit.identity for hit in hits} & {one, other, f"{other} {number}"}
+        gallery.unmerge(f"{other} {number}")
+        gallery.rename(f"{other} {number}", other)
+        gallery.reject(vector, one, undo=True)
 
 
 def hold_snapshot(folder):

@@ -280,3 +280,31 @@ def test_two_writers_and_a_reader_at_once(tmp_path):
         assert {info.name for info in gallery.identities()} == {
             sample.label for sample in first + second
         }
+
+
+@pytest.mark.slow
+def test_two_who_correct_and_one_who_finds_at_once(world, tmp_path):
+    root, samples, _ = world
+    folder = tmp_path / "gallery"
+    shutil.copytree(root / "full", folder)
+    a, b, c, d = sorted({sample.label for sample in samples})[:4]
+    with Gallery.open(folder) as gallery:
+        before = gallery.identities(), gallery.stats().generation
+    jobs = [
+        start("correct", folder, a, b, 20),
+        start("correct", folder, c, d, 20),
+        start("find", folder, root / "pictures", 30),
+    ]
+    outputs = [job.communicate() for job in jobs]
+    assert [errors for _, errors in outputs] == [""] * len(jobs)
+    with Gallery.open(folder) as gallery:
+        gallery.check()
+        # Two entries for a merge and its end, one for each other correction.
+        assert (gallery.identities(), gallery.stats().generation) == (
+            before[0],
+            before[1] + 2 * 160,
+        )
+        told = [entry.action for entry in gallery.log().entries]
+        assert [told.count(one) for one in ("merge", "rename", "reject", "unreject")] == [
+            *(40, 80, 40, 40)
+        ]

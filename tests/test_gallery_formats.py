@@ -277,7 +277,9 @@ PEOPLE = {
 
 
 def reject(connection, *, identity, source):
-    (vector,) = slots.put(connection, "vectors", [source[:2] * DIMENSION])
+    values = np.frombuffer(source[:DIMENSION], np.uint8) + 1.0
+    stored = (values / np.linalg.norm(values)).astype("<f2").tobytes()
+    (vector,) = slots.put(connection, "vectors", [stored])
     (label,) = slots.put(connection, "labels", [source + b"a.jpg"])
     (key,) = source_keys.keys([source]).tolist()
     connection.execute(

@@ -146,8 +146,16 @@ def list_(gallery: Path, /, *, json: Json = False) -> int:
     if json:
         say_json(identities)
         return 0
-    heads = [("identity", "pictures", "enrolled")]
-    table(heads + [(shown(i.name), str(i.pictures), i.enrolled_at) for i in identities])
+    merged = any(info.also for info in identities)
+    heads = [("identity", "pictures", "enrolled", *(["also called"] if merged else []))]
+    table(
+        heads
+        + [
+            (shown(i.name), str(i.pictures), i.enrolled_at)
+            + ((", ".join(map(shown, i.also)),) if merged else ())
+            for i in identities
+        ]
+    )
     return 0
 
 
@@ -168,7 +176,8 @@ def forget(gallery: Path, name: str, /, *, json: Json = False) -> int:
     later = f"{gone.reason}; the next command on this gallery finishes it"
     lines = [
         f"{gone.status}: {shown(name)}, {gone.pictures} pictures",
-        f"receipt: {gone.receipt}" if gone.receipt else later,
+        *(f"receipt: {receipt}" for receipt in gone.receipts),
+        *([] if gone.receipt else [later]),
     ]
     tell(gone, lines, json=json)
     return 0 if gone.status == "forgotten" else 1

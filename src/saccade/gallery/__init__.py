@@ -1,21 +1,27 @@
 """A gallery: enrolled pictures, identities and vectors in one folder, with SQLite as the truth."""
 
 from saccade.gallery.answers import (
+    AuditLog,
     BulkEnrolled,
     Enrolled,
     Forgotten,
     GalleryStats,
     IdentityInfo,
+    Logged,
+    Rejected,
     Verified,
 )
 from saccade.gallery.gallery import Gallery
 
 __all__ = [
+    "AuditLog",
     "BulkEnrolled",
     "Enrolled",
     "Forgotten",
     "Gallery",
     "GalleryStats",
     "IdentityInfo",
+    "Logged",
+    "Rejected",
     "Verified",
 ]

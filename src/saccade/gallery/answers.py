@@ -10,6 +10,9 @@ SKIPPED = "skipped"
 FORGOTTEN = "forgotten"
 PENDING = "pending"
 
+REJECTED = "rejected"
+WITHDRAWN = "withdrawn"
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -52,6 +55,8 @@ class Forgotten:
     ``number`` is the identity's number in the gallery and in its log. ``status`` is "forgotten"
     when the bytes are gone from every file and ``receipt`` was written; "pending" when the rows are
     removed but ``reason`` keeps the old bytes in a file: the next write or open tries again.
+    Identities that were merged are forgotten together: the counts are of all of them, ``number``
+    that of the one they were merged into, ``receipt`` its receipt and ``receipts`` those of all.
     """
 
     number: int
@@ -60,6 +65,45 @@ class Forgotten:
     status: str
     receipt: Path | None = None
     reason: str = ""
+    receipts: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What became of "not this one".
+
+    ``status`` is "rejected", "unchanged" (it was rejected before) or "withdrawn". ``picture`` is
+    the path, name or number that was given; ``picture_id`` its number if it is enrolled.
+    """
+
+    picture: str
+    identity: str
+    picture_id: int | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry of the audit log: when (ISO 8601, UTC), what, and the same in words.
+
+    ``identity`` is a number, ``pictures`` a count. The words name identities as they are called
+    now.
+    """
+
+    number: int
+    at: str
+    action: str
+    identity: int | None
+    pictures: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLog:
+    """The entries that were asked for, and what is wrong with the chain of all; empty if intact."""
+
+    entries: tuple[Logged, ...]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +117,15 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class IdentityInfo:
-    """An identity, its number of pictures, and when it was first enrolled (ISO 8601, UTC)."""
+    """An identity, its number of pictures, and when it was first enrolled (ISO 8601, UTC).
+
+    ``also`` are the names that were merged into it; their pictures count.
+    """
 
     name: str
     pictures: int
     enrolled_at: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ What stands in the gallery already is looked up for all rows together, the rows 
 memory, and what is new is inserted table by table. A content (SHA-256) stands in a gallery once:
 given again under the same identity it changes nothing; under another identity it is skipped, and
 the reason names the identity that has it, for one picture of two people is a mistake that only the
-user can settle.
+user can settle. So is a content that was rejected as the identity it is given for.
 """
 
 import itertools
@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import log, source_keys, store
+from saccade.gallery import contradictions, log, source_keys, store
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
 from saccade.gallery.database import Database
 from saccade.gallery.known import KnownNames, KnownSources
@@ -44,15 +44,22 @@ class Written:
     """What became of a block.
 
     ``fresh`` are the rows that were enrolled, their picture numbers run from ``first_picture``;
-    ``unchanged`` are rows with the picture number that they have already; ``owners`` are the
-    skipped rows with the identity number that has their content.
+    ``unchanged`` are rows with the picture number that they have already. The others are skipped:
+    ``owners`` with the identity number that has their content, ``rejected`` with that as which it
+    was rejected.
     """
 
     fresh: list[int]
     first_picture: int
     unchanged: dict[int, int]
     owners: dict[int, int]
+    rejected: dict[int, int] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> list[int]:
+        """The rows that nothing was written of."""
+        return sorted([*self.owners, *self.rejected])
 
 
 def write(
@@ -71,13 +78,18 @@ def write(
     """
     with database.writing() as connection:
         written = _enrol(connection, block, names, sources)
-        for row in list(written.owners)[:most_reasons]:
-            owner = store.identity_name(connection, written.owners[row])
-            written.reasons[row] = (
-                f"{(block.shown or block.file_names)[row]} is enrolled under '{owner}' already; "
-                f"forget '{owner}' first, or leave it out"
-            )
+        for row in written.skipped[:most_reasons]:
+            shown = (block.shown or block.file_names)[row]
+            written.reasons[row] = f"{shown} {_reason(connection, written, row)}"
     return written
+
+
+def _reason(connection: sqlite3.Connection, written: Written, row: int) -> str:
+    if row in written.rejected:
+        name = store.identity_name(connection, written.rejected[row])
+        return f"was rejected as '{name}'; undo that first (saccade reject), or leave it out"
+    owner = store.identity_name(connection, written.owners[row])
+    return f"is enrolled under '{owner}' already; forget '{owner}' first, or leave it out"
 
 
 def told(block: Block, written: Written) -> list[Enrolled]:
@@ -110,7 +122,9 @@ def _enrol(
         connection,
         block.sources if sources is None else sources.possible(connection, block.sources),
     )
-    fresh = _fresh_rows(block, pictures)
+    wanted = [known.get(name) for name in block.identities]
+    rejected = contradictions.rejected_rows(connection, block.sources, wanted)
+    fresh = _fresh_rows(block, pictures, rejected)
     first = store.last_number(connection, "pictures") + 1
     if fresh:
         shown = dict.fromkeys(block.identities[row] for row in fresh)
@@ -128,19 +142,23 @@ def _enrol(
             numbered = zip(itertools.count(first), contents.identities, strict=False)
             pictures |= zip(contents.sources, numbered, strict=False)
     unchanged, owners = {}, {}
-    for row in sorted(set(range(len(block.sources))).difference(fresh)):
+    for row in sorted(set(range(len(block.sources))).difference(fresh, rejected)):
         number, identity = pictures[block.sources[row]]
         if identity == known.get(block.identities[row]):
             unchanged[row] = number
         else:
             owners[row] = identity
-    return Written(fresh, first, unchanged, owners)
+    return Written(fresh, first, unchanged, owners, rejected)
 
 
-def _fresh_rows(block: Block, pictures: dict[bytes, tuple[int, int]]) -> list[int]:
+def _fresh_rows(
+    block: Block, pictures: dict[bytes, tuple[int, int]], rejected: dict[int, int]
+) -> list[int]:
     """Return the rows whose content stands neither in the gallery nor further up in the block."""
     rows = range(len(block.sources))
     first = dict(zip(reversed(block.sources), reversed(rows), strict=True))
+    if rejected:
+        first = {block.sources[row]: row for row in reversed(rows) if row not in rejected}
     fresh = sorted(first.values() if not pictures else (first[s] for s in first.keys() - pictures))
     if any(block.vectors[row] is None for row in fresh):
         raise VanishedError

@@ -64,7 +64,7 @@ def enrol_blocks(
             )
             counts[ENROLLED] += len(written.fresh)
             counts[UNCHANGED] += len(written.unchanged)
-            counts[SKIPPED] += len(written.owners)
+            counts[SKIPPED] += len(written.skipped)
             reasons += written.reasons.values()
             yield BulkEnrolled(**counts, reasons=tuple(reasons))
             shortcuts.after(written, len(block.sources))

@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 
-from saccade.gallery import log, store
+from saccade.gallery import contradictions, log, store
 from saccade.gallery.database import DamageError
+from saccade.gallery.decisions import Decisions
 from saccade.gallery.rows import CHUNK_ROWS, decode_vectors
 from saccade.gallery.schema import SHELVES
 from saccade.gallery.source_keys import SOURCE_BYTES
@@ -32,6 +33,7 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _identity_problems(connection)
     yield from _picture_problems(connection)
     yield from _source_problems(connection)
+    yield from _decision_problems(connection)
     yield from log.problems(connection)
     yield from _count_problems(connection)
 
@@ -107,6 +109,20 @@ def _source_problems(connection: sqlite3.Connection) -> Iterator[str]:
     pictures = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]
     if not held == matching == pictures:
         yield f"{pictures} pictures, but {held} keys of sources, {matching} of which match"
+
+
+def _decision_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Merges end somewhere, rejections can be read, and no picture is what it is not."""
+    try:
+        Decisions.read(connection)
+        for label, key in connection.execute(
+            "SELECT l.content, r.source_key FROM rejections r JOIN labels l ON l.slot = r.label"
+        ):
+            store.read_label(label, key)
+        for picture in contradictions.every(connection):
+            yield f"picture {picture} is enrolled as an identity that it was rejected as"
+    except DamageError as damage:
+        yield str(damage)
 
 
 def _count_problems(connection: sqlite3.Connection) -> Iterator[str]:

@@ -83,7 +83,7 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
     candidate = _Candidate(sample.label, str(sample.path), sample)
     try:
         candidate.identity = inputs.identity_name(sample.label)
-        candidate.source = _content_hash(sample)
+        candidate.source = content_hash(sample)
     except InputError as error:
         candidate.reason = f"{sample.path}: {error}"
         return candidate
@@ -100,7 +100,7 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
     return candidate
 
 
-def _content_hash(sample: Sample) -> bytes:
+def content_hash(sample: Sample) -> bytes:
     """SHA-256 of the file's bytes; of shape and pixels where there is no file."""
     if sample.array is None:
         return bytes.fromhex(sha256_file(sample.path))

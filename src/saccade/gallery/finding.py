@@ -4,10 +4,12 @@ Both give the best picture of each of their k best identities; the best of those
 loose row is compared exactly. The codes give a short list; those of its rows that may be answers
 are read from the truth and compared: a read takes longer than all else, and the bounds of the codes
 rule most rows out. Where one identity fills the list, it is left out and the codes are asked again.
+
+Identities are those that answer for the rows' own (``merges``). Whoever is rejected for a query is
+dropped from its hits, and so many more are sought.
 """
 
 import dataclasses
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
@@ -17,7 +19,9 @@ from numpy.typing import NDArray
 from saccade.gallery import rows, store
 from saccade.gallery.codes import Base, packed, positions_of
 from saccade.gallery.database import Database
+from saccade.gallery.decisions import Decisions
 from saccade.gallery.memory import Loose, Memory
+from saccade.gallery.merges import Merges
 from saccade.values import Float32Array, Found, Hit, IntArray
 
 START_FACTOR = 4
@@ -39,26 +43,43 @@ def best_matches(
     Similarities are cosines in [-1, 1]; equal ones go by the lower picture number. Raises
     ChangedError when rows were forgotten while it searched.
     """
-    found = loose_matches(memory.loose, queries, k)
-    if memory.base is None or not len(queries):
-        return found
-    coded = _coded_matches(database, memory.base, queries, k)
-    return [best_of([*a, *b], k) for a, b in zip(found, coded, strict=True)]
+    merges = memory.decisions.merges
+
+    def search(some: Float32Array, most: int) -> list[list[Match]]:
+        found = loose_matches(memory.loose, merges, some, most)
+        if memory.base is None or not len(some):
+            return found
+        coded = _coded_matches(database, memory.base, merges, some, most)
+        return [best_of([*a, *b], most) for a, b in zip(found, coded, strict=True)]
+
+    rejected = memory.decisions.rejected(queries)
+    answers: list[list[Match]] = [[] for _ in queries]
+    counts = np.array([len(mine) for mine in rejected], np.int64)
+    for count in np.unique(counts).tolist():
+        chosen = np.flatnonzero(counts == count)
+        for row, matches in zip(chosen, search(queries[chosen], k + count), strict=True):
+            answers[row] = _left(matches, rejected[row], k)
+    return answers
 
 
-def exact_matches(chunks: Iterable[rows.Rows], queries: Float32Array, k: int) -> list[list[Match]]:
+def exact_matches(
+    chunks: Iterable[rows.Rows], decisions: Decisions, queries: Float32Array, k: int
+) -> list[list[Match]]:
     """Return what ``best_matches`` does by comparing with every row of the truth."""
+    rejected = decisions.rejected(queries)
+    most = k + max(map(len, rejected), default=0)
     found: list[list[Match]] = [[] for _ in queries]
     loose = Loose.empty(queries.shape[1])
     for chunk in chunks:
         loose = loose.extended(chunk)
         if loose.count >= EXACT_ROWS:
-            found = _with_more(found, loose, queries, k)
+            found = _with_more(found, loose, decisions.merges, queries, most)
             loose = Loose.empty(queries.shape[1])
-    return _with_more(found, loose, queries, k)
+    found = _with_more(found, loose, decisions.merges, queries, most)
+    return [_left(matches, mine, k) for matches, mine in zip(found, rejected, strict=True)]
 
 
-def loose_matches(loose: Loose, queries: Float32Array, k: int) -> list[list[Match]]:
+def loose_matches(loose: Loose, merges: Merges, queries: Float32Array, k: int) -> list[list[Match]]:
     """Return the k best identities among rows in memory, for each query (q, d).
 
     The best rows come in order, so once k identities are among them, no further row can change the
@@ -72,14 +93,17 @@ def loose_matches(loose: Loose, queries: Float32Array, k: int) -> list[list[Matc
     wanted = min(loose.count, START_FACTOR * k)
     while len(open_queries):
         _, places = index.find(queries[open_queries], wanted)
-        first = _first_of_each(loose.identities[places])
+        identities = merges.of(loose.identities[places])
+        first = _first_of_each(identities)
         done = first.sum(axis=1) >= k
         if not done.all():
-            done = first.sum(axis=1) >= min(k, loose.distinct())
+            there = len(np.unique(merges.of(loose.identities[: loose.count])))
+            done = first.sum(axis=1) >= min(k, there)
         for row in np.flatnonzero(done):
-            keep = places[row, np.flatnonzero(first[row])[:k]]
+            kept = np.flatnonzero(first[row])[:k]
+            keep = places[row, kept]
             query = queries[open_queries[row]]
-            mine_are = loose.pictures[keep], loose.vectors[keep], loose.identities[keep]
+            mine_are = loose.pictures[keep], loose.vectors[keep], identities[row, kept]
             answers[open_queries[row]] = _best(*mine_are, query, k)
         open_queries = open_queries[~done]
         wanted = min(loose.count, wanted * START_FACTOR)
@@ -101,62 +125,66 @@ def with_names(
 
     Another process may have forgotten an identity since the search: it is left out.
     """
-    wanted = sorted({number for match in matches for number, _, _ in match})
+    pictures = sorted({number for match in matches for number, _, _ in match})
+    identities = sorted({identity for match in matches for _, _, identity in match})
     threshold = store.read_meta(connection).threshold
-    table = connection.execute(
-        "SELECT p.number, p.source_key, l.content, i.name_key, n.content FROM json_each(?) j "
-        "JOIN pictures p ON p.number = j.value JOIN labels l ON l.slot = p.label "
-        "JOIN identities i ON i.number = p.identity JOIN names n ON n.slot = i.name",
-        (json.dumps(wanted),),
-    ).fetchall()
-    shown = {
-        number: (store.read_name(name, name_key), store.read_label(label, source_key))
-        for number, source_key, label, name_key, name in table
-    }
+    labels = store.file_names(connection, pictures)
+    names = store.identity_names(connection, identities)
     found = []
     for query, match in zip(queries, matches, strict=True):
         hits = tuple(
-            Hit(shown[number][0], similarity, shown[number][1], number)
-            for number, similarity, _ in match
-            if number in shown
+            Hit(names[identity], similarity, labels[number], number)
+            for number, similarity, identity in match
+            if number in labels and identity in names
         )
         found.append(Found(query, hits, threshold))
-    return found, len(shown) == len(wanted)
+    return found, len(labels) == len(pictures) and len(names) == len(identities)
+
+
+def _left(matches: Iterable[Match], rejected: IntArray, k: int) -> list[Match]:
+    """Return the k best without those of rejected identities."""
+    gone = set(rejected.tolist())
+    return [match for match in matches if match[2] not in gone][:k]
 
 
 def _with_more(
-    found: list[list[Match]], loose: Loose, queries: Float32Array, k: int
+    found: list[list[Match]], loose: Loose, merges: Merges, queries: Float32Array, k: int
 ) -> list[list[Match]]:
-    more = loose_matches(loose, queries, k)
+    more = loose_matches(loose, merges, queries, k)
     return [best_of([*a, *b], k) for a, b in zip(found, more, strict=True)]
 
 
 def _coded_matches(
-    database: Database, base: Base, queries: Float32Array, k: int
+    database: Database, base: Base, merges: Merges, queries: Float32Array, k: int
 ) -> list[list[Match]]:
     positions = base.coded.shortlist(
         queries, k, base.effort, allowed=base.allowed, threads=base.wish.threads
     )
-    found = _compared(database, base, queries, k, positions)
+    found = _compared(database, base, merges, queries, k, positions)
     return [
-        match if len(match) >= k else _all_identities(database, base, query, k, match)
+        match if len(match) >= k else _all_identities(database, base, merges, query, k, match)
         for query, match in zip(queries, found, strict=True)
     ]
 
 
 def _all_identities(
-    database: Database, base: Base, query: Float32Array, k: int, found: list[Match]
+    database: Database,
+    base: Base,
+    merges: Merges,
+    query: Float32Array,
+    k: int,
+    found: list[Match],
 ) -> list[Match]:
     """Ask again without the identities that were found, until there are k or no others."""
     effort = base.effort
     while len(found) < k:
         identities = np.array([identity for _, _, identity in found], np.int64)
-        mine = positions_of(base.identities, identities)
+        mine = positions_of(base.identities, merges.members(identities))
         allowed = base.allowed & ~packed(mine, len(base))
         if not allowed.any():
             break
         positions = base.coded.shortlist(query[None], k, effort, allowed=allowed)
-        more = _compared(database, base, query[None], k, positions)[0]
+        more = _compared(database, base, merges, query[None], k, positions)[0]
         if not more and not effort.probes:
             break
         effort = effort if more else dataclasses.replace(effort, probes=0, margin=0)
@@ -165,11 +193,16 @@ def _all_identities(
 
 
 def _compared(
-    database: Database, base: Base, queries: Float32Array, k: int, positions: IntArray
+    database: Database,
+    base: Base,
+    merges: Merges,
+    queries: Float32Array,
+    k: int,
+    positions: IntArray,
 ) -> list[list[Match]]:
     """Compare queries with the truth of those rows at positions (q, f) that may be answers."""
     lists = [
-        _within_reach(base, query, k, mine[mine >= 0])
+        _within_reach(base, merges, query, k, mine[mine >= 0])
         for query, mine in zip(queries, positions, strict=True)
     ]
     listed = np.concatenate(lists)
@@ -179,21 +212,24 @@ def _compared(
         vectors = truth.vectors(queries.shape[1])
     if not np.array_equal(truth.identities, base.identities[listed[first]]):
         raise ChangedError
+    identities = merges.of(truth.identities)
     found = []
     ends = np.cumsum([len(mine) for mine in lists])
     for query, mine in zip(queries, np.split(places, ends[:-1]), strict=True):
-        found.append(_best(truth.numbers[mine], vectors[mine], truth.identities[mine], query, k))
+        found.append(_best(truth.numbers[mine], vectors[mine], identities[mine], query, k))
     return found
 
 
-def _within_reach(base: Base, query: Float32Array, k: int, positions: IntArray) -> IntArray:
+def _within_reach(
+    base: Base, merges: Merges, query: Float32Array, k: int, positions: IntArray
+) -> IntArray:
     """Leave out of the positions (f,) whatever surely is no best picture of the k best identities.
 
     The bounds of the codes tell: k identities have a row that is more alike than such a row can be.
     """
     low, high = base.coded.bounds(query, positions)
     order = np.argsort(-low)
-    _, first = np.unique(base.identities[positions[order]], return_index=True)
+    _, first = np.unique(merges.of(base.identities[positions[order]]), return_index=True)
     if len(first) < k:
         return positions
     enough = low[order[np.sort(first)[k - 1]]]

@@ -12,6 +12,9 @@
 
 A crash after 1 leaves the debt, and the next open or write goes on from 2. Nobody knows the
 vectors' bytes any more by then, so that receipt says that no search was made.
+
+Identities that were merged are one: whichever name is given, all of them go, in one transaction,
+each with a debt and a receipt of its own.
 """
 
 import itertools
@@ -24,14 +27,12 @@ from typing import Any
 import numpy as np
 
 from saccade.data.cache import drop_sources
-from saccade.errors import UnknownNameError
 from saccade.files import write_atomic
-from saccade.gallery import code_wipe, inputs, log, removal, store
+from saccade.gallery import code_wipe, log, merges, removal, store, who
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
 from saccade.gallery.schema import RECEIPTS_FOLDER
-from saccade.names import suggest
 
 WAIT_S = 5.0
 PREFIXES = "source_sha256_prefixes"
@@ -40,7 +41,6 @@ PIECE_BYTES = 32  # shorter vectors may stand somewhere by chance
 PIECE_STRIDE_BYTES = 1024
 PIECE_MIN_VALUES = 8
 SEARCH_BUDGET_BYTES = 8 << 30  # file size times pieces searched for: a few seconds
-SUGGESTED_AMONG = 10_000
 
 NOT_COVERED = "backups, exports and other copies that were made earlier"
 BLOCKED = "a reader of an older snapshot keeps the old bytes in the write-ahead log"
@@ -52,19 +52,30 @@ STILL_FOUND = (
 )
 
 Debt = dict[str, Any]
+Removed = tuple[Debt, tuple[bytes, ...]]  # and the bytes of its vectors
 
 
 def forget(database: Database, name: str, *, wait_s: float = WAIT_S) -> Forgotten:
-    """Forget the identity; waits up to ``wait_s`` for readers of older snapshots.
+    """Forget the identity and all that is merged with it, whichever of their names is given.
 
-    Raises UnknownNameError, with the nearest name, when nobody is called ``name``.
+    Waits up to ``wait_s`` for readers of older snapshots. Raises UnknownNameError, with the nearest
+    name, when nobody is called ``name``.
     """
-    number, debt, vectors = _remove(database, inputs.identity_name(name))
-    reasons = settle(database, wait_s=wait_s, vectors={number: vectors})
-    if number in reasons:
-        return Forgotten(number, debt["pictures"], len(vectors), PENDING, reason=reasons[number])
-    receipt = _receipt_path(database, number, debt)
-    return Forgotten(number, debt["pictures"], len(vectors), FORGOTTEN, receipt=receipt)
+    kept, removed = _remove(database, name)
+    vectors = {number: gone for number, (_, gone) in removed.items()}
+    reasons = settle(database, wait_s=wait_s, vectors=vectors)
+    waiting = [reasons[number] for number in removed if number in reasons]
+    done = sorted(removed.keys() - reasons.keys(), key=lambda number: (number != kept, number))
+    receipts = tuple(_receipt_path(database, number, removed[number][0]) for number in done)
+    return Forgotten(
+        kept,
+        sum(debt["pictures"] for debt, _ in removed.values()),
+        sum(map(len, vectors.values())),
+        PENDING if waiting else FORGOTTEN,
+        receipt=None if waiting else receipts[0],
+        reason=waiting[0] if waiting else "",
+        receipts=receipts,
+    )
 
 
 def settle(
@@ -111,37 +122,30 @@ def open_debts(database: Database) -> dict[int, Debt]:
             raise DamageError("a pending forget cannot be read") from error
 
 
-def _remove(database: Database, name: str) -> tuple[int, Debt, tuple[bytes, ...]]:
+def _remove(database: Database, name: str) -> tuple[int, dict[int, Removed]]:
+    """Remove the identity and all that is merged with it; returns who answered for them too."""
     at = store.now()
     with database.writing() as connection:
-        number = store.find_identity(connection, name)
-        if number is None:
-            raise UnknownNameError(_unknown(connection, database.folder, name))
-        removed = removal.remove_identity(connection, number)
-        pictures = len(removed.picture_ids)
-        generation, digest = log.append(
-            connection, "forget", at=at, identity=number, pictures=pictures
-        )
-        debt = {
-            "forgotten_at": at,
-            "pictures": pictures,
-            "vectors": pictures,
-            "picture_ids": removed.picture_ids,
-            PREFIXES: [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
-            "generation": generation,
-            "log_sha256": digest,
-        }
-        connection.execute("INSERT INTO pending_forgets VALUES (?, ?)", (number, json.dumps(debt)))
-    return number, debt, removed.vectors
+        kept = merges.root(connection, who.number_of(connection, database.folder, name))
+        everyone = merges.group(connection, kept)
+        return kept, {number: _remove_one(connection, number, at) for number in everyone}
 
 
-def _unknown(connection: sqlite3.Connection, folder: Path, name: str) -> str:
-    rows = connection.execute(
-        "SELECT n.content, i.name_key FROM identities i JOIN names n ON n.slot = i.name LIMIT ?",
-        (SUGGESTED_AMONG,),
-    )
-    names = [store.read_name(content, key) for content, key in rows]
-    return f"gallery {folder} has no identity '{name}'; {suggest(name, names)}"
+def _remove_one(connection: sqlite3.Connection, number: int, at: str) -> Removed:
+    removed = removal.remove_identity(connection, number)
+    pictures = len(removed.picture_ids)
+    generation, digest = log.append(connection, "forget", at=at, identity=number, pictures=pictures)
+    debt = {
+        "forgotten_at": at,
+        "pictures": pictures,
+        "vectors": pictures,
+        "picture_ids": removed.picture_ids,
+        PREFIXES: [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
+        "generation": generation,
+        "log_sha256": digest,
+    }
+    connection.execute("INSERT INTO pending_forgets VALUES (?, ?)", (number, json.dumps(debt)))
+    return debt, removed.vectors
 
 
 def _search(database: Database, vectors: Sequence[bytes]) -> dict[str, int]:

@@ -1,36 +1,57 @@
 """A gallery: enrolled pictures and identities in one folder, searched, verified, forgotten."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
-from saccade.errors import GalleryError, InputError, PictureError
-from saccade.gallery import bulk, check, enrol, finding, indexing, inputs, log, rows, store, upkeep
+from saccade.errors import GalleryError, InputError
+from saccade.gallery import (
+    bulk,
+    check,
+    correct,
+    enrol,
+    figures,
+    finding,
+    history,
+    indexing,
+    inputs,
+    log,
+    rejecting,
+    rows,
+    searching,
+    store,
+    upkeep,
+)
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import (
+    AuditLog,
     BulkEnrolled,
     Enrolled,
     Forgotten,
     GalleryStats,
     IdentityInfo,
+    Rejected,
     Verified,
 )
 from saccade.gallery.code_place import stamp
 from saccade.gallery.database import Database
+from saccade.gallery.decisions import Decisions
 from saccade.gallery.memory import Memory, current, outline
 from saccade.gallery.schema import create_database
 from saccade.values import Embedder, Float32Array, Found, Sample
 from saccade.vectors.tuned import Tuned, Wish
 
+Answer = TypeVar("Answer")
+
 OPEN_WAIT_S = 0.25
 FIND_ATTEMPTS = 4
-FIND_PICTURES = 32
 SHORT_HASH_DIGITS = 8
 PLAIN_VECTORS = "vectors"  # the fingerprint of a gallery that no embedder made
 
@@ -174,25 +195,8 @@ class Gallery:
     ) -> Iterator[Found]:
         """Search as ``find`` does; yields each answer, in order, when its block is searched."""
         inputs.number_of_hits(k)
-        self._need_embedder()
-        sources = several(pictures)
-        for start in range(0, len(sources), FIND_PICTURES):
-            yield from self._find_block(sources[start : start + FIND_PICTURES], k, exact)
-
-    def _find_block(self, sources: Sequence[Path | Sample], k: int, exact: bool) -> list[Found]:
-        names = [str(item.path if isinstance(item, Sample) else item) for item in sources]
-        readable, found = {}, {}
-        for row, source in enumerate(sources):
-            try:
-                readable[row] = read_picture(source)
-            except PictureError as error:
-                found[row] = Found(names[row], (), None, str(error))
-        if readable:
-            vectors = enrol.embedded(self._need_embedder(), list(readable.values()))
-            shown = [names[row] for row in readable]
-            answers = self.find_vectors(vectors, k, shown, exact=exact)
-            found |= dict(zip(readable, answers, strict=True))
-        return [found[row] for row in range(len(sources))]
+        search = functools.partial(self.find_vectors, k=k, exact=exact)
+        yield from searching.searched(self._need_embedder(), several(pictures), search)
 
     def find_vectors(
         self,
@@ -219,13 +223,16 @@ class Gallery:
                 if complete:
                     return found
         with self._database.reading() as connection:  # What was found goes again and again.
-            matches = finding.exact_matches(rows.in_snapshot(connection), queries, k)
+            every, decisions = rows.in_snapshot(connection), Decisions.read(connection)
+            matches = finding.exact_matches(every, decisions, queries, k)
             return finding.with_names(connection, matches, shown)[0]
 
     def _matches(self, queries: Float32Array, k: int, exact: bool) -> list[list[finding.Match]]:
         with self._database.translated():
             if exact:
-                return finding.exact_matches(rows.every(self._database), queries, k)
+                with self._database.reading() as connection:
+                    decisions = Decisions.read(connection)
+                return finding.exact_matches(rows.every(self._database), decisions, queries, k)
             memory = self._current_memory()
             return finding.best_matches(self._database, memory, queries, k)
 
@@ -242,8 +249,53 @@ class Gallery:
         similarity = float(np.clip(first @ second, -1.0, 1.0))
         return Verified(similarity, threshold, similarity >= threshold)
 
+    def rename(self, old: str, new: str) -> IdentityInfo:
+        """Call an identity otherwise; returns it. Raises InputError when the new name is taken."""
+        return self._settled(correct.rename(self._database, old, new))
+
+    def merge(self, kept: str, merged: str) -> IdentityInfo:
+        """Say that two identities are one, which ``kept`` names; returns it.
+
+        Pictures stay under the name that they were enrolled under, so ``unmerge`` undoes exactly.
+        Raises InputError when both are one already, ``merged`` is merged into another, or a picture
+        of one was rejected as the other.
+        """
+        return self._settled(correct.merge(self._database, kept, merged))
+
+    def unmerge(self, merged: str) -> IdentityInfo:
+        """Take a merge back; returns the identity that stands for itself again."""
+        return self._settled(correct.unmerge(self._database, merged))
+
+    def reject(self, picture: rejecting.Pointed, name: str, *, undo: bool = False) -> Rejected:
+        """Say that a picture does not show an identity; ``find`` never offers it for it again.
+
+        ``picture`` is a file or Sample, enrolled or not, the number of an enrolled picture, or a
+        vector (d,). It holds for near copies too: whatever is as alike as ``set_near`` says.
+        ``undo`` takes back what keeps the identity from this picture. Raises InputError when the
+        picture is enrolled under the identity itself, or when there is nothing to undo.
+        """
+        self._database.require_writable()
+        change = rejecting.unreject if undo else rejecting.reject
+        subject = rejecting.subject(self._database, picture, self._embed, dimension=self.dimension)
+        return self._settled(change(self._database, subject, name))
+
+    def set_near(self, near: float) -> None:
+        """Set the cosine, 0.5 to 0.999, from which a picture is a copy of a rejected one."""
+        rejecting.set_near(self._database, near)
+        self._settle_after_write()
+
+    def log(self, name: str | None = None) -> AuditLog:
+        """Return the audit log in words, or what of it concerns a name; and what is wrong with it.
+
+        Raises UnknownNameError.
+        """
+        with self._database.reading() as connection:
+            return history.read(connection, self.folder, name)
+
     def forget(self, name: str, *, wait_s: float = forgetting.WAIT_S) -> Forgotten:
         """Remove an identity and every trace of it, and write the receipt.
+
+        All that is merged with it goes too, whichever of the names is given.
 
         A process that reads an older state keeps the bytes on the disk: after ``wait_s`` the answer
         is "pending", and the next write or open finishes. Raises UnknownNameError.
@@ -251,11 +303,9 @@ class Gallery:
         return forgetting.forget(self._database, name, wait_s=wait_s)
 
     def identities(self) -> list[IdentityInfo]:
-        """Return every identity, sorted by name."""
+        """Return every identity, sorted by name; with those that were merged into it."""
         with self._database.reading() as connection:
-            table = list(store.identities(connection))
-        infos = [IdentityInfo(name, pictures, at) for _, name, pictures, at in table]
-        return sorted(infos, key=lambda info: info.name)
+            return correct.identities(connection)
 
     def thumbnail(self, picture_id: int) -> bytes:
         """Return the JPEG, at most 96 × 96, of an enrolled picture."""
@@ -264,21 +314,7 @@ class Gallery:
 
     def stats(self) -> GalleryStats:
         """Return counts and settings."""
-        with self._database.reading() as connection:
-            meta = store.read_meta(connection)
-            counts: dict[str, Any] = store.counts(connection) | {}
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return GalleryStats(
-            **counts,
-            dimension=meta.dimension,
-            format_version=self._database.version,
-            bytes_on_disk=sum(path.stat().st_size for path in files),
-            threshold=meta.threshold,
-            fingerprint=meta.fingerprint,
-            embedder=meta.embedder,
-            generation=meta.generation,
-            **self._index_stats(),
-        )
+        return figures.stats(self._database)
 
     def index(self, wish: Wish | None = None) -> Tuned:
         """Make the index that keeps ``wish``, by default that of the last one; returns what it is.
@@ -297,18 +333,6 @@ class Gallery:
         base, loose = outline(self._database)
         with self._database.translated():
             return upkeep.due(base, loose) or upkeep.newly_drifted(self._database, base)
-
-    def _index_stats(self) -> dict[str, Any]:
-        base, loose = outline(self._database)
-        scanned = base is not None and base.tuned.kind == "scan"
-        return {
-            "index": "scan" if scanned else "exact",
-            "indexed": 0 if base is None else base.alive_rows,
-            "recall": None if base is None else base.tuned.recall,
-            "recall_low": None if base is None else base.tuned.recall_low,
-            "recall_wanted": None if base is None else base.tuned.target,
-            "index_due": upkeep.due(base, loose),
-        }
 
     def set_threshold(self, threshold: float | None) -> None:
         """Set the similarity, in [-1, 1], from which a best hit is known; None: any hit is."""
@@ -339,6 +363,11 @@ class Gallery:
     def _embed(self, paths: Sequence[Path | Sample]) -> Float32Array:
         embedder = self._need_embedder()
         return enrol.embedded(embedder, [read_picture(path) for path in paths])
+
+    def _settled(self, answer: Answer) -> Answer:
+        """Pay what is owed to the forgotten after a write, and pass its answer on."""
+        self._settle_after_write()
+        return answer
 
     def _settle_after_write(self) -> None:
         forgetting.settle(self._database, wait_s=0.0)

@@ -6,9 +6,9 @@ that each look-up reads another page. Here everything that is enrolled sets one 
 memory; what has no bit is new. The others are looked up. (Bloom, "Space/time trade-offs in hash
 coding with allowable errors", 1970, with one hash function.)
 
-What was forgotten keeps its bit. A table follows what other processes enrol, and is told what its
-own transaction enrols: if that one fails, so that the gallery is not what it was told, take a new
-table.
+What was forgotten keeps its bit. A table follows what other processes enrol and rename, and is told
+what its own transaction enrols: if that one fails, so that the gallery is not what it was told,
+take a new table.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from saccade.gallery import source_keys
+from saccade.gallery import log, source_keys, store
 from saccade.values import IntArray
 
 TABLE_BYTES = 1 << 24  # 2 million names set 1.5 % of its bits
@@ -43,8 +43,13 @@ class _Bits:
 class KnownNames(_Bits):
     """The names of one gallery. Every method works inside a transaction."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._generation: int | None = None
+
     def possible(self, connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
         """Return the names that may be enrolled; the rest certainly are not."""
+        self._follow_renames(connection)
         rows = connection.execute(
             "SELECT i.number, n.content FROM identities i JOIN names n ON n.slot = i.name "
             "WHERE i.number > ? ORDER BY i.number",
@@ -54,6 +59,16 @@ class KnownNames(_Bits):
             found = (bytes(name).rstrip(b"\0").decode("utf-8", "replace") for _, name in chunk)
             self._add(_name_places(found), chunk[-1][0])
         return [names[row] for row in self._there(_name_places(names))]
+
+    def _follow_renames(self, connection: sqlite3.Connection) -> None:
+        """Note new names of identities that were read before; they keep their numbers."""
+        generation = store.read_meta(connection).generation
+        if self._generation is not None:
+            changes = log.since(connection, self._generation)
+            renamed = {change.identity for change in changes if change.action == "rename"}
+            found = store.identity_names(connection, [one for one in renamed if one is not None])
+            self._add(_name_places(found.values()), self._last)
+        self._generation = generation
 
     def add(self, names: Sequence[str], last: int) -> None:
         """Note names that this transaction enrols; ``last`` is the highest of their numbers."""

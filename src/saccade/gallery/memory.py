@@ -16,11 +16,12 @@ from saccade.gallery import log, rows, store
 from saccade.gallery.code_place import Stamp, stamp
 from saccade.gallery.codes import Base, open_base
 from saccade.gallery.database import Database
+from saccade.gallery.decisions import DECISIONS, Decisions
 from saccade.values import Float32Array, IntArray
 from saccade.vectors.exact import ExactIndex
 
 LEAST_ROOM = 1024
-FOLLOWED = ("enrol", "forget", "threshold")
+FOLLOWED = ("enrol", "forget", "threshold", "rename", *DECISIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,6 @@ class Loose:
     def index(self) -> ExactIndex:
         """The rows, ready to be searched."""
         return ExactIndex(self.vectors[: self.count])
-
-    def distinct(self) -> int:
-        """Number of identities."""
-        return len(np.unique(self.identities[: self.count]))
 
     def extended(self, added: rows.Rows) -> "Loose":
         """These rows and those added behind them."""
@@ -85,6 +82,7 @@ class Memory:
     codes: Stamp
     base: Base | None
     loose: Loose
+    decisions: Decisions
 
 
 def current(database: Database, known: Memory | None) -> Memory:
@@ -115,10 +113,11 @@ def _opened(database: Database, codes: Stamp) -> Memory:
     with database.reading() as connection:
         meta = store.read_meta(connection)
         base = _base(database, connection)
+        decisions = Decisions.read(connection)
     loose, last = Loose.empty(meta.dimension), 0 if base is None else base.last
     for chunk in rows.every(database, last):
         loose, last = loose.extended(chunk), int(chunk.numbers[-1])
-    return Memory(meta.generation, last, codes, base, loose)
+    return Memory(meta.generation, last, codes, base, loose, decisions)
 
 
 def _base(database: Database, connection: sqlite3.Connection) -> Base | None:
@@ -133,11 +132,14 @@ def _followed(
     loose, base, last = known.loose, known.base, known.last
     while len(chunk := rows.after(connection, last)):
         loose, last = loose.extended(chunk), int(chunk.numbers[-1])
+    decisions = known.decisions
+    if any(change.action in ("forget", *DECISIONS) for change in changes):
+        decisions = Decisions.read(connection)
     gone = _forgotten(changes)
     if len(gone):
         loose = loose.without(gone)
         base = base and base.without(gone)
-    return Memory(generation, last, known.codes, base, loose)
+    return Memory(generation, last, known.codes, base, loose, decisions)
 
 
 def _forgotten(changes: list[log.Entry]) -> IntArray:

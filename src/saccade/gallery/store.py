@@ -157,12 +157,27 @@ def identities(connection: sqlite3.Connection) -> Iterator[tuple[int, str, int, 
 
 def identity_name(connection: sqlite3.Connection, number: int) -> str:
     """Return the name of an identity that exists."""
-    content, key = connection.execute(
-        "SELECT n.content, i.name_key FROM identities i JOIN names n ON n.slot = i.name "
-        "WHERE i.number = ?",
-        (number,),
-    ).fetchone()
-    return read_name(content, key)
+    return identity_names(connection, [number])[number]
+
+
+def identity_names(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """Return the own names of those of these identities that exist, by number."""
+    rows = connection.execute(
+        "SELECT i.number, n.content, i.name_key FROM json_each(?) j "
+        "JOIN identities i ON i.number = j.value JOIN names n ON n.slot = i.name",
+        (json.dumps(list(numbers)),),
+    )
+    return {number: read_name(content, key) for number, content, key in rows}
+
+
+def file_names(connection: sqlite3.Connection, pictures: Sequence[int]) -> dict[int, str]:
+    """Return the file names of those of these pictures that are enrolled, by number."""
+    rows = connection.execute(
+        "SELECT p.number, l.content, p.source_key FROM json_each(?) j "
+        "JOIN pictures p ON p.number = j.value JOIN labels l ON l.slot = p.label",
+        (json.dumps(list(pictures)),),
+    )
+    return {number: read_label(content, key) for number, content, key in rows}
 
 
 def read_thumbnail(connection: sqlite3.Connection, number: int) -> bytes:
@@ -188,9 +203,12 @@ def is_jpeg(content: bytes) -> bool:
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return how many identities, pictures, pending forgets and free vector slots there are."""
+    """Return how many identities, pictures, pending forgets and free vector slots there are.
+
+    An identity that was merged is none of its own.
+    """
     queries = {
-        "identities": "SELECT count(*) FROM identities",
+        "identities": "SELECT (SELECT count(*) FROM identities) - (SELECT count(*) FROM merges)",
         "pictures": "SELECT count(*) FROM pictures",
         "pending_forgets": "SELECT count(*) FROM pending_forgets",
         "free_slots": "SELECT count(*) FROM free_slots WHERE shelf = 'vectors'",

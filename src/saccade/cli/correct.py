@@ -1,0 +1,149 @@
+"""Commands that correct a gallery: rename, merge, unmerge, reject; and log, which tells of it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from saccade.cli.output import shown, tell
+from saccade.errors import InputError
+
+if TYPE_CHECKING:
+    from saccade.gallery import IdentityInfo
+
+Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
+
+
+def rename(gallery: Path, old: str, new: str, /, *, json: Json = False) -> int:
+    """Give an identity another name, which nobody has; its old one is overwritten.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    old
+        Name as it is.
+    new
+        Name as it shall be.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        info = opened.rename(old, new)
+    tell(info, [f"renamed: {shown(old)} is {shown(new)} now", _line(info)], json=json)
+    return 0
+
+
+def merge(gallery: Path, kept: str, merged: str, /, *, json: Json = False) -> int:
+    """Say that two identities are one; unmerge undoes it exactly.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    kept
+        Name that the one identity has from now on.
+    merged
+        Name of the other. Its pictures stay under it, and so does what is enrolled under it later.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        info = opened.merge(kept, merged)
+    tell(info, [f"merged: {shown(merged)} into {shown(kept)}", _line(info)], json=json)
+    return 0
+
+
+def unmerge(gallery: Path, merged: str, /, *, json: Json = False) -> int:
+    """Take a merge back: the merged identity stands for itself again.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    merged
+        Name of the identity that was merged into another.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        info = opened.unmerge(merged)
+    tell(info, [f"unmerged: {shown(merged)}", _line(info)], json=json)
+    return 0
+
+
+def reject(
+    gallery: Path,
+    name: str,
+    picture: Path | None = None,
+    /,
+    *,
+    picture_id: Annotated[int | None, Parameter(help="Number of an enrolled picture.")] = None,
+    undo: Annotated[bool, Parameter(negative="", help="Take a rejection back.")] = False,
+    near: Annotated[float | None, Parameter(help="Set the cosine of copies, 0.5 to 0.999.")] = None,
+    json: Json = False,
+) -> int:
+    """Say that a picture does not show an identity: find never offers it for it again.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    name
+        Identity that the picture does not show.
+    picture
+        Picture file, enrolled or not. The rejection holds for near copies of it too.
+    """
+    from saccade.api.gallery import Gallery
+
+    if (picture is None) == (picture_id is None):
+        raise InputError("reject needs either a picture file or --picture-id NUMBER")
+    with Gallery.open(gallery) as opened:
+        if near is not None:
+            opened.set_near(near)
+        answer = opened.reject(picture or picture_id or 0, name, undo=undo)
+    words = {
+        "rejected": "is not",
+        "unchanged": "was rejected before: it is not",
+        "withdrawn": "may again be",
+    }
+    line = f"{answer.status}: {shown(answer.picture)} {words[answer.status]} {shown(name)}"
+    tell(answer, [line], json=json)
+    return 0
+
+
+def log(gallery: Path, /, *, name: str | None = None, json: Json = False) -> int:
+    """Show what was done to a gallery, from its audit log; exit code 1 when the log was changed.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    name
+        Only what concerns this identity and what is merged with it.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        found = opened.log(name)
+    lines = [f"{entry.number:>6}  {entry.at}  {shown(entry.words)}" for entry in found.entries]
+    whole = "the log is whole: each entry fits the hash of the one before it"
+    lines.append(f"the log was changed: {found.problem}" if found.problem else whole)
+    tell({"whole": not found.problem, **asdict(found)}, lines, json=json)
+    return 1 if found.problem else 0
+
+
+def _line(info: "IdentityInfo") -> str:
+    count = "1 picture" if info.pictures == 1 else f"{info.pictures} pictures"
+    also = f", also called {', '.join(shown(name) for name in info.also)}" if info.also else ""
+    return f"{shown(info.name)}: {count}{also}"
+
+
+COMMANDS = {
+    "rename": rename,
+    "merge": merge,
+    "unmerge": unmerge,
+    "reject": reject,
+    "log": log,
+}

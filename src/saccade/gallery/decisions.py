@@ -1,0 +1,37 @@
+"""What users decided about people, as a search heeds it.
+
+It is held in memory and read again when the log says that it changed. Nothing here is as long as
+the gallery: it costs as much as was decided.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from saccade.gallery import store
+from saccade.gallery.merges import Merges
+from saccade.gallery.rejections import Rejections
+from saccade.values import Float32Array, IntArray
+
+# The actions of the log that change it. "merge" and "unmerge" name the merged one; the entry behind
+# says which other it was, for an entry names one identity.
+MERGE, INTO, UNMERGE, FROM = "merge", "merge into", "unmerge", "unmerge from"
+REJECT, UNREJECT, NEARNESS = "reject", "unreject", "reject near"
+DECISIONS = (MERGE, INTO, UNMERGE, FROM, REJECT, UNREJECT, NEARNESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Merges and rejections at one generation."""
+
+    merges: Merges
+    rejections: Rejections
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> "Decisions":
+        """Read them from the gallery."""
+        dimension = store.read_meta(connection).dimension
+        return cls(Merges.read(connection), Rejections.read(connection, dimension))
+
+    def rejected(self, queries: Float32Array) -> list[IntArray]:
+        """Return for each query (q, d) of length 1 whom it must not be offered, after merges."""
+        return self.rejections.of(queries, self.merges)

@@ -1,0 +1,40 @@
+"""How large a gallery is, and how it was made."""
+
+from typing import Any
+
+from saccade.gallery import store, upkeep
+from saccade.gallery.answers import GalleryStats
+from saccade.gallery.database import Database
+from saccade.gallery.memory import outline
+
+
+def stats(database: Database) -> GalleryStats:
+    """Return counts and settings."""
+    with database.reading() as connection:
+        meta = store.read_meta(connection)
+        counts: dict[str, Any] = store.counts(connection) | {}
+    files = [path for path in database.folder.rglob("*") if path.is_file()]
+    return GalleryStats(
+        **counts,
+        dimension=meta.dimension,
+        format_version=database.version,
+        bytes_on_disk=sum(path.stat().st_size for path in files),
+        threshold=meta.threshold,
+        fingerprint=meta.fingerprint,
+        embedder=meta.embedder,
+        generation=meta.generation,
+        **_of_index(database),
+    )
+
+
+def _of_index(database: Database) -> dict[str, Any]:
+    base, loose = outline(database)
+    scanned = base is not None and base.tuned.kind == "scan"
+    return {
+        "index": "scan" if scanned else "exact",
+        "indexed": 0 if base is None else base.alive_rows,
+        "recall": None if base is None else base.tuned.recall,
+        "recall_low": None if base is None else base.tuned.recall_low,
+        "recall_wanted": None if base is None else base.tuned.target,
+        "index_due": upkeep.due(base, loose),
+    }
