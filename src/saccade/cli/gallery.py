@@ -36,6 +36,9 @@ BROKEN_SHARE = DataSettings().broken
 BrokenShare = Annotated[
     float, Parameter(name="--data.broken", help="Share of those pictures that may be unreadable.")
 ]
+Where = Annotated[
+    str | None, Parameter(help='Only pictures whose facts fit: "site = A and year >= 2020".')
+]
 Embedder = Annotated[
     str | None, Parameter(help="Run folder to check against; else the gallery's own copy.")
 ]
@@ -97,6 +100,7 @@ def enrol(
     identities: Path | None = None,
     columns: Columns = None,
     embedder: Embedder = None,
+    expires: str | None = None,
     json: Json = False,
 ) -> int:
     """Put pictures, or vectors, into a gallery; exit code 1 when some were skipped.
@@ -112,6 +116,8 @@ def enrol(
         Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
     identities
         With a .npy: a text file that names whom each row shows, a name a line.
+    expires
+        Day, as 2027-01-31, from which whoever gets a new picture is no hit and may be forgotten.
     """
     if vectors is not None:
         from saccade.cli import vectors as of_vectors
@@ -119,7 +125,7 @@ def enrol(
 
         _no_pictures(pictures, as_, embedder)
         file = read_vectors(vectors, identities=identities, columns=_named(columns))
-        return of_vectors.enrol(gallery, file, json=json)
+        return of_vectors.enrol(gallery, file, expires=expires, json=json)
     if identities is not None or columns is not None:
         raise InputError("--identities and --columns belong to --vectors FILE, which is missing")
     from saccade.api.gallery import Gallery
@@ -129,7 +135,10 @@ def enrol(
     done = []
     with Gallery.open(gallery, embedder=embedder) as opened:
         for item in bar(
-            opened.enrolling(samples), total=len(samples), what="enrolling", quiet=json
+            opened.enrolling(samples, expires=expires),
+            total=len(samples),
+            what="enrolling",
+            quiet=json,
         ):
             counts[item.status] += 1
             done.append(item)
@@ -154,6 +163,7 @@ def find(
     vectors: Path | None = None,
     columns: Columns = None,
     exact: Annotated[bool, Parameter(negative="", help="Compare with every picture.")] = False,
+    where: Where = None,
     embedder: Embedder = None,
     json: Json = False,
 ) -> int:
@@ -176,7 +186,7 @@ def find(
 
         _no_pictures(pictures, None, embedder)
         file = read_vectors(vectors, columns=_named(columns))
-        return of_vectors.find(gallery, file, top, exact=exact, json=json)
+        return of_vectors.find(gallery, file, top, exact=exact, where=where, json=json)
     if columns is not None:
         raise InputError("--columns belongs to --vectors FILE, which is missing")
     from saccade.api.gallery import Gallery
@@ -184,7 +194,7 @@ def find(
 
     paths = [found for item in _some(pictures) for found in find_pictures(item)]
     with Gallery.open(gallery, embedder=embedder) as opened:
-        searching = opened.searching(paths, k=top, exact=exact)
+        searching = opened.searching(paths, k=top, exact=exact, where=where)
         answers = list(bar(searching, total=len(paths), what="searching", quiet=json))
     lines = [line for found in answers for line in lines_of_found(found)]
     tell([answer(found) for found in answers], lines, json=json)
@@ -252,7 +262,7 @@ def threshold(
     return 0
 
 
-def list_(gallery: Path, /, *, json: Json = False) -> int:
+def list_(gallery: Path, /, *, where: Where = None, json: Json = False) -> int:
     """List the identities of a gallery.
 
     Parameters
@@ -263,7 +273,7 @@ def list_(gallery: Path, /, *, json: Json = False) -> int:
     from saccade.gallery import Gallery
 
     with Gallery.open(gallery) as opened:
-        identities = opened.identities()
+        identities = opened.identities(where)
     if json:
         say_json(identities)
         return 0

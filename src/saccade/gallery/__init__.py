@@ -5,6 +5,7 @@ from saccade.gallery.answers import (
     Enrolled,
     Forgotten,
     GalleryStats,
+    IdentityDetails,
     IdentityInfo,
     Verified,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "Forgotten",
     "Gallery",
     "GalleryStats",
+    "IdentityDetails",
     "IdentityInfo",
     "Verified",
 ]

@@ -9,10 +9,10 @@ user can settle.
 
 import itertools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import log, source_keys, store
+from saccade.gallery import facts, log, source_keys, store, terms
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
 from saccade.gallery.database import Database
 from saccade.gallery.known import KnownNames, KnownSources
@@ -28,7 +28,8 @@ class Block:
 
     ``identities`` are checked names, ``sources`` SHA-256 digests, ``vectors`` float16 bytes (None
     where the content is believed to be enrolled), ``thumbnails`` JPEGs or None, ``shown`` what a
-    reason calls the row (``file_names`` when None).
+    reason calls the row (``file_names`` when None), ``facts`` what is told of the pictures.
+    Identities of new rows expire on the day ``expires``, if one is given.
     """
 
     identities: Sequence[str]
@@ -37,6 +38,8 @@ class Block:
     vectors: Sequence[bytes | None]
     thumbnails: Sequence[bytes | None] | None = None
     shown: Sequence[str] | None = None
+    facts: Sequence[Mapping[str, str]] | None = None
+    expires: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def _enrol(
         known |= added
         contents = _contents(block, fresh, known)
         store.add_pictures(connection, first, contents)
+        _add_told(connection, first, block, fresh, contents.identities)
         span = (first, first + len(fresh) - 1)
         log.append(connection, "enrol", at=at, picture_ids=span, pictures=len(fresh))
         if names is not None and added:
@@ -135,6 +139,22 @@ def _enrol(
         else:
             owners[row] = identity
     return Written(fresh, first, unchanged, owners)
+
+
+def _add_told(
+    connection: sqlite3.Connection,
+    first: int,
+    block: Block,
+    fresh: list[int],
+    identities: Sequence[int],
+) -> None:
+    """Store the facts of the new pictures, and the day on which their identities expire."""
+    if block.facts is not None:
+        facts.add_to_pictures(connection, first, [block.facts[row] for row in fresh])
+    if block.expires is not None:
+        for number in dict.fromkeys(identities):
+            now = terms.of_identity(connection, number)
+            terms.write(connection, number, now._replace(expires=block.expires))
 
 
 def _fresh_rows(block: Block, pictures: dict[bytes, tuple[int, int]]) -> list[int]:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
-from saccade.gallery import log, store
+from saccade.gallery import facts, log, store
 from saccade.gallery.database import DamageError
 from saccade.gallery.rows import CHUNK_ROWS, decode_vectors
 from saccade.gallery.schema import SHELVES
@@ -32,6 +32,7 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _identity_problems(connection)
     yield from _picture_problems(connection)
     yield from _source_problems(connection)
+    yield from _fact_problems(connection)
     yield from log.problems(connection)
     yield from _count_problems(connection)
 
@@ -107,6 +108,16 @@ def _source_problems(connection: sqlite3.Connection) -> Iterator[str]:
     pictures = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]
     if not held == matching == pictures:
         yield f"{pictures} pictures, but {held} keys of sources, {matching} of which match"
+
+
+def _fact_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Facts can be read."""
+    used = f"SELECT content FROM facts WHERE slot IN ({USERS['facts']})"
+    try:
+        for (content,) in connection.execute(used):
+            facts.read(content)
+    except DamageError as damage:
+        yield str(damage)
 
 
 def _count_problems(connection: sqlite3.Connection) -> Iterator[str]:

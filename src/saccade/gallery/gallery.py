@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,13 +11,28 @@ from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
 from saccade.errors import GalleryError, InputError, PictureError
-from saccade.gallery import bulk, check, enrol, finding, indexing, inputs, log, rows, store, upkeep
+from saccade.gallery import (
+    bulk,
+    check,
+    enrol,
+    finding,
+    indexing,
+    inputs,
+    log,
+    narrowing,
+    people,
+    rows,
+    store,
+    terms,
+    upkeep,
+)
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import (
     BulkEnrolled,
     Enrolled,
     Forgotten,
     GalleryStats,
+    IdentityDetails,
     IdentityInfo,
     Verified,
 )
@@ -25,6 +40,7 @@ from saccade.gallery.code_place import stamp
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Memory, current, outline
 from saccade.gallery.schema import create_database
+from saccade.gallery.where import condition
 from saccade.values import Embedder, Float32Array, Found, Sample
 from saccade.vectors.tuned import Tuned, Wish
 
@@ -56,6 +72,7 @@ class Gallery:
         self._checks = upkeep.Checks(self.folder)
         self._upkeep = upkeep.Upkeep(self.folder) if background else None
         self._database = Database(self.folder)
+        self._narrowing = narrowing.Narrowing(self._database)
         try:
             with self._database.reading() as connection:
                 meta = store.read_meta(connection)
@@ -116,70 +133,103 @@ class Gallery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def enrol(self, samples: Iterable[Sample]) -> list[Enrolled]:
+    def enrol(self, samples: Iterable[Sample], *, expires: str | None = None) -> list[Enrolled]:
         """Enrol pictures under their labels; returns what became of each, in order."""
-        return list(self.enrolling(samples))
+        return list(self.enrolling(samples, expires=expires))
 
-    def enrolling(self, samples: Iterable[Sample]) -> Iterator[Enrolled]:
+    def enrolling(
+        self, samples: Iterable[Sample], *, expires: str | None = None
+    ) -> Iterator[Enrolled]:
         """Enrol pictures; yields what became of each, in order, once it is on the disk.
 
         A picture that cannot be read, a name that cannot be used, and a content that another
-        identity has already are "skipped" with the reason; the rest goes on.
+        identity has already are "skipped" with the reason; the rest goes on. Metadata become facts
+        of the pictures. Identities of new pictures are no hits from the day ``expires`` on.
         """
-        for outcomes in enrol.enrol_pictures(self._database, self._need_embedder(), samples):
+        last_day = terms.last_day(expires)
+        for outcomes in enrol.enrol_pictures(
+            self._database, self._need_embedder(), samples, expires=last_day
+        ):
             self._settle_after_write()
             yield from outcomes
 
     def enrol_vectors(
-        self, vectors: ArrayLike, identities: Sequence[str], names: Sequence[str] | None = None
+        self,
+        vectors: ArrayLike,
+        identities: Sequence[str],
+        names: Sequence[str] | None = None,
+        *,
+        expires: str | None = None,
     ) -> list[Enrolled]:
         """Enrol vectors (n, d) of any length but zero; rows are scaled to length 1.
 
         ``names`` are shown as the pictures' file names ("row 0", … when None). The source hash is
         SHA-256 of a row's float32 bytes. Raises InputError, and writes nothing, when a vector or an
         identity cannot be used. Written in batches: a crash leaves whole ones, enrol again then.
+        ``expires`` as in ``enrolling``.
         """
         given = inputs.as_float32(vectors, dimension=self.dimension)
         shown = inputs.row_names(len(given), names)
         labels = inputs.row_identities(len(given), identities)
         enrolled: list[Enrolled] = []
-        for outcomes in bulk.enrol_rows(self._database, given, labels, shown):
+        last_day = terms.last_day(expires)
+        for outcomes in bulk.enrol_rows(self._database, given, labels, shown, expires=last_day):
             self._settle_after_write()
             enrolled += outcomes
         return enrolled
 
-    def enrol_bulk(self, blocks: Iterable[bulk.VectorBlock]) -> Iterator[BulkEnrolled]:
+    def enrol_bulk(
+        self, blocks: Iterable[bulk.VectorBlock], *, expires: str | None = None
+    ) -> Iterator[BulkEnrolled]:
         """Enrol blocks (vectors (b, d), identities, names or None); yields the counts so far.
 
         For any number of vectors, in memory for two blocks: each is on the disk when its counts are
         told, and the next is read before that. Blocks of about 32,768 rows are fastest. Rows are
         counted over all blocks. Raises InputError at a vector or identity that cannot be used;
-        what came before stays enrolled.
+        what came before stays enrolled. ``expires`` as in ``enrolling``.
         """
-        for counts in bulk.enrol_blocks(self._database, blocks, dimension=self.dimension):
+        last_day = terms.last_day(expires)
+        for counts in bulk.enrol_blocks(
+            self._database, blocks, dimension=self.dimension, expires=last_day
+        ):
             self._settle_after_write()
             yield counts
 
     def find(
-        self, pictures: Sequence[Path | str | Sample], k: int = 5, *, exact: bool = False
+        self,
+        pictures: Sequence[Path | str | Sample],
+        k: int = 5,
+        *,
+        exact: bool = False,
+        where: str | None = None,
     ) -> list[Found]:
         """Return for each picture its best k identities; a broken one gets its reason, no hit.
 
-        ``exact`` as in ``find_vectors``.
+        ``exact`` and ``where`` as in ``find_vectors``.
         """
-        return list(self.searching(pictures, k, exact=exact))
+        return list(self.searching(pictures, k, exact=exact, where=where))
 
     def searching(
-        self, pictures: Sequence[Path | str | Sample], k: int = 5, *, exact: bool = False
+        self,
+        pictures: Sequence[Path | str | Sample],
+        k: int = 5,
+        *,
+        exact: bool = False,
+        where: str | None = None,
     ) -> Iterator[Found]:
         """Search as ``find`` does; yields each answer, in order, when its block is searched."""
         inputs.number_of_hits(k)
+        if where is not None:
+            condition(where)
         self._need_embedder()
         sources = several(pictures)
         for start in range(0, len(sources), FIND_PICTURES):
-            yield from self._find_block(sources[start : start + FIND_PICTURES], k, exact)
+            block = sources[start : start + FIND_PICTURES]
+            yield from self._find_block(block, k, exact, where)
 
-    def _find_block(self, sources: Sequence[Path | Sample], k: int, exact: bool) -> list[Found]:
+    def _find_block(
+        self, sources: Sequence[Path | Sample], k: int, exact: bool, where: str | None
+    ) -> list[Found]:
         names = [str(item.path if isinstance(item, Sample) else item) for item in sources]
         readable, found = {}, {}
         for row, source in enumerate(sources):
@@ -190,7 +240,7 @@ class Gallery:
         if readable:
             vectors = enrol.embedded(self._need_embedder(), list(readable.values()))
             shown = [names[row] for row in readable]
-            answers = self.find_vectors(vectors, k, shown, exact=exact)
+            answers = self.find_vectors(vectors, k, shown, exact=exact, where=where)
             found |= dict(zip(readable, answers, strict=True))
         return [found[row] for row in range(len(sources))]
 
@@ -201,11 +251,14 @@ class Gallery:
         names: Sequence[str] | None = None,
         *,
         exact: bool = False,
+        where: str | None = None,
     ) -> list[Found]:
         """Return for each vector (q, d) the k identities whose best picture is nearest, best first.
 
         Similarities are cosines to the stored float16 vectors; equal ones go by picture number.
         ``exact`` compares with every row, read from the disk, and not only with the index's list.
+        Only pictures whose facts fit the condition ``where`` (see ``where.py``) are hits, and none
+        of an identity that has expired.
         """
         queries = inputs.as_float32(vectors, dimension=self.dimension)
         shown = inputs.row_names(len(queries), names)
@@ -213,20 +266,27 @@ class Gallery:
         queries = inputs.unit_rows(queries)
         for _ in range(FIND_ATTEMPTS):
             with contextlib.suppress(finding.ChangedError):
-                matches = self._matches(queries, k, exact)
+                matches = self._matches(queries, k, exact, where)
                 with self._database.reading() as connection:
                     found, complete = finding.with_names(connection, matches, shown)
                 if complete:
                     return found
         with self._database.reading() as connection:  # What was found goes again and again.
-            matches = finding.exact_matches(rows.in_snapshot(connection), queries, k)
+            snapshot = contextlib.nullcontext(connection)
+            chosen = narrowing.choose(lambda: snapshot, where, terms.today())
+            every = chosen.of_rows(rows.in_snapshot(connection))
+            matches = finding.exact_matches(every, queries, k)
             return finding.with_names(connection, matches, shown)[0]
 
-    def _matches(self, queries: Float32Array, k: int, exact: bool) -> list[list[finding.Match]]:
+    def _matches(
+        self, queries: Float32Array, k: int, exact: bool, where: str | None
+    ) -> list[list[finding.Match]]:
         with self._database.translated():
             if exact:
-                return finding.exact_matches(rows.every(self._database), queries, k)
-            memory = self._current_memory()
+                chosen = narrowing.choose(self._database.reading, where, terms.today())
+                every = chosen.of_rows(rows.every(self._database))
+                return finding.exact_matches(every, queries, k)
+            memory = self._narrowing.of(self._current_memory(), where, terms.today())
             return finding.best_matches(self._database, memory, queries, k)
 
     def verify(self, a: Path | str, b: Path | str) -> Verified:
@@ -250,12 +310,32 @@ class Gallery:
         """
         return forgetting.forget(self._database, name, wait_s=wait_s)
 
-    def identities(self) -> list[IdentityInfo]:
-        """Return every identity, sorted by name."""
-        with self._database.reading() as connection:
-            table = list(store.identities(connection))
-        infos = [IdentityInfo(name, pictures, at) for _, name, pictures, at in table]
-        return sorted(infos, key=lambda info: info.name)
+    def identities(self, where: str | None = None) -> list[IdentityInfo]:
+        """Return every identity, sorted by name; with a condition those with pictures that fit."""
+        return people.listed(self._database, where)
+
+    def show(self, name: str) -> IdentityDetails:
+        """Return what is stored of an identity. Raises UnknownNameError."""
+        return people.details(self._database, name)
+
+    def describe(
+        self, name: str, facts: Mapping[str, object] | None = None, *, remove: Sequence[str] = ()
+    ) -> dict[str, str]:
+        """Add facts (texts or numbers by key) to an identity's; returns those that it has now."""
+        now = people.describe(self._database, name, facts or {}, remove)
+        self._settle_after_write()
+        return now
+
+    def set_terms(
+        self, name: str, *, consent: str | None = None, expires: str | None = None
+    ) -> terms.Terms:
+        """Set days (ISO 8601) of an identity, "none" takes one away; returns the terms now.
+
+        It is no hit from the day on which it expires.
+        """
+        now = people.set_terms(self._database, name, consent=consent, expires=expires)
+        self._settle_after_write()
+        return now
 
     def thumbnail(self, picture_id: int) -> bytes:
         """Return the JPEG, at most 96 × 96, of an enrolled picture."""
