@@ -16,6 +16,7 @@ from saccade.data.pictures import read_picture
 from saccade.data.readers import read_data
 from saccade.errors import GalleryError, InputError, PictureError, SettingError
 from saccade.files import existing_folder
+from saccade.gallery import backup, re_embedding
 from saccade.tasks.model import Model
 from saccade.values import Broken, Embedder
 
@@ -61,6 +62,7 @@ class Gallery(gallery.Gallery):
         threshold: float | None = None,
         threshold_from: Path | str | None = None,
         broken: float = DataSettings().broken,
+        keep_originals: bool = False,
     ) -> Self:
         """Make a gallery for the vectors of ``embedder``: a run folder, "pixels", or an object.
 
@@ -68,7 +70,7 @@ class Gallery(gallery.Gallery):
         ``open``.
         The threshold, a cosine, is the one given, else found on the data of
         ``threshold_from``, as by ``threshold_on``, else the embedder's own. Without any, ``find``
-        never says unknown.
+        never says unknown. ``keep_originals``: the files of enrolled pictures are kept in it.
         Raises GalleryError when something stands at ``folder``; nothing is written then.
         """
         place = Path(folder)
@@ -87,6 +89,7 @@ class Gallery(gallery.Gallery):
                 dimension=chosen_embedder.dimension,
                 threshold=limit,
                 description=_described(chosen_embedder),
+                keep_originals=keep_originals,
             ).close()
             if isinstance(chosen_embedder, Model):
                 (fresh / EMBEDDER_FOLDER).mkdir()
@@ -99,6 +102,30 @@ class Gallery(gallery.Gallery):
         made = cls(place, embedder=chosen_embedder)
         made.left_out = left_out
         return made
+
+    def re_embed(
+        self, out: Path | str, embedder: Embedder | Path | str, *, threshold: float | None = None
+    ) -> re_embedding.ReEmbedded:
+        """Make the gallery ``out``, its pictures embedded by another embedder from their files.
+
+        This one stays as it is. The threshold is the one given, else the new embedder's own. Raises
+        GalleryError, and makes nothing, when files are not kept or something stands at ``out``.
+        """
+        place = Path(out)
+        re_embedding.require_originals(self._database)
+        backup.refuse(self.folder, place)
+        draft = place.with_name(f".{place.name}.{os.getpid()}.re-embed")
+        shutil.rmtree(draft, ignore_errors=True)
+        try:
+            with Gallery.create(
+                draft, embedder=embedder, threshold=threshold, keep_originals=True
+            ) as made:
+                done = re_embedding.re_embed(self._database, made._database, made._need_embedder())
+            backup.refuse(self.folder, place)
+            draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return done
 
     def threshold_on(self, data: Path | str, *, broken: float = DataSettings().broken) -> float:
         """Return the threshold that suits the pairs of pictures in class folders; sets nothing.

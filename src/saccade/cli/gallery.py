@@ -53,6 +53,7 @@ def create(
     threshold: float | None = None,
     threshold_from: Path | None = None,
     broken: BrokenShare = BROKEN_SHARE,
+    keep_originals: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Make an empty gallery for the vectors of one embedder, or for vectors from elsewhere.
@@ -69,12 +70,16 @@ def create(
         Cosine similarity from which find and verify say yes; else the run's own.
     threshold_from
         Class folders, CSV, idx or .npz on whose pairs the threshold is found.
+    keep_originals
+        Keep the files of enrolled pictures in the gallery, for re-embed and export.
     """
     if (embedder is None) == (dimension is None):
         raise InputError("create needs either --embedder RUN or --dimension NUMBER")
     if embedder is None:
         from saccade.cli import vectors
 
+        if keep_originals:
+            raise InputError("--keep-originals needs an --embedder; vectors have no files")
         return vectors.create(gallery, dimension, threshold, threshold_from, json=json)
     from saccade.api.gallery import Gallery
 
@@ -84,6 +89,7 @@ def create(
         threshold=threshold,
         threshold_from=threshold_from,
         broken=broken,
+        keep_originals=keep_originals,
     ) as made:
         stats, left_out = made.stats(), made.left_out
     line = line_of_created(gallery, stats)
@@ -282,27 +288,33 @@ def list_(gallery: Path, /, *, where: Where = None, json: Json = False) -> int:
     return 0
 
 
-def forget(gallery: Path, name: str, /, *, json: Json = False) -> int:
-    """Remove an identity for good; exit code 1 while another reader delays it.
+def forget(
+    gallery: Path,
+    /,
+    *names: str,
+    source: Annotated[Path | None, Parameter(name="--from")] = None,
+    expired: Annotated[bool, Parameter(negative="")] = False,
+    on: str | None = None,
+    json: Json = False,
+) -> int:
+    """Remove identities for good; exit code 1 while another reader delays it.
 
     Parameters
     ----------
     gallery
         Folder of the gallery.
-    name
-        Identity to forget.
+    names
+        Identities to forget: all of them, or none when one is not there.
+    source
+        A text file that names more of them, a name a line.
+    expired
+        Instead of names: whoever's terms say that they are to be forgotten.
+    on
+        With --expired: the day, as 2027-01-31, instead of today (UTC).
     """
-    from saccade.gallery import Gallery
+    from saccade.cli import keep
 
-    with Gallery.open(gallery) as opened:
-        gone = opened.forget(name)
-    later = f"{gone.reason}; the next command on this gallery finishes it"
-    lines = [
-        f"{gone.status}: {shown(name)}, {gone.pictures} pictures",
-        f"receipt: {gone.receipt}" if gone.receipt else later,
-    ]
-    tell(gone, lines, json=json)
-    return 0 if gone.status == "forgotten" else 1
+    return keep.forget(gallery, names, source, expired=expired, on=on, json=json)
 
 
 def stats(gallery: Path, /, *, json: Json = False) -> int:

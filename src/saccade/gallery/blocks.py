@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import facts, log, source_keys, store, terms
+from saccade.gallery import facts, log, originals, source_keys, store, terms
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
 from saccade.gallery.database import Database
 from saccade.gallery.known import KnownNames, KnownSources
@@ -28,7 +28,8 @@ class Block:
 
     ``identities`` are checked names, ``sources`` SHA-256 digests, ``vectors`` float16 bytes (None
     where the content is believed to be enrolled), ``thumbnails`` JPEGs or None, ``shown`` what a
-    reason calls the row (``file_names`` when None), ``facts`` what is told of the pictures.
+    reason calls the row (``file_names`` when None), ``facts`` what is told of the pictures,
+    ``originals`` the files' bytes, or None, if they are to be kept.
     Identities of new rows expire on the day ``expires``, if one is given.
     """
 
@@ -39,6 +40,7 @@ class Block:
     thumbnails: Sequence[bytes | None] | None = None
     shown: Sequence[str] | None = None
     facts: Sequence[Mapping[str, str]] | None = None
+    originals: Sequence[bytes | None] | None = None
     expires: str | None = None
 
 
@@ -73,13 +75,24 @@ def write(
     row without a vector needs one.
     """
     with database.writing() as connection:
-        written = _enrol(connection, block, names, sources)
-        for row in list(written.owners)[:most_reasons]:
-            owner = store.identity_name(connection, written.owners[row])
-            written.reasons[row] = (
-                f"{(block.shown or block.file_names)[row]} is enrolled under '{owner}' already; "
-                f"forget '{owner}' first, or leave it out"
-            )
+        return write_within(connection, block, names, sources, most_reasons)
+
+
+def write_within(
+    connection: sqlite3.Connection,
+    block: Block,
+    names: KnownNames | None = None,
+    sources: KnownSources | None = None,
+    most_reasons: int | None = None,
+) -> Written:
+    """Enrol the block, as ``write`` does, in a transaction that the caller began and ends."""
+    written = _enrol(connection, block, names, sources)
+    for row in list(written.owners)[:most_reasons]:
+        owner = store.identity_name(connection, written.owners[row])
+        written.reasons[row] = (
+            f"{(block.shown or block.file_names)[row]} is enrolled under '{owner}' already; "
+            f"forget '{owner}' first, or leave it out"
+        )
     return written
 
 
@@ -148,7 +161,9 @@ def _add_told(
     fresh: list[int],
     identities: Sequence[int],
 ) -> None:
-    """Store the facts of the new pictures, and the day on which their identities expire."""
+    """Store the facts of the new pictures, their files, and the day on which they expire."""
+    if block.originals is not None:
+        originals.add(connection, first, [block.originals[row] for row in fresh])
     if block.facts is not None:
         facts.add_to_pictures(connection, first, [block.facts[row] for row in fresh])
     if block.expires is not None:

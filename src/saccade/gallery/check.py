@@ -20,6 +20,15 @@ USERS = {
 }
 
 
+def outline_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield what is wrong with the file, the log and the counts; reads no row's content."""
+    for (answer,) in connection.execute("PRAGMA quick_check"):
+        if answer != "ok":
+            yield str(answer)
+    yield from log.problems(connection)
+    yield from _count_problems(connection)
+
+
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield what is wrong, in sentences; nothing when the gallery is whole."""
     for (answer,) in connection.execute("PRAGMA integrity_check"):

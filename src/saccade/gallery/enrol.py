@@ -10,7 +10,7 @@ import numpy as np
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.files import sha256_file
-from saccade.gallery import blocks, facts, inputs, source_keys
+from saccade.gallery import blocks, facts, inputs, originals, source_keys
 from saccade.gallery.answers import SKIPPED, Enrolled
 from saccade.gallery.database import Database
 from saccade.values import Embedder, Float32Array, Sample, UInt8Array
@@ -32,6 +32,7 @@ class _Candidate:
     thumbnail: bytes | None = None
     reason: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    original: bytes | None = None
 
 
 def enrol_pictures(
@@ -44,10 +45,14 @@ def enrol_pictures(
     """Yield what became of each batch, after its transaction is on the disk.
 
     The samples' metadata become facts of the pictures; ``expires`` is the day from which the
-    identities of new pictures are no hits.
+    identities of new pictures are no hits. The files are kept where the gallery was made so.
     """
     database.require_writable()
+    with database.reading() as connection:
+        keep = originals.kept_by(connection)
     for batch in _batches(database, samples):
+        if keep:
+            _keep_originals(batch)
         _embed(embedder, batch)
         try:
             outcomes = _write(database, batch, expires)
@@ -55,6 +60,8 @@ def enrol_pictures(
             for candidate in batch:
                 if candidate.vector is None and not candidate.reason:
                     _decode(candidate)
+            if keep:
+                _keep_originals(batch)
             _embed(embedder, batch)
             outcomes = _write(database, batch, expires)
         yield outcomes
@@ -126,6 +133,20 @@ def _decode(candidate: _Candidate) -> None:
         candidate.reason = str(error)
 
 
+def _keep_originals(batch: list[_Candidate]) -> None:
+    """Read the files of the decoded pictures; one that was changed meanwhile is skipped."""
+    for candidate in batch:
+        if candidate.picture is None or candidate.sample.array is not None:
+            continue
+        try:
+            candidate.original = candidate.sample.path.read_bytes()
+        except OSError as error:
+            candidate.reason = f"{candidate.sample.path} cannot be read: {error.strerror}"
+        else:
+            if hashlib.sha256(candidate.original).digest() != candidate.source:
+                candidate.reason = f"{candidate.sample.path} was changed meanwhile; enrol it again"
+
+
 def _embed(embedder: Embedder, batch: list[_Candidate]) -> None:
     """Fill ``vector`` of every decoded candidate; the same content twice is embedded once."""
     fresh = {
@@ -155,6 +176,7 @@ def _write(database: Database, batch: list[_Candidate], expires: str | None) -> 
         thumbnails=[candidate.thumbnail for candidate in usable],
         shown=[candidate.shown for candidate in usable],
         facts=[candidate.facts for candidate in usable],
+        originals=[candidate.original for candidate in usable],
         expires=expires,
     )
     outcomes = iter(blocks.told(block, blocks.write(database, block)))

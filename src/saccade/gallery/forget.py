@@ -12,26 +12,26 @@
 
 A crash after 1 leaves the debt, and the next open or write goes on from 2. Nobody knows the
 vectors' bytes any more by then, so that receipt says that no search was made.
+
+Many identities are forgotten together: one transaction, and each of the steps once for all.
 """
 
 import itertools
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from saccade.data.cache import drop_sources
-from saccade.errors import UnknownNameError
 from saccade.files import write_atomic
-from saccade.gallery import code_wipe, inputs, log, removal, store
+from saccade.gallery import code_wipe, compacting, log, removal, store, terms, who
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
 from saccade.gallery.schema import RECEIPTS_FOLDER
-from saccade.names import suggest
 
 WAIT_S = 5.0
 PREFIXES = "source_sha256_prefixes"
@@ -40,7 +40,6 @@ PIECE_BYTES = 32  # shorter vectors may stand somewhere by chance
 PIECE_STRIDE_BYTES = 1024
 PIECE_MIN_VALUES = 8
 SEARCH_BUDGET_BYTES = 8 << 30  # file size times pieces searched for: a few seconds
-SUGGESTED_AMONG = 10_000
 
 NOT_COVERED = "backups, exports and other copies that were made earlier"
 BLOCKED = "a reader of an older snapshot keeps the old bytes in the write-ahead log"
@@ -52,19 +51,40 @@ STILL_FOUND = (
 )
 
 Debt = dict[str, Any]
+Removed = tuple[Debt, tuple[bytes, ...]]  # and the bytes of its vectors
+Choice = Callable[[sqlite3.Connection], Iterable[int]]
 
 
-def forget(database: Database, name: str, *, wait_s: float = WAIT_S) -> Forgotten:
-    """Forget the identity; waits up to ``wait_s`` for readers of older snapshots.
+def forget(database: Database, names: Sequence[str], *, wait_s: float = WAIT_S) -> list[Forgotten]:
+    """Forget identities, all or none; waits up to ``wait_s`` for readers of older snapshots.
 
-    Raises UnknownNameError, with the nearest name, when nobody is called ``name``.
+    Raises UnknownNameError, with the nearest name, when nobody is called by one of the names.
     """
-    number, debt, vectors = _remove(database, inputs.identity_name(name))
-    reasons = settle(database, wait_s=wait_s, vectors={number: vectors})
-    if number in reasons:
-        return Forgotten(number, debt["pictures"], len(vectors), PENDING, reason=reasons[number])
-    receipt = _receipt_path(database, number, debt)
-    return Forgotten(number, debt["pictures"], len(vectors), FORGOTTEN, receipt=receipt)
+
+    def choice(connection: sqlite3.Connection) -> list[int]:
+        return [who.number_of(connection, database.folder, name) for name in names]
+
+    return _forget(database, choice, wait_s)
+
+
+def forget_expired(database: Database, day: str, *, wait_s: float = WAIT_S) -> list[Forgotten]:
+    """Forget whoever has expired on a day (ISO 8601); returns them by number."""
+    return _forget(database, lambda connection: terms.expired(connection, day), wait_s)
+
+
+def _forget(database: Database, choice: Choice, wait_s: float) -> list[Forgotten]:
+    removed = _remove(database, choice)
+    vectors = {number: gone for number, (_, gone) in removed.items()}
+    reasons = settle(database, wait_s=wait_s, vectors=vectors)
+    answers = []
+    for number, (debt, gone) in removed.items():
+        counts = (number, debt["pictures"], len(gone))
+        if number in reasons:
+            answers.append(Forgotten(*counts, PENDING, reason=reasons[number]))
+        else:
+            receipt = _receipt_path(database, number, debt)
+            answers.append(Forgotten(*counts, FORGOTTEN, receipt=receipt))
+    return answers
 
 
 def settle(
@@ -83,11 +103,13 @@ def settle(
         return dict.fromkeys(debts, f"{NOT_CLEARED} ({error.filename}: {error.strerror})")
     if not code_wipe.wipe(database.folder, np.array(list(debts), np.int64), wait_s=wait_s):
         return dict.fromkeys(debts, INDEXING)
+    compacting.finish(database)
     if not database.truncate_log(wait_s):
         return dict.fromkeys(debts, BLOCKED)
     reasons = {}
+    searches = _search(database, vectors or {})
     for number, debt in debts.items():
-        search = _search(database, (vectors or {}).get(number, ()))
+        search = searches.get(number, {})
         if debt.get("found") or search.get("found"):
             reasons[number] = STILL_FOUND
             if not debt.get("found"):
@@ -111,52 +133,44 @@ def open_debts(database: Database) -> dict[int, Debt]:
             raise DamageError("a pending forget cannot be read") from error
 
 
-def _remove(database: Database, name: str) -> tuple[int, Debt, tuple[bytes, ...]]:
+def _remove(database: Database, choice: Choice) -> dict[int, Removed]:
+    """Remove whom ``choice`` names in the transaction; returns them by number, in its order."""
     at = store.now()
     with database.writing() as connection:
-        number = store.find_identity(connection, name)
-        if number is None:
-            raise UnknownNameError(_unknown(connection, database.folder, name))
-        removed = removal.remove_identity(connection, number)
-        pictures = len(removed.picture_ids)
-        generation, digest = log.append(
-            connection, "forget", at=at, identity=number, pictures=pictures
-        )
-        debt = {
-            "forgotten_at": at,
-            "pictures": pictures,
-            "vectors": pictures,
-            "picture_ids": removed.picture_ids,
-            PREFIXES: [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
-            "generation": generation,
-            "log_sha256": digest,
-        }
-        connection.execute("INSERT INTO pending_forgets VALUES (?, ?)", (number, json.dumps(debt)))
-    return number, debt, removed.vectors
+        chosen = dict.fromkeys(choice(connection))
+        return {number: _remove_one(connection, number, at) for number in chosen}
 
 
-def _unknown(connection: sqlite3.Connection, folder: Path, name: str) -> str:
-    rows = connection.execute(
-        "SELECT n.content, i.name_key FROM identities i JOIN names n ON n.slot = i.name LIMIT ?",
-        (SUGGESTED_AMONG,),
-    )
-    names = [store.read_name(content, key) for content, key in rows]
-    return f"gallery {folder} has no identity '{name}'; {suggest(name, names)}"
+def _remove_one(connection: sqlite3.Connection, number: int, at: str) -> Removed:
+    removed = removal.remove_identity(connection, number)
+    pictures = len(removed.picture_ids)
+    generation, digest = log.append(connection, "forget", at=at, identity=number, pictures=pictures)
+    debt = {
+        "forgotten_at": at,
+        "pictures": pictures,
+        "vectors": pictures,
+        "picture_ids": removed.picture_ids,
+        PREFIXES: [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
+        "generation": generation,
+        "log_sha256": digest,
+    }
+    connection.execute("INSERT INTO pending_forgets VALUES (?, ?)", (number, json.dumps(debt)))
+    return debt, removed.vectors
 
 
-def _search(database: Database, vectors: Sequence[bytes]) -> dict[str, int]:
+def _search(
+    database: Database, vectors: Mapping[int, Sequence[bytes]]
+) -> dict[int, dict[str, int]]:
     """Look for the vectors in the database and its log; returns what was searched and found.
 
-    An empty answer means that no search was made. Bytes that another picture holds in its own
-    vector are no find.
+    By identity; without an answer for those that no search was made for. Bytes that another picture
+    holds in its own vector are no find.
     """
     size = database.raw.size()
-    pieces = [cut for vector in vectors if (cut := _pieces(vector))]
-    affordable = SEARCH_BUDGET_BYTES // max(size * max(map(len, pieces), default=1), 1)
-    pieces = pieces[:affordable]
+    pieces = _affordable(vectors, size)
     if not pieces:
         return {}
-    wanted = list(dict.fromkeys(itertools.chain.from_iterable(pieces)))
+    wanted = list(dict.fromkeys(itertools.chain.from_iterable(cut for _, cut in pieces)))
     found = set(database.raw.search(wanted))
     log_file = RawFile(database.log_path)
     try:
@@ -164,14 +178,31 @@ def _search(database: Database, vectors: Sequence[bytes]) -> dict[str, int]:
     finally:
         log_file.close()
     with database.reading() as connection:
-        foreign = [
+        foreign = {
             piece
             for piece in found
             if not connection.execute(
                 "SELECT 1 FROM vectors WHERE instr(content, ?) LIMIT 1", (piece,)
             ).fetchone()
-        ]
-    return {"bytes": size, "vectors": len(pieces), "found": len(foreign)}
+        }
+    answers: dict[int, dict[str, int]] = {}
+    for number, cut in pieces:
+        mine = answers.setdefault(number, {"bytes": size, "vectors": 0, "found": 0})
+        mine["vectors"] += 1
+        mine["found"] += len(foreign.intersection(cut))
+    return answers
+
+
+def _affordable(vectors: Mapping[int, Sequence[bytes]], size: int) -> list[tuple[int, list[bytes]]]:
+    """Choose the vectors to search for, in pieces: of each identity one, then of each a second."""
+    in_turn = sorted(
+        ((place, number) for number, mine in vectors.items() for place in range(len(mine))),
+        key=lambda turn: turn[0],
+    )
+    longest = max((len(vector) for mine in vectors.values() for vector in mine), default=0)
+    most = SEARCH_BUDGET_BYTES // max(size * max(longest // PIECE_STRIDE_BYTES, 1), 1)
+    cut = ((number, _pieces(vectors[number][place])) for place, number in in_turn)
+    return list(itertools.islice((one for one in cut if one[1]), most))
 
 
 def _pieces(vector: bytes) -> list[bytes]:

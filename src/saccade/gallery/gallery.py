@@ -11,21 +11,27 @@ from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
 from saccade.errors import GalleryError, InputError, PictureError
+from saccade.gallery import backup as backing
 from saccade.gallery import (
     bulk,
     check,
+    compacting,
     enrol,
     finding,
+    importing,
     indexing,
     inputs,
     log,
     narrowing,
+    originals,
     people,
+    receipts,
     rows,
     store,
     terms,
     upkeep,
 )
+from saccade.gallery import export as exporting
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import (
     BulkEnrolled,
@@ -93,11 +99,13 @@ class Gallery:
         threshold: float | None = None,
         description: str = "",
         embedder: Embedder | None = None,
+        keep_originals: bool = False,
     ) -> Self:
         """Make an empty gallery, all of it or nothing, and open it.
 
         ``fingerprint`` and ``dimension`` are the embedder's, ``description`` says in words which it
-        is. Raises GalleryError when ``folder`` exists and is not an empty folder.
+        is. ``keep_originals``: the files of its pictures are kept in it. Raises GalleryError when
+        ``folder`` exists and is not an empty folder.
         """
         if not fingerprint or dimension < 1:
             raise InputError(
@@ -110,6 +118,7 @@ class Gallery:
             fingerprint=fingerprint,
             embedder=description,
             threshold=inputs.threshold_value(threshold),
+            choices={originals.KEEP: originals.YES} if keep_originals else {},
         )
         return cls(folder, embedder=embedder)
 
@@ -308,7 +317,52 @@ class Gallery:
         A process that reads an older state keeps the bytes on the disk: after ``wait_s`` the answer
         is "pending", and the next write or open finishes. Raises UnknownNameError.
         """
-        return forgetting.forget(self._database, name, wait_s=wait_s)
+        return self.forget_many([name], wait_s=wait_s)[0]
+
+    def forget_many(
+        self, names: Sequence[str], *, wait_s: float = forgetting.WAIT_S
+    ) -> list[Forgotten]:
+        """Forget identities as ``forget`` does, all or none, in far less time than one by one."""
+        return forgetting.forget(self._database, names, wait_s=wait_s)
+
+    def forget_expired(
+        self, on: str | None = None, *, wait_s: float = forgetting.WAIT_S
+    ) -> list[Forgotten]:
+        """Forget whoever has expired on a day (ISO 8601), by default today in UTC."""
+        day = terms.day(on, "the day") if on is not None else terms.today()
+        return forgetting.forget_expired(self._database, day, wait_s=wait_s)
+
+    def backup(self, out: Path | str) -> backing.Backup:
+        """Copy the gallery, without its codes, to a new folder, while others use it.
+
+        The copy is a gallery: to restore it, move it. Raises GalleryError when ``out`` exists.
+        """
+        return backing.backup(self.folder, Path(out))
+
+    def export(
+        self, out: Path | str, *, name: str | None = None, where: str | None = None
+    ) -> exporting.Exported:
+        """Write all, one identity or the pictures that fit to a new folder or .zip: ``archive``."""
+        return exporting.export(self._database, Path(out), name=name, where=where)
+
+    def import_(self, archive: Path | str) -> importing.Imported:
+        """Enrol what an export of a gallery with the same embedder holds, all of it or nothing."""
+        done = importing.import_archive(self._database, Path(archive))
+        self._settle_after_write()
+        return done
+
+    def compact(self, *, wait_s: float = forgetting.WAIT_S) -> compacting.Compacted:
+        """Free the zeroed places of the forgotten, which later enrolments would fill."""
+        return compacting.compact(self._database, wait_s=wait_s)
+
+    def verify_receipt(self, receipt: Path | str) -> list[str]:
+        """Return what contradicts a receipt of this gallery, in sentences; none when it is true.
+
+        Raises InputError when the file is no receipt.
+        """
+        found = receipts.read(Path(receipt))
+        with self._database.reading() as connection:
+            return receipts.problems(connection, found)
 
     def identities(self, where: str | None = None) -> list[IdentityInfo]:
         """Return every identity, sorted by name; with a condition those with pictures that fit."""

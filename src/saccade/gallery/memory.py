@@ -20,7 +20,7 @@ from saccade.values import Float32Array, IntArray
 from saccade.vectors.exact import ExactIndex
 
 LEAST_ROOM = 1024
-FOLLOWED = ("enrol", "forget", "threshold", "describe", "terms")
+FOLLOWED = ("enrol", "forget", "threshold", "describe", "terms", "compact")
 
 
 @dataclass(frozen=True, slots=True)

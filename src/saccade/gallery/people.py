@@ -4,33 +4,16 @@ import contextlib
 import dataclasses
 import sqlite3
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 
-from saccade.errors import InputError, UnknownNameError
-from saccade.gallery import facts, inputs, log, narrowing, store, terms
+from saccade.errors import InputError
+from saccade.gallery import facts, log, narrowing, store, terms, who
 from saccade.gallery.answers import IdentityDetails, IdentityInfo, PictureInfo
 from saccade.gallery.database import Database
-from saccade.names import suggest
 from saccade.values import IntArray
 
-SUGGESTED_AMONG = 10_000
 NEVER = "none"
-
-
-def number_of(connection: sqlite3.Connection, folder: Path, name: str) -> int:
-    """Return the number of an identity; raises UnknownNameError, with the nearest name."""
-    asked = inputs.identity_name(name)
-    number = store.find_identity(connection, asked)
-    if number is not None:
-        return number
-    rows = connection.execute(
-        "SELECT n.content, i.name_key FROM identities i JOIN names n ON n.slot = i.name LIMIT ?",
-        (SUGGESTED_AMONG,),
-    )
-    names = [store.read_name(content, key) for content, key in rows]
-    raise UnknownNameError(f"gallery {folder} has no identity '{asked}'; {suggest(asked, names)}")
 
 
 def describe(
@@ -39,7 +22,7 @@ def describe(
     """Add facts to an identity's, take others away; returns those that it has now."""
     new, gone = facts.checked(told), list(remove)
     with database.writing() as connection:
-        number = number_of(connection, database.folder, name)
+        number = who.number_of(connection, database.folder, name)
         now = facts.change(connection, number, new, gone)
         log.append(connection, "describe", at=store.now(), identity=number)
     # The old ones stand in the log too. Whoever reads it now keeps them until the next change.
@@ -60,7 +43,7 @@ def set_terms(
     if not given:
         raise InputError("no day is given; set consent or expires, 'none' takes one away")
     with database.writing() as connection:
-        number = number_of(connection, database.folder, name)
+        number = who.number_of(connection, database.folder, name)
         now = terms.of_identity(connection, number)._replace(**given)
         terms.write(connection, number, now)
         log.append(connection, "terms", at=store.now(), identity=number)
@@ -70,7 +53,7 @@ def set_terms(
 def details(database: Database, name: str) -> IdentityDetails:
     """Return all that is stored of an identity but vectors and pictures themselves."""
     with database.reading() as connection:
-        number = number_of(connection, database.folder, name)
+        number = who.number_of(connection, database.folder, name)
         (enrolled_at,) = connection.execute(
             "SELECT enrolled_at FROM identities WHERE number = ?", (number,)
         ).fetchone()

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from saccade.errors import InputError
 
@@ -34,7 +35,7 @@ TOKEN = re.compile(
     |(?P<bare>[^\s=<>!(),"']+))""",
     re.VERBOSE | re.DOTALL,
 )
-COMPARISONS: dict[str, Callable[[object, object], bool]] = {
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
