@@ -98,16 +98,23 @@ class Archive:
 
     def _sizes_of_folder(self) -> dict[str, int]:
         sizes = {}
-        for path in sorted(self.path.rglob("*")):
+        if not (self.path / MANIFEST).is_file():
+            raise self.refused(f"{MANIFEST} is missing")
+        paths = sorted(self.path.iterdir())
+        for folder in (THUMBNAILS, ORIGINALS):
+            if (self.path / folder).is_dir() and not (self.path / folder).is_symlink():
+                paths += sorted((self.path / folder).iterdir())
+        for path in paths:
             name = path.relative_to(self.path).as_posix()
             about = path.lstat()
             if stat.S_ISLNK(about.st_mode):
                 raise self.refused(f"{name!r:.60} is a link")
-            if not stat.S_ISDIR(about.st_mode):
-                if not stat.S_ISREG(about.st_mode):
-                    raise self.refused(f"{name!r:.60} is no file")
-                sizes[name] = about.st_size
-                self._require_allowed(name, about.st_size)
+            if stat.S_ISDIR(about.st_mode) and name in (THUMBNAILS, ORIGINALS):
+                continue
+            if not stat.S_ISREG(about.st_mode):
+                raise self.refused(f"{name!r:.60} is no file")
+            self._require_allowed(name, about.st_size)
+            sizes[name] = about.st_size
         return sizes
 
     def _sizes_of_zip(self) -> dict[str, int]:
