@@ -16,7 +16,7 @@ from saccade.errors import GalleryError, InputError, UnknownNameError
 from saccade.files import sha256_file
 from saccade.gallery import Gallery
 from saccade.gallery import schema as schema_module
-from saccade.gallery.schema import DATABASE_NAME
+from saccade.gallery.schema import DATABASE_NAME, FORMAT_VERSION
 from saccade.values import Sample
 from tests.gallery_victim import TinyEmbedder, make_pictures
 
@@ -285,7 +285,7 @@ def newer_format(folder):
         (truncated, "is damaged: database disk image is malformed"),
         (truncated_to_one_page, "is damaged"),
         (foreign_database, "is a SQLite file but not a gallery"),
-        (newer_format, "format version 99, this Saccade reads up to 2"),
+        (newer_format, f"format version 99, this Saccade reads up to {FORMAT_VERSION}"),
     ],
 )
 def test_what_cannot_be_opened_is_not_touched(folder, damage, words):

@@ -173,5 +173,5 @@ class KeepMachine(RuleBasedStateMachine):
         self.galleries[0].check()
 
 
-KeepMachine.TestCase.settings = settings(max_examples=6, stateful_step_count=15, deadline=None)
+KeepMachine.TestCase.settings = settings(max_examples=3, stateful_step_count=12, deadline=None)
 TestGalleryKeepMachine = KeepMachine.TestCase

@@ -132,7 +132,7 @@ def test_a_compacted_gallery_is_smaller_and_the_same(gallery, samples, tmp_path)
     assert gallery.verify_receipt(receipt) == []
 
 
-@pytest.mark.parametrize("died", ["after the rows", "never"])
+@pytest.mark.parametrize("died", ["after the rows", pytest.param("never", marks=pytest.mark.slow)])
 def test_what_is_forgotten_after_compacting_leaves_no_copy(gallery, tmp_path, monkeypatch, died):
     """Deleting rows leaves copies of others in their pages until all pages are written anew."""
     draw = np.random.default_rng(1)

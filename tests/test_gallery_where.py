@@ -35,7 +35,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(tree=trees, facts=st.dictionaries(keys, texts.map(str.strip)))
 def test_a_condition_is_judged_as_by_the_tables(tree, facts):
     assert condition(conditions.written(tree))(facts) is (conditions.judge(tree, facts) is True)
@@ -86,7 +86,7 @@ def test_a_fault_shows_its_place(text, shown):
     assert str(raised.value) == f"condition, {shown}"
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(text=st.text(alphabet="ab =!<>()'\",\\1.norid", max_size=30))
 def test_any_text_is_a_condition_or_refused(text):
     try:
@@ -156,7 +156,7 @@ def test_a_narrowed_search_is_that_of_the_rows_that_fit(gallery):
 def test_a_narrowed_search_through_codes(gallery, monkeypatch, few):
     """By the codes' bitmap alone, and with the few rows that fit compared exactly."""
     monkeypatch.setattr(narrowing, "FEW_ROWS", few)
-    rows, facts = fill(gallery, identities=60, each=4)
+    rows, facts = fill(gallery, identities=40, each=4)
     with coded.tuner(coded.scanning(cells=8, probes=2)):
         gallery.index()
     assert gallery.stats().index == "scan"

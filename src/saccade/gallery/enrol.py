@@ -99,8 +99,7 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
     candidate = _Candidate(sample.label, str(sample.path), sample)
     try:
         candidate.identity = inputs.identity_name(sample.label)
-        told = {key: value for key, value in sample.metadata.items() if value.strip()}
-        candidate.facts = facts.checked(told)
+        candidate.facts = facts.checked(facts.told_by(sample.metadata))
         candidate.source = _content_hash(sample)
     except InputError as error:
         candidate.reason = f"{sample.path}: {error}"

@@ -13,7 +13,7 @@ from saccade.errors import InputError
 from saccade.gallery import slots
 from saccade.gallery.database import DamageError
 
-MOST_KEY, MOST_VALUE, MOST_FACTS = 100, 1000, 100  # characters, characters, facts of one owner
+MOST_KEY, MOST_VALUE, MOST_FACTS = 100, 4000, 500  # characters, characters, facts of one owner
 
 
 def checked(facts: Mapping[str, object]) -> dict[str, str]:
@@ -25,6 +25,11 @@ def checked(facts: Mapping[str, object]) -> dict[str, str]:
     if len(found) > MOST_FACTS:
         raise InputError(f"at most {MOST_FACTS} facts can be told of one. Got {len(found)} instead")
     return {key: _text(value, f"value of '{key}'", MOST_VALUE) for key, value in found.items()}
+
+
+def told_by(metadata: Mapping[str, object]) -> dict[str, object]:
+    """Return those columns of a table's row that say something."""
+    return {key: told for key, told in metadata.items() if key.strip() and str(told).strip()}
 
 
 def of_identity(connection: sqlite3.Connection, number: int) -> dict[str, str]:
