@@ -342,9 +342,9 @@ def test_a_find_sees_what_another_process_wrote(gallery, samples):
 def test_forgotten_between_search_and_naming_is_left_out(gallery, samples, monkeypatch):
     search = Gallery._matches
 
-    def late(self, queries, k, exact):
+    def late(self, *asked):
         monkeypatch.setattr(Gallery, "_matches", search)
-        matches = search(self, queries, k, exact)
+        matches = search(self, *asked)
         with Gallery.open(gallery.folder) as other:
             other.forget(samples[0].label)
         return matches
@@ -361,8 +361,8 @@ def test_an_answer_is_found_though_whoever_was_found_is_always_forgotten(
     search = Gallery._matches
     went = []
 
-    def late(self, queries, k, exact):
-        matches = search(self, queries, k, exact)
+    def late(self, *asked):
+        matches = search(self, *asked)
         with gallery._database.reading() as connection:
             found, _ = finding.with_names(connection, matches, ["query"])
         with Gallery.open(gallery.folder) as other:

@@ -19,6 +19,7 @@ from saccade.exchange import load_embedder
 from saccade.exchange.embedder import KEPT, OnnxEmbedder
 from saccade.exchange.trust import ENDING
 from saccade.files import existing_folder
+from saccade.gallery import backup, re_embedding
 from saccade.tasks.model import Model
 from saccade.values import Broken, Embedder
 
@@ -64,6 +65,7 @@ class Gallery(gallery.Gallery):
         threshold: float | None = None,
         threshold_from: Path | str | None = None,
         broken: float = DataSettings().broken,
+        keep_originals: bool = False,
     ) -> Self:
         """Make a gallery for the vectors of ``embedder``.
 
@@ -71,7 +73,7 @@ class Gallery(gallery.Gallery):
         file is copied into the gallery; an object of another kind must be given again to ``open``.
         The threshold, a cosine, is the one given, else found on the data of
         ``threshold_from``, as by ``threshold_on``, else the embedder's own. Without any, ``find``
-        never says unknown.
+        never says unknown. ``keep_originals``: the files of enrolled pictures are kept in it.
         Raises GalleryError when something stands at ``folder``; nothing is written then.
         """
         place = Path(folder)
@@ -90,6 +92,7 @@ class Gallery(gallery.Gallery):
                 dimension=chosen_embedder.dimension,
                 threshold=limit,
                 description=_described(chosen_embedder),
+                keep_originals=keep_originals,
             ).close()
             _keep(chosen_embedder, fresh / EMBEDDER_FOLDER)
             fresh.rename(place)
@@ -100,6 +103,30 @@ class Gallery(gallery.Gallery):
         made = cls(place, embedder=chosen_embedder)
         made.left_out = left_out
         return made
+
+    def re_embed(
+        self, out: Path | str, embedder: Embedder | Path | str, *, threshold: float | None = None
+    ) -> re_embedding.ReEmbedded:
+        """Make the gallery ``out``, its pictures embedded by another embedder from their files.
+
+        This one stays as it is. The threshold is the one given, else the new embedder's own. Raises
+        GalleryError, and makes nothing, when files are not kept or something stands at ``out``.
+        """
+        place = Path(out)
+        re_embedding.require_originals(self._database)
+        backup.refuse(self.folder, place)
+        draft = place.with_name(f".{place.name}.{os.getpid()}.re-embed")
+        shutil.rmtree(draft, ignore_errors=True)
+        try:
+            with Gallery.create(
+                draft, embedder=embedder, threshold=threshold, keep_originals=True
+            ) as made:
+                done = re_embedding.re_embed(self._database, made._database, made._need_embedder())
+            backup.refuse(self.folder, place)
+            draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return done
 
     def threshold_on(self, data: Path | str, *, broken: float = DataSettings().broken) -> float:
         """Return the threshold that suits the pairs of pictures in class folders; sets nothing.

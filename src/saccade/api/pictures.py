@@ -104,12 +104,13 @@ def enrol_photos(
     detector: Detector | Path | str,
     largest: bool = False,
     any_quality: bool = False,
+    expires: str | None = None,
 ) -> Iterator[Enrolled]:
     """Enrol what each photo shows under its label; yields what became of each, in order.
 
     A photo in which nothing is found, or several (unless ``largest``, which takes the box of the
     largest area), or something of poor quality (unless ``any_quality``) is "skipped" with the
-    reason.
+    reason. ``expires`` as of ``Gallery.enrolling``.
     """
     finder = _detector(detector)
     for sample in samples:
@@ -124,7 +125,8 @@ def enrol_photos(
             reason = f"{_shown(sample)}: {error}"
             yield Enrolled(sample.label, _shown(sample), None, SKIPPED, reason)
             continue
-        yield from gallery.enrolling([Sample(sample.path, sample.label, array=seen.crop)])
+        found = Sample(sample.path, sample.label, array=seen.crop, metadata=sample.metadata)
+        yield from gallery.enrolling([found], expires=expires)
 
 
 def _detector(detector: Detector | Path | str) -> Detector:

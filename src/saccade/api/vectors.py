@@ -23,12 +23,14 @@ def create_for_vectors(
     )
 
 
-def enrol_file(gallery: Gallery, file: VectorFile) -> Iterator[BulkEnrolled]:
+def enrol_file(
+    gallery: Gallery, file: VectorFile, *, expires: str | None = None
+) -> Iterator[BulkEnrolled]:
     """Enrol a file of vectors; yields the counts so far. Raises InputError that names the file."""
     done = BulkEnrolled()
     _require_dimension(gallery, file)
     try:
-        for done in gallery.enrol_bulk(file):
+        for done in gallery.enrol_bulk(file, expires=expires):
             yield done
     except InputError as error:
         kept = f"; the {done.rows:,} rows before stay enrolled" if done.rows else ""
@@ -36,7 +38,12 @@ def enrol_file(gallery: Gallery, file: VectorFile) -> Iterator[BulkEnrolled]:
 
 
 def find_file(
-    gallery: Gallery, file: VectorFile, k: int, *, exact: bool = False
+    gallery: Gallery,
+    file: VectorFile,
+    k: int,
+    *,
+    exact: bool = False,
+    where: str | None = None,
 ) -> Iterator[Found]:
     """Search with each vector of a file; a row is called "row 0", …"""
     _require_dimension(gallery, file)
@@ -44,7 +51,7 @@ def find_file(
     for vectors in file.vectors():
         names = [f"row {number}" for number in range(row, row + len(vectors))]
         try:
-            yield from gallery.find_vectors(vectors, k, names, exact=exact)
+            yield from gallery.find_vectors(vectors, k, names, exact=exact, where=where)
         except InputError as error:
             raise InputError(_with_place(file, error)) from error
         row += len(vectors)

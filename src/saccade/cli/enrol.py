@@ -41,6 +41,7 @@ def enrol(
     detector: Detector = None,
     largest: Largest = False,
     any_quality: AnyQuality = False,
+    expires: str | None = None,
     json: Json = False,
 ) -> int:
     """Put pictures, or vectors, into a gallery; exit code 1 when some were skipped.
@@ -56,6 +57,8 @@ def enrol(
         Instead of pictures: a .npy array of shape (n, d), or a .parquet table.
     identities
         With a .npy: a text file that names whom each row shows, a name a line.
+    expires
+        Day, as 2027-01-31, from which whoever gets a new picture is no hit and may be forgotten.
     """
     if vectors is not None:
         from saccade.cli import vectors as of_vectors
@@ -63,7 +66,7 @@ def enrol(
 
         require_vectors_alone(pictures, as_, embedder, detector)
         file = read_vectors(vectors, identities=identities, columns=named_columns(columns))
-        return of_vectors.enrol(gallery, file, json=json)
+        return of_vectors.enrol(gallery, file, expires=expires, json=json)
     if identities is not None or columns is not None:
         raise InputError("--identities and --columns belong to --vectors FILE, which is missing")
     if detector is None and (largest or any_quality):
@@ -74,7 +77,7 @@ def enrol(
     counts: dict[str, int] = {"enrolled": 0, "unchanged": 0, "skipped": 0}
     done = []
     with Gallery.open(gallery, embedder=embedder) as opened:
-        enrolling = _enrolling(opened, samples, detector, largest, any_quality)
+        enrolling = _enrolling(opened, samples, detector, largest, any_quality, expires)
         for item in bar(enrolling, total=len(samples), what="enrolling", quiet=json):
             counts[item.status] += 1
             done.append(item)
@@ -97,14 +100,20 @@ def _enrolling(
     detector: Path | None,
     largest: bool,
     any_quality: bool,
+    expires: str | None,
 ) -> "Iterator[Enrolled]":
     """Whole pictures, or what a detector finds in them."""
     if detector is None:
-        return gallery.enrolling(samples)
+        return gallery.enrolling(samples, expires=expires)
     from saccade.api.pictures import enrol_photos
 
     return enrol_photos(
-        gallery, samples, detector=detector, largest=largest, any_quality=any_quality
+        gallery,
+        samples,
+        detector=detector,
+        largest=largest,
+        any_quality=any_quality,
+        expires=expires,
     )
 
 

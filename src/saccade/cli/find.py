@@ -11,6 +11,7 @@ from saccade.cli.flags import (
     Detector,
     Embedder,
     Json,
+    Where,
     named_columns,
     require_vectors_alone,
 )
@@ -26,6 +27,7 @@ def find(
     vectors: Path | None = None,
     columns: Columns = None,
     exact: Annotated[bool, Parameter(negative="", help="Compare with every picture.")] = False,
+    where: Where = None,
     embedder: Embedder = None,
     detector: Detector = None,
     painted: Path | None = None,
@@ -58,12 +60,14 @@ def find(
 
         require_vectors_alone(pictures, None, embedder, detector)
         file = read_vectors(vectors, columns=named_columns(columns))
-        return of_vectors.find(gallery, file, top, exact=exact, json=json)
+        return of_vectors.find(gallery, file, top, exact=exact, where=where, json=json)
     if columns is not None:
         raise InputError("--columns belongs to --vectors FILE, which is missing")
     if webcam is None and not pictures:
         raise InputError("no picture is named; give files or folders")
     if detector is not None:
+        if where is not None:
+            raise InputError("--where is not for --detector yet; leave one of the two out")
         from saccade.cli import pictures as of_pictures
 
         options = of_pictures.Options(detector, painted, every, webcam, top, any_quality)
@@ -78,7 +82,7 @@ def find(
 
     paths = [found for item in pictures for found in find_pictures(item)]
     with Gallery.open(gallery, embedder=embedder) as opened:
-        searching = opened.searching(paths, k=top, exact=exact)
+        searching = opened.searching(paths, k=top, exact=exact, where=where)
         answers = list(bar(searching, total=len(paths), what="searching", quiet=json))
     lines = [line for found in answers for line in lines_of_found(found)]
     tell([answer(found) for found in answers], lines, json=json)

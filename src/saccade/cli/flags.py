@@ -18,6 +18,9 @@ Embedder = Annotated[
 Columns = Annotated[
     str | None, Parameter(help="With a .parquet, if called otherwise: vector,identity,name.")
 ]
+Where = Annotated[
+    str | None, Parameter(help='Only pictures whose facts fit: "site = A and year >= 2020".')
+]
 Detector = Annotated[
     Path | None, Parameter(help="Pictures are photos; an .onnx file with its card finds the boxes.")
 ]

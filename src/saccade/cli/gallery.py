@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from saccade.cli.enrol import enrol
 from saccade.cli.find import find
-from saccade.cli.flags import Embedder, Json
+from saccade.cli.flags import Embedder, Json, Where
 from saccade.cli.output import (
     line_of_created,
     lines_of_broken,
@@ -35,6 +35,7 @@ def create(
     threshold: float | None = None,
     threshold_from: Path | None = None,
     broken: BrokenShare = BROKEN_SHARE,
+    keep_originals: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Make an empty gallery for the vectors of one embedder, or for vectors from elsewhere.
@@ -51,12 +52,16 @@ def create(
         Cosine similarity from which find and verify say yes; else the run's own.
     threshold_from
         Class folders, CSV, idx or .npz on whose pairs the threshold is found.
+    keep_originals
+        Keep the files of enrolled pictures in the gallery, for re-embed and export.
     """
     if (embedder is None) == (dimension is None):
         raise InputError("create needs either --embedder RUN or --dimension NUMBER")
     if embedder is None:
         from saccade.cli import vectors
 
+        if keep_originals:
+            raise InputError("--keep-originals needs an --embedder; vectors have no files")
         return vectors.create(gallery, dimension, threshold, threshold_from, json=json)
     from saccade.api.gallery import Gallery
 
@@ -66,6 +71,7 @@ def create(
         threshold=threshold,
         threshold_from=threshold_from,
         broken=broken,
+        keep_originals=keep_originals,
     ) as made:
         stats, left_out = made.stats(), made.left_out
     line = line_of_created(gallery, stats)
@@ -131,7 +137,7 @@ def threshold(
     return 0
 
 
-def list_(gallery: Path, /, *, json: Json = False) -> int:
+def list_(gallery: Path, /, *, where: Where = None, json: Json = False) -> int:
     """List the identities of a gallery.
 
     Parameters
@@ -142,7 +148,7 @@ def list_(gallery: Path, /, *, json: Json = False) -> int:
     from saccade.gallery import Gallery
 
     with Gallery.open(gallery) as opened:
-        identities = opened.identities()
+        identities = opened.identities(where)
     if json:
         say_json(identities)
         return 0
@@ -159,28 +165,33 @@ def list_(gallery: Path, /, *, json: Json = False) -> int:
     return 0
 
 
-def forget(gallery: Path, name: str, /, *, json: Json = False) -> int:
-    """Remove an identity for good; exit code 1 while another reader delays it.
+def forget(
+    gallery: Path,
+    /,
+    *names: str,
+    source: Annotated[Path | None, Parameter(name="--from")] = None,
+    expired: Annotated[bool, Parameter(negative="")] = False,
+    on: str | None = None,
+    json: Json = False,
+) -> int:
+    """Remove identities for good; exit code 1 while another reader delays it.
 
     Parameters
     ----------
     gallery
         Folder of the gallery.
-    name
-        Identity to forget.
+    names
+        Identities to forget: all of them, or none when one is not there.
+    source
+        A text file that names more of them, a name a line.
+    expired
+        Instead of names: whoever's terms say that they are to be forgotten.
+    on
+        With --expired: the day, as 2027-01-31, instead of today (UTC).
     """
-    from saccade.gallery import Gallery
+    from saccade.cli import keep
 
-    with Gallery.open(gallery) as opened:
-        gone = opened.forget(name)
-    later = f"{gone.reason}; the next command on this gallery finishes it"
-    lines = [
-        f"{gone.status}: {shown(name)}, {gone.pictures} pictures",
-        *(f"receipt: {receipt}" for receipt in gone.receipts),
-        *([] if gone.receipt else [later]),
-    ]
-    tell(gone, lines, json=json)
-    return 0 if gone.status == "forgotten" else 1
+    return keep.forget(gallery, names, source, expired=expired, on=on, json=json)
 
 
 def stats(gallery: Path, /, *, json: Json = False) -> int:

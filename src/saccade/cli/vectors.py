@@ -39,10 +39,10 @@ def create(
     return 0
 
 
-def enrol(gallery: Path, file: VectorFile, *, json: bool) -> int:
+def enrol(gallery: Path, file: VectorFile, *, expires: str | None, json: bool) -> int:
     """Enrol the vectors of a file; exit code 1 when some were skipped."""
     with Gallery.open(gallery) as opened:
-        enrolling = api.enrol_file(opened, file)
+        enrolling = api.enrol_file(opened, file, expires=expires)
         told = list(bar(enrolling, total=file.block_count, what="enrolling", quiet=json))
         bring_up(opened, quiet=json)
     counts = told[-1] if told else BulkEnrolled()
@@ -57,10 +57,12 @@ def enrol(gallery: Path, file: VectorFile, *, json: bool) -> int:
     return 1 if counts.skipped else 0
 
 
-def find(gallery: Path, file: VectorFile, top: int, *, exact: bool, json: bool) -> int:
+def find(
+    gallery: Path, file: VectorFile, top: int, *, exact: bool, where: str | None, json: bool
+) -> int:
     """Search with each vector of a file; exit code 1 when none is known."""
     with Gallery.open(gallery) as opened:
-        searching = api.find_file(opened, file, top, exact=exact)
+        searching = api.find_file(opened, file, top, exact=exact, where=where)
         answers = list(bar(searching, total=file.rows, what="searching", quiet=json))
     lines = [line for found in answers for line in lines_of_found(found)]
     tell([answer(found) for found in answers], lines, json=json)

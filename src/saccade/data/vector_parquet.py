@@ -41,7 +41,7 @@ class ParquetRows:
     def __init__(self, path: Path, columns: Columns) -> None:
         self._path = path
         self._columns = columns
-        self._arrow, reader = _pyarrow()
+        self._arrow, reader = pyarrow()
         with self._explained():
             self._file = reader.ParquetFile(path)
         self.rows = int(self._file.metadata.num_rows)
@@ -138,13 +138,14 @@ class _Explained:
             ) from error
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def pyarrow() -> tuple[Any, Any]:
+    """Return pyarrow and its Parquet part; raises SettingError where it is not installed."""
     try:
-        import pyarrow
+        import pyarrow as arrow
         from pyarrow import parquet
     except ImportError as error:
         raise SettingError(
-            "reading .parquet needs pyarrow, which is not installed; install it: "
+            ".parquet needs pyarrow, which is not installed; install it: "
             "pip install 'saccade[parquet]'"
         ) from error
-    return pyarrow, parquet
+    return arrow, parquet

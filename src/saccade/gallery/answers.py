@@ -1,6 +1,7 @@
 """What a gallery answers: frozen values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ENROLLED = "enrolled"
@@ -126,6 +127,31 @@ class IdentityInfo:
     pictures: int
     enrolled_at: str
     also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """An enrolled picture: its number, its file's name, its own facts, whether the file is kept."""
+
+    picture_id: int
+    picture: str
+    facts: Mapping[str, str] = field(hash=False)
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityDetails:
+    """All that is stored of an identity but vectors and thumbnails.
+
+    ``consent`` and ``expires`` are days (ISO 8601), None where none was told.
+    """
+
+    name: str
+    enrolled_at: str
+    facts: Mapping[str, str] = field(hash=False)
+    consent: str | None
+    expires: str | None
+    pictures: tuple[PictureInfo, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ user can settle. So is a content that was rejected as the identity it is given f
 
 import itertools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import contradictions, log, source_keys, store
+from saccade.gallery import contradictions, facts, log, originals, source_keys, store, terms
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
 from saccade.gallery.database import Database
 from saccade.gallery.known import KnownNames, KnownSources
@@ -28,7 +28,9 @@ class Block:
 
     ``identities`` are checked names, ``sources`` SHA-256 digests, ``vectors`` float16 bytes (None
     where the content is believed to be enrolled), ``thumbnails`` JPEGs or None, ``shown`` what a
-    reason calls the row (``file_names`` when None).
+    reason calls the row (``file_names`` when None), ``facts`` what is told of the pictures,
+    ``originals`` the files' bytes, or None, if they are to be kept.
+    Identities of new rows expire on the day ``expires``, if one is given.
     """
 
     identities: Sequence[str]
@@ -37,6 +39,9 @@ class Block:
     vectors: Sequence[bytes | None]
     thumbnails: Sequence[bytes | None] | None = None
     shown: Sequence[str] | None = None
+    facts: Sequence[Mapping[str, str]] | None = None
+    originals: Sequence[bytes | None] | None = None
+    expires: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,21 @@ def write(
     row without a vector needs one.
     """
     with database.writing() as connection:
-        written = _enrol(connection, block, names, sources)
-        for row in written.skipped[:most_reasons]:
-            shown = (block.shown or block.file_names)[row]
-            written.reasons[row] = f"{shown} {_reason(connection, written, row)}"
+        return write_within(connection, block, names, sources, most_reasons)
+
+
+def write_within(
+    connection: sqlite3.Connection,
+    block: Block,
+    names: KnownNames | None = None,
+    sources: KnownSources | None = None,
+    most_reasons: int | None = None,
+) -> Written:
+    """Enrol the block, as ``write`` does, in a transaction that the caller began and ends."""
+    written = _enrol(connection, block, names, sources)
+    for row in written.skipped[:most_reasons]:
+        shown = (block.shown or block.file_names)[row]
+        written.reasons[row] = f"{shown} {_reason(connection, written, row)}"
     return written
 
 
@@ -132,6 +148,7 @@ def _enrol(
         known |= added
         contents = _contents(block, fresh, known)
         store.add_pictures(connection, first, contents)
+        _add_told(connection, first, block, fresh, contents.identities)
         span = (first, first + len(fresh) - 1)
         log.append(connection, "enrol", at=at, picture_ids=span, pictures=len(fresh))
         if names is not None and added:
@@ -149,6 +166,24 @@ def _enrol(
         else:
             owners[row] = identity
     return Written(fresh, first, unchanged, owners, rejected)
+
+
+def _add_told(
+    connection: sqlite3.Connection,
+    first: int,
+    block: Block,
+    fresh: list[int],
+    identities: Sequence[int],
+) -> None:
+    """Store the facts of the new pictures, their files, and the day on which they expire."""
+    if block.originals is not None:
+        originals.add(connection, first, [block.originals[row] for row in fresh])
+    if block.facts is not None:
+        facts.add_to_pictures(connection, first, [block.facts[row] for row in fresh])
+    if block.expires is not None:
+        for number in dict.fromkeys(identities):
+            now = terms.of_identity(connection, number)
+            terms.write(connection, number, now._replace(expires=block.expires))
 
 
 def _fresh_rows(

@@ -11,6 +11,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,21 +35,30 @@ Work = Callable[[], blocks.Block]
 
 
 def enrol_rows(
-    database: Database, rows: Float32Array, identities: Sequence[str], names: Sequence[str]
+    database: Database,
+    rows: Float32Array,
+    identities: Sequence[str],
+    names: Sequence[str],
+    *,
+    expires: str | None = None,
 ) -> Iterator[list[Enrolled]]:
     """Enrol (n, d) float32 rows that were checked before; yields an object a row."""
     for start in range(0, len(rows), BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
-        block = _block(rows[part], identities[part], names[part])
+        block = replace(_block(rows[part], identities[part], names[part]), expires=expires)
         yield blocks.told(block, blocks.write(database, block))
 
 
 def enrol_blocks(
-    database: Database, vector_blocks: Iterable[VectorBlock], *, dimension: int
+    database: Database,
+    vector_blocks: Iterable[VectorBlock],
+    *,
+    dimension: int,
+    expires: str | None = None,
 ) -> Iterator[BulkEnrolled]:
     """Enrol blocks of any size; yields the counts so far, after each transaction.
 
-    One block more is read, in this thread, than is told.
+    One block more is read, in this thread, than is told. ``expires`` as in ``blocks.Block``.
     """
     counts = dict.fromkeys((ENROLLED, UNCHANGED, SKIPPED), 0)
     reasons: list[str] = []
@@ -57,7 +67,7 @@ def enrol_blocks(
         for block in _ahead(beside, _error_last(_works(vector_blocks, dimension))):
             written = blocks.write(
                 database,
-                block,
+                replace(block, expires=expires),
                 names=shortcuts.names,
                 sources=shortcuts.sources,
                 most_reasons=TOLD_REASONS - len(reasons),

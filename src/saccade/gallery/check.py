@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
-from saccade.gallery import contradictions, log, store
+from saccade.gallery import contradictions, facts, log, store
 from saccade.gallery.database import DamageError
 from saccade.gallery.decisions import Decisions
 from saccade.gallery.rows import CHUNK_ROWS, decode_vectors
@@ -21,6 +21,15 @@ USERS = {
 }
 
 
+def outline_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield what is wrong with the file, the log and the counts; reads no row's content."""
+    for (answer,) in connection.execute("PRAGMA quick_check"):
+        if answer != "ok":
+            yield str(answer)
+    yield from log.problems(connection)
+    yield from _count_problems(connection)
+
+
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield what is wrong, in sentences; nothing when the gallery is whole."""
     for (answer,) in connection.execute("PRAGMA integrity_check"):
@@ -34,6 +43,7 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _picture_problems(connection)
     yield from _source_problems(connection)
     yield from _decision_problems(connection)
+    yield from _fact_problems(connection)
     yield from log.problems(connection)
     yield from _count_problems(connection)
 
@@ -121,6 +131,16 @@ def _decision_problems(connection: sqlite3.Connection) -> Iterator[str]:
             store.read_label(label, key)
         for picture in contradictions.every(connection):
             yield f"picture {picture} is enrolled as an identity that it was rejected as"
+    except DamageError as damage:
+        yield str(damage)
+
+
+def _fact_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Facts can be read."""
+    used = f"SELECT content FROM facts WHERE slot IN ({USERS['facts']})"
+    try:
+        for (content,) in connection.execute(used):
+            facts.read(content)
     except DamageError as damage:
         yield str(damage)
 

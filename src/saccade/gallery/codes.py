@@ -33,6 +33,7 @@ from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned, Wish
 
 OPEN_WAIT_S = 0.5
+FEW_IDENTITIES = 8  # as many are sought one by one, more all at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,11 @@ def _held(numbers: IntArray) -> UInt8Array:
 
 
 def positions_of(all_identities: IntArray, identities: IntArray) -> IntArray:
-    """Return the rising positions that hold one of a few identities."""
-    found = [np.flatnonzero(all_identities == identity) for identity in np.unique(identities)]
+    """Return the rising positions that hold one of the identities."""
+    wanted = np.unique(identities)
+    if len(wanted) > FEW_IDENTITIES:
+        return np.flatnonzero(np.isin(all_identities, wanted))
+    found = [np.flatnonzero(all_identities == identity) for identity in wanted]
     return np.sort(np.concatenate([*found, np.zeros(0, np.int64)]))
 
 

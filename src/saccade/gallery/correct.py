@@ -6,6 +6,7 @@ an older state; who must know that nothing is left forgets the identity.
 """
 
 import sqlite3
+from collections.abc import Mapping
 
 from saccade.errors import InputError
 from saccade.gallery import contradictions, inputs, log, merges, slots, store, who
@@ -98,13 +99,16 @@ def described(connection: sqlite3.Connection, number: int) -> IdentityInfo:
     )
 
 
-def identities(connection: sqlite3.Connection) -> list[IdentityInfo]:
+def identities(
+    connection: sqlite3.Connection, fitting: Mapping[int, int] | None = None
+) -> list[IdentityInfo]:
     """Return every identity, sorted by name; what was merged stands with whom it was merged into.
 
-    The same as ``described`` of each, read in one go.
+    The same as ``described`` of each, read in one go. ``fitting``: how many pictures of each number
+    are counted instead of all; identities without any are left out.
     """
     alone = {
-        number: IdentityInfo(name, pictures, at)
+        number: IdentityInfo(name, pictures if fitting is None else fitting.get(number, 0), at)
         for number, name, pictures, at in store.identities(connection)
     }
     pointers = merges.Merges.read(connection)
@@ -116,7 +120,8 @@ def identities(connection: sqlite3.Connection) -> list[IdentityInfo]:
             min(one.enrolled_at, other.enrolled_at),
             tuple(sorted([*one.also, other.name])),
         )
-    return sorted(alone.values(), key=lambda info: info.name)
+    told = [info for info in alone.values() if fitting is None or info.pictures]
+    return sorted(told, key=lambda info: info.name)
 
 
 def _require_apart(

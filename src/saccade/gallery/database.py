@@ -23,6 +23,8 @@ from saccade.gallery.schema import (
 from saccade.gallery.upgrade import stand_in, upgrade
 
 BUSY_S = 30.0
+IN_MEMORY_BYTES = 256 << 20
+COPIED_PAGES = 4096  # at a time, so that Ctrl-C is heeded
 
 
 class DamageError(Exception):
@@ -70,6 +72,29 @@ class Database:
         self.require_writable()
         with self._turn, self.translated(), _transaction(self._connection, "BEGIN IMMEDIATE"):
             yield self._connection
+
+    def copy_to(self, path: Path) -> None:
+        """Copy one snapshot into a new file; other processes read and write meanwhile."""
+        target = sqlite3.connect(path, isolation_level=None)
+        try:
+            with self.reading() as connection:
+                connection.backup(target, pages=COPIED_PAGES)
+        finally:
+            target.close()
+
+    def vacuum(self) -> None:
+        """Write every page anew. A large database is built in the system's folder for such files.
+
+        Raises GalleryError while another process writes.
+        """
+        self.require_writable()
+        large = self.raw.size() > IN_MEMORY_BYTES
+        with self._turn, self.translated():
+            self._connection.execute(f"PRAGMA temp_store = {'FILE' if large else 'MEMORY'}")
+            try:
+                self._connection.execute("VACUUM")
+            finally:
+                self._connection.execute("PRAGMA temp_store = MEMORY")
 
     def require_writable(self) -> None:
         """Raise GalleryError when this user may not change the gallery."""

@@ -1,8 +1,8 @@
 """Enrolment of pictures, batch by batch; decoding and embedding stay outside the transaction."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.files import sha256_file
-from saccade.gallery import blocks, inputs, source_keys
+from saccade.gallery import blocks, facts, inputs, originals, source_keys
 from saccade.gallery.answers import SKIPPED, Enrolled
 from saccade.gallery.database import Database
 from saccade.values import Embedder, Float32Array, Sample, UInt8Array
@@ -31,23 +31,39 @@ class _Candidate:
     vector: bytes | None = None
     thumbnail: bytes | None = None
     reason: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    original: bytes | None = None
 
 
 def enrol_pictures(
-    database: Database, embedder: Embedder, samples: Iterable[Sample]
+    database: Database,
+    embedder: Embedder,
+    samples: Iterable[Sample],
+    *,
+    expires: str | None = None,
 ) -> Iterator[list[Enrolled]]:
-    """Yield what became of each batch, after its transaction is on the disk."""
+    """Yield what became of each batch, after its transaction is on the disk.
+
+    The samples' metadata become facts of the pictures; ``expires`` is the day from which the
+    identities of new pictures are no hits. The files are kept where the gallery was made so.
+    """
     database.require_writable()
+    with database.reading() as connection:
+        keep = originals.kept_by(connection)
     for batch in _batches(database, samples):
+        if keep:
+            _keep_originals(batch)
         _embed(embedder, batch)
         try:
-            outcomes = _write(database, batch)
+            outcomes = _write(database, batch, expires)
         except blocks.VanishedError:
             for candidate in batch:
                 if candidate.vector is None and not candidate.reason:
                     _decode(candidate)
+            if keep:
+                _keep_originals(batch)
             _embed(embedder, batch)
-            outcomes = _write(database, batch)
+            outcomes = _write(database, batch, expires)
         yield outcomes
 
 
@@ -83,6 +99,7 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
     candidate = _Candidate(sample.label, str(sample.path), sample)
     try:
         candidate.identity = inputs.identity_name(sample.label)
+        candidate.facts = facts.checked(facts.told_by(sample.metadata))
         candidate.source = content_hash(sample)
     except InputError as error:
         candidate.reason = f"{sample.path}: {error}"
@@ -115,6 +132,20 @@ def _decode(candidate: _Candidate) -> None:
         candidate.reason = str(error)
 
 
+def _keep_originals(batch: list[_Candidate]) -> None:
+    """Read the files of the decoded pictures; one that was changed meanwhile is skipped."""
+    for candidate in batch:
+        if candidate.picture is None or candidate.sample.array is not None:
+            continue
+        try:
+            candidate.original = candidate.sample.path.read_bytes()
+        except OSError as error:
+            candidate.reason = f"{candidate.sample.path} cannot be read: {error.strerror}"
+        else:
+            if hashlib.sha256(candidate.original).digest() != candidate.source:
+                candidate.reason = f"{candidate.sample.path} was changed meanwhile; enrol it again"
+
+
 def _embed(embedder: Embedder, batch: list[_Candidate]) -> None:
     """Fill ``vector`` of every decoded candidate; the same content twice is embedded once."""
     fresh = {
@@ -134,7 +165,7 @@ def _embed(embedder: Embedder, batch: list[_Candidate]) -> None:
         candidate.picture = None
 
 
-def _write(database: Database, batch: list[_Candidate]) -> list[Enrolled]:
+def _write(database: Database, batch: list[_Candidate], expires: str | None) -> list[Enrolled]:
     usable = [candidate for candidate in batch if not candidate.reason]
     block = blocks.Block(
         identities=[candidate.identity for candidate in usable],
@@ -143,6 +174,9 @@ def _write(database: Database, batch: list[_Candidate]) -> list[Enrolled]:
         vectors=[candidate.vector for candidate in usable],
         thumbnails=[candidate.thumbnail for candidate in usable],
         shown=[candidate.shown for candidate in usable],
+        facts=[candidate.facts for candidate in usable],
+        originals=[candidate.original for candidate in usable],
+        expires=expires,
     )
     outcomes = iter(blocks.told(block, blocks.write(database, block)))
     return [

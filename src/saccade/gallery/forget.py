@@ -13,14 +13,15 @@
 A crash after 1 leaves the debt, and the next open or write goes on from 2. Nobody knows the
 vectors' bytes any more by then, so that receipt says that no search was made.
 
-Identities that were merged are one: whichever name is given, all of them go, in one transaction,
-each with a debt and a receipt of its own.
+Many identities are forgotten together: one transaction, and each of the steps once for all. Those
+that were merged are one: whichever name is given, all of them go, each with a debt and a receipt of
+its own.
 """
 
 import itertools
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import numpy as np
 
 from saccade.data.cache import drop_sources
 from saccade.files import write_atomic
-from saccade.gallery import code_wipe, log, merges, removal, store, who
+from saccade.gallery import code_wipe, compacting, log, merges, removal, store, terms, who
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
@@ -53,24 +54,60 @@ STILL_FOUND = (
 
 Debt = dict[str, Any]
 Removed = tuple[Debt, tuple[bytes, ...]]  # and the bytes of its vectors
+Choice = Callable[[sqlite3.Connection], Iterable[Sequence[int]]]
 
 
-def forget(database: Database, name: str, *, wait_s: float = WAIT_S) -> Forgotten:
-    """Forget the identity and all that is merged with it, whichever of their names is given.
+def forget(database: Database, names: Sequence[str], *, wait_s: float = WAIT_S) -> list[Forgotten]:
+    """Forget identities with all that is merged with each, all or none; one answer a name.
 
-    Waits up to ``wait_s`` for readers of older snapshots. Raises UnknownNameError, with the nearest
-    name, when nobody is called ``name``.
+    Whichever of the names of one identity is given; two of them get the same answer. Waits up to
+    ``wait_s`` for readers of older snapshots. Raises UnknownNameError, with the nearest name, when
+    nobody is called by one of the names.
     """
-    kept, removed = _remove(database, name)
+
+    def choice(connection: sqlite3.Connection) -> list[list[int]]:
+        numbers = [who.number_of(connection, database.folder, name) for name in names]
+        return [merges.group(connection, merges.root(connection, number)) for number in numbers]
+
+    return _forget(database, choice, wait_s)
+
+
+def forget_expired(database: Database, day: str, *, wait_s: float = WAIT_S) -> list[Forgotten]:
+    """Forget whoever has expired on a day (ISO 8601); returns them by number.
+
+    Of identities that are merged only those that have.
+    """
+    return _forget(
+        database,
+        lambda connection: [[number] for number in terms.expired(connection, day)],
+        wait_s,
+    )
+
+
+def _forget(database: Database, choice: Choice, wait_s: float) -> list[Forgotten]:
+    groups, removed = _remove(database, choice)
     vectors = {number: gone for number, (_, gone) in removed.items()}
     reasons = settle(database, wait_s=wait_s, vectors=vectors)
-    waiting = [reasons[number] for number in removed if number in reasons]
-    done = sorted(removed.keys() - reasons.keys(), key=lambda number: (number != kept, number))
-    receipts = tuple(_receipt_path(database, number, removed[number][0]) for number in done)
+    return [_answer(database, group, removed, reasons) for group in groups]
+
+
+def _answer(
+    database: Database,
+    group: Sequence[int],
+    removed: Mapping[int, Removed],
+    reasons: Mapping[int, str],
+) -> Forgotten:
+    """What became of identities that were one; the first of them answered for the others."""
+    waiting = [reasons[number] for number in group if number in reasons]
+    receipts = tuple(
+        _receipt_path(database, number, removed[number][0])
+        for number in group
+        if number not in reasons
+    )
     return Forgotten(
-        kept,
-        sum(debt["pictures"] for debt, _ in removed.values()),
-        sum(map(len, vectors.values())),
+        group[0],
+        sum(removed[number][0]["pictures"] for number in group),
+        sum(len(removed[number][1]) for number in group),
         PENDING if waiting else FORGOTTEN,
         receipt=None if waiting else receipts[0],
         reason=waiting[0] if waiting else "",
@@ -94,11 +131,13 @@ def settle(
         return dict.fromkeys(debts, f"{NOT_CLEARED} ({error.filename}: {error.strerror})")
     if not code_wipe.wipe(database.folder, np.array(list(debts), np.int64), wait_s=wait_s):
         return dict.fromkeys(debts, INDEXING)
+    compacting.finish(database)
     if not database.truncate_log(wait_s):
         return dict.fromkeys(debts, BLOCKED)
     reasons = {}
+    searches = _search(database, vectors or {})
     for number, debt in debts.items():
-        search = _search(database, (vectors or {}).get(number, ()))
+        search = searches.get(number, {})
         if debt.get("found") or search.get("found"):
             reasons[number] = STILL_FOUND
             if not debt.get("found"):
@@ -122,13 +161,13 @@ def open_debts(database: Database) -> dict[int, Debt]:
             raise DamageError("a pending forget cannot be read") from error
 
 
-def _remove(database: Database, name: str) -> tuple[int, dict[int, Removed]]:
-    """Remove the identity and all that is merged with it; returns who answered for them too."""
+def _remove(database: Database, choice: Choice) -> tuple[list[Sequence[int]], dict[int, Removed]]:
+    """Remove the groups that ``choice`` names in the transaction; returns them, and by number."""
     at = store.now()
     with database.writing() as connection:
-        kept = merges.root(connection, who.number_of(connection, database.folder, name))
-        everyone = merges.group(connection, kept)
-        return kept, {number: _remove_one(connection, number, at) for number in everyone}
+        groups = list(choice(connection))
+        numbers = dict.fromkeys(itertools.chain.from_iterable(groups))
+        return groups, {number: _remove_one(connection, number, at) for number in numbers}
 
 
 def _remove_one(connection: sqlite3.Connection, number: int, at: str) -> Removed:
@@ -148,19 +187,19 @@ def _remove_one(connection: sqlite3.Connection, number: int, at: str) -> Removed
     return debt, removed.vectors
 
 
-def _search(database: Database, vectors: Sequence[bytes]) -> dict[str, int]:
+def _search(
+    database: Database, vectors: Mapping[int, Sequence[bytes]]
+) -> dict[int, dict[str, int]]:
     """Look for the vectors in the database and its log; returns what was searched and found.
 
-    An empty answer means that no search was made. Bytes that another picture holds in its own
-    vector are no find.
+    By identity; without an answer for those that no search was made for. Bytes that another picture
+    holds in its own vector are no find.
     """
     size = database.raw.size()
-    pieces = [cut for vector in vectors if (cut := _pieces(vector))]
-    affordable = SEARCH_BUDGET_BYTES // max(size * max(map(len, pieces), default=1), 1)
-    pieces = pieces[:affordable]
+    pieces = _affordable(vectors, size)
     if not pieces:
         return {}
-    wanted = list(dict.fromkeys(itertools.chain.from_iterable(pieces)))
+    wanted = list(dict.fromkeys(itertools.chain.from_iterable(cut for _, cut in pieces)))
     found = set(database.raw.search(wanted))
     log_file = RawFile(database.log_path)
     try:
@@ -168,14 +207,31 @@ def _search(database: Database, vectors: Sequence[bytes]) -> dict[str, int]:
     finally:
         log_file.close()
     with database.reading() as connection:
-        foreign = [
+        foreign = {
             piece
             for piece in found
             if not connection.execute(
                 "SELECT 1 FROM vectors WHERE instr(content, ?) LIMIT 1", (piece,)
             ).fetchone()
-        ]
-    return {"bytes": size, "vectors": len(pieces), "found": len(foreign)}
+        }
+    answers: dict[int, dict[str, int]] = {}
+    for number, cut in pieces:
+        mine = answers.setdefault(number, {"bytes": size, "vectors": 0, "found": 0})
+        mine["vectors"] += 1
+        mine["found"] += len(foreign.intersection(cut))
+    return answers
+
+
+def _affordable(vectors: Mapping[int, Sequence[bytes]], size: int) -> list[tuple[int, list[bytes]]]:
+    """Choose the vectors to search for, in pieces: of each identity one, then of each a second."""
+    in_turn = sorted(
+        ((place, number) for number, mine in vectors.items() for place in range(len(mine))),
+        key=lambda turn: turn[0],
+    )
+    longest = max((len(vector) for mine in vectors.values() for vector in mine), default=0)
+    most = SEARCH_BUDGET_BYTES // max(size * max(longest // PIECE_STRIDE_BYTES, 1), 1)
+    cut = ((number, _pieces(vectors[number][place])) for place, number in in_turn)
+    return list(itertools.islice((one for one in cut if one[1]), most))
 
 
 def _pieces(vector: bytes) -> list[bytes]:

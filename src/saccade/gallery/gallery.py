@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -12,23 +12,32 @@ from numpy.typing import ArrayLike
 
 from saccade.data.pictures import read_picture, several
 from saccade.errors import GalleryError, InputError
+from saccade.gallery import backup as backing
 from saccade.gallery import (
     bulk,
     check,
+    compacting,
     correct,
     enrol,
     figures,
     finding,
     history,
+    importing,
     indexing,
     inputs,
     log,
+    narrowing,
+    originals,
+    people,
+    receipts,
     rejecting,
     rows,
     searching,
     store,
+    terms,
     upkeep,
 )
+from saccade.gallery import export as exporting
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import (
     AuditLog,
@@ -36,6 +45,7 @@ from saccade.gallery.answers import (
     Enrolled,
     Forgotten,
     GalleryStats,
+    IdentityDetails,
     IdentityInfo,
     Rejected,
     Verified,
@@ -45,6 +55,7 @@ from saccade.gallery.database import Database
 from saccade.gallery.decisions import Decisions
 from saccade.gallery.memory import Memory, current, outline
 from saccade.gallery.schema import create_database
+from saccade.gallery.where import condition
 from saccade.values import Embedder, Float32Array, Found, Sample
 from saccade.vectors.tuned import Tuned, Wish
 
@@ -77,6 +88,7 @@ class Gallery:
         self._checks = upkeep.Checks(self.folder)
         self._upkeep = upkeep.Upkeep(self.folder) if background else None
         self._database = Database(self.folder)
+        self._narrowing = narrowing.Narrowing(self._database)
         try:
             with self._database.reading() as connection:
                 meta = store.read_meta(connection)
@@ -97,11 +109,13 @@ class Gallery:
         threshold: float | None = None,
         description: str = "",
         embedder: Embedder | None = None,
+        keep_originals: bool = False,
     ) -> Self:
         """Make an empty gallery, all of it or nothing, and open it.
 
         ``fingerprint`` and ``dimension`` are the embedder's, ``description`` says in words which it
-        is. Raises GalleryError when ``folder`` exists and is not an empty folder.
+        is. ``keep_originals``: the files of its pictures are kept in it. Raises GalleryError when
+        ``folder`` exists and is not an empty folder.
         """
         if not fingerprint or dimension < 1:
             raise InputError(
@@ -114,6 +128,7 @@ class Gallery:
             fingerprint=fingerprint,
             embedder=description,
             threshold=inputs.threshold_value(threshold),
+            choices={originals.KEEP: originals.YES} if keep_originals else {},
         )
         return cls(folder, embedder=embedder)
 
@@ -137,65 +152,95 @@ class Gallery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def enrol(self, samples: Iterable[Sample]) -> list[Enrolled]:
+    def enrol(self, samples: Iterable[Sample], *, expires: str | None = None) -> list[Enrolled]:
         """Enrol pictures under their labels; returns what became of each, in order."""
-        return list(self.enrolling(samples))
+        return list(self.enrolling(samples, expires=expires))
 
-    def enrolling(self, samples: Iterable[Sample]) -> Iterator[Enrolled]:
+    def enrolling(
+        self, samples: Iterable[Sample], *, expires: str | None = None
+    ) -> Iterator[Enrolled]:
         """Enrol pictures; yields what became of each, in order, once it is on the disk.
 
         A picture that cannot be read, a name that cannot be used, and a content that another
-        identity has already are "skipped" with the reason; the rest goes on.
+        identity has already are "skipped" with the reason; the rest goes on. Metadata become facts
+        of the pictures. Identities of new pictures are no hits from the day ``expires`` on.
         """
-        for outcomes in enrol.enrol_pictures(self._database, self._need_embedder(), samples):
+        last_day = terms.last_day(expires)
+        for outcomes in enrol.enrol_pictures(
+            self._database, self._need_embedder(), samples, expires=last_day
+        ):
             self._settle_after_write()
             yield from outcomes
 
     def enrol_vectors(
-        self, vectors: ArrayLike, identities: Sequence[str], names: Sequence[str] | None = None
+        self,
+        vectors: ArrayLike,
+        identities: Sequence[str],
+        names: Sequence[str] | None = None,
+        *,
+        expires: str | None = None,
     ) -> list[Enrolled]:
         """Enrol vectors (n, d) of any length but zero; rows are scaled to length 1.
 
         ``names`` are shown as the pictures' file names ("row 0", … when None). The source hash is
         SHA-256 of a row's float32 bytes. Raises InputError, and writes nothing, when a vector or an
         identity cannot be used. Written in batches: a crash leaves whole ones, enrol again then.
+        ``expires`` as in ``enrolling``.
         """
         given = inputs.as_float32(vectors, dimension=self.dimension)
         shown = inputs.row_names(len(given), names)
         labels = inputs.row_identities(len(given), identities)
         enrolled: list[Enrolled] = []
-        for outcomes in bulk.enrol_rows(self._database, given, labels, shown):
+        last_day = terms.last_day(expires)
+        for outcomes in bulk.enrol_rows(self._database, given, labels, shown, expires=last_day):
             self._settle_after_write()
             enrolled += outcomes
         return enrolled
 
-    def enrol_bulk(self, blocks: Iterable[bulk.VectorBlock]) -> Iterator[BulkEnrolled]:
+    def enrol_bulk(
+        self, blocks: Iterable[bulk.VectorBlock], *, expires: str | None = None
+    ) -> Iterator[BulkEnrolled]:
         """Enrol blocks (vectors (b, d), identities, names or None); yields the counts so far.
 
         For any number of vectors, in memory for two blocks: each is on the disk when its counts are
         told, and the next is read before that. Blocks of about 32,768 rows are fastest. Rows are
         counted over all blocks. Raises InputError at a vector or identity that cannot be used;
-        what came before stays enrolled.
+        what came before stays enrolled. ``expires`` as in ``enrolling``.
         """
-        for counts in bulk.enrol_blocks(self._database, blocks, dimension=self.dimension):
+        last_day = terms.last_day(expires)
+        for counts in bulk.enrol_blocks(
+            self._database, blocks, dimension=self.dimension, expires=last_day
+        ):
             self._settle_after_write()
             yield counts
 
     def find(
-        self, pictures: Sequence[Path | str | Sample], k: int = 5, *, exact: bool = False
+        self,
+        pictures: Sequence[Path | str | Sample],
+        k: int = 5,
+        *,
+        exact: bool = False,
+        where: str | None = None,
     ) -> list[Found]:
         """Return for each picture its best k identities; a broken one gets its reason, no hit.
 
-        ``exact`` as in ``find_vectors``.
+        ``exact`` and ``where`` as in ``find_vectors``.
         """
-        return list(self.searching(pictures, k, exact=exact))
+        return list(self.searching(pictures, k, exact=exact, where=where))
 
     def searching(
-        self, pictures: Sequence[Path | str | Sample], k: int = 5, *, exact: bool = False
+        self,
+        pictures: Sequence[Path | str | Sample],
+        k: int = 5,
+        *,
+        exact: bool = False,
+        where: str | None = None,
     ) -> Iterator[Found]:
         """Search as ``find`` does; yields each answer, in order, when its block is searched."""
         inputs.number_of_hits(k)
-        search = functools.partial(self.find_vectors, k=k, exact=exact)
+        if where is not None:
+            condition(where)
+        search = functools.partial(self.find_vectors, k=k, exact=exact, where=where)
         yield from searching.searched(self._need_embedder(), several(pictures), search)
 
     def find_vectors(
@@ -205,11 +250,14 @@ class Gallery:
         names: Sequence[str] | None = None,
         *,
         exact: bool = False,
+        where: str | None = None,
     ) -> list[Found]:
         """Return for each vector (q, d) the k identities whose best picture is nearest, best first.
 
         Similarities are cosines to the stored float16 vectors; equal ones go by picture number.
         ``exact`` compares with every row, read from the disk, and not only with the index's list.
+        Only pictures whose facts fit the condition ``where`` (see ``where.py``) are hits, and none
+        of an identity that has expired.
         """
         queries = inputs.as_float32(vectors, dimension=self.dimension)
         shown = inputs.row_names(len(queries), names)
@@ -217,23 +265,29 @@ class Gallery:
         queries = inputs.unit_rows(queries)
         for _ in range(FIND_ATTEMPTS):
             with contextlib.suppress(finding.ChangedError):
-                matches = self._matches(queries, k, exact)
+                matches = self._matches(queries, k, exact, where)
                 with self._database.reading() as connection:
                     found, complete = finding.with_names(connection, matches, shown)
                 if complete:
                     return found
         with self._database.reading() as connection:  # What was found goes again and again.
-            every, decisions = rows.in_snapshot(connection), Decisions.read(connection)
+            snapshot, decisions = contextlib.nullcontext(connection), Decisions.read(connection)
+            chosen = narrowing.choose(lambda: snapshot, where, terms.today())
+            every = chosen.of_rows(rows.in_snapshot(connection))
             matches = finding.exact_matches(every, decisions, queries, k)
             return finding.with_names(connection, matches, shown)[0]
 
-    def _matches(self, queries: Float32Array, k: int, exact: bool) -> list[list[finding.Match]]:
+    def _matches(
+        self, queries: Float32Array, k: int, exact: bool, where: str | None
+    ) -> list[list[finding.Match]]:
         with self._database.translated():
             if exact:
                 with self._database.reading() as connection:
                     decisions = Decisions.read(connection)
-                return finding.exact_matches(rows.every(self._database), decisions, queries, k)
-            memory = self._current_memory()
+                chosen = narrowing.choose(self._database.reading, where, terms.today())
+                every = chosen.of_rows(rows.every(self._database))
+                return finding.exact_matches(every, decisions, queries, k)
+            memory = self._narrowing.of(self._current_memory(), where, terms.today())
             return finding.best_matches(self._database, memory, queries, k)
 
     def verify(self, a: Path | str, b: Path | str) -> Verified:
@@ -300,12 +354,79 @@ class Gallery:
         A process that reads an older state keeps the bytes on the disk: after ``wait_s`` the answer
         is "pending", and the next write or open finishes. Raises UnknownNameError.
         """
-        return forgetting.forget(self._database, name, wait_s=wait_s)
+        return self.forget_many([name], wait_s=wait_s)[0]
 
-    def identities(self) -> list[IdentityInfo]:
-        """Return every identity, sorted by name; with those that were merged into it."""
+    def forget_many(
+        self, names: Sequence[str], *, wait_s: float = forgetting.WAIT_S
+    ) -> list[Forgotten]:
+        """Forget identities as ``forget`` does, all or none, in far less time than one by one."""
+        return forgetting.forget(self._database, names, wait_s=wait_s)
+
+    def forget_expired(
+        self, on: str | None = None, *, wait_s: float = forgetting.WAIT_S
+    ) -> list[Forgotten]:
+        """Forget whoever has expired on a day (ISO 8601), by default today in UTC."""
+        day = terms.day(on, "the day") if on is not None else terms.today()
+        return forgetting.forget_expired(self._database, day, wait_s=wait_s)
+
+    def backup(self, out: Path | str) -> backing.Backup:
+        """Copy the gallery, without its codes, to a new folder, while others use it.
+
+        The copy is a gallery: to restore it, move it. Raises GalleryError when ``out`` exists.
+        """
+        return backing.backup(self.folder, Path(out))
+
+    def export(
+        self, out: Path | str, *, name: str | None = None, where: str | None = None
+    ) -> exporting.Exported:
+        """Write all, one identity or the pictures that fit to a new folder or .zip: ``archive``."""
+        return exporting.export(self._database, Path(out), name=name, where=where)
+
+    def import_(self, archive: Path | str) -> importing.Imported:
+        """Enrol what an export of a gallery with the same embedder holds, all of it or nothing."""
+        done = importing.import_archive(self._database, Path(archive))
+        self._settle_after_write()
+        return done
+
+    def compact(self, *, wait_s: float = forgetting.WAIT_S) -> compacting.Compacted:
+        """Free the zeroed places of the forgotten, which later enrolments would fill."""
+        return compacting.compact(self._database, wait_s=wait_s)
+
+    def verify_receipt(self, receipt: Path | str) -> list[str]:
+        """Return what contradicts a receipt of this gallery, in sentences; none when it is true.
+
+        Raises InputError when the file is no receipt.
+        """
+        found = receipts.read(Path(receipt))
         with self._database.reading() as connection:
-            return correct.identities(connection)
+            return receipts.problems(connection, found)
+
+    def identities(self, where: str | None = None) -> list[IdentityInfo]:
+        """Return every identity, sorted by name; with a condition those with pictures that fit."""
+        return people.listed(self._database, where)
+
+    def show(self, name: str) -> IdentityDetails:
+        """Return what is stored of an identity. Raises UnknownNameError."""
+        return people.details(self._database, name)
+
+    def describe(
+        self, name: str, facts: Mapping[str, object] | None = None, *, remove: Sequence[str] = ()
+    ) -> dict[str, str]:
+        """Add facts (texts or numbers by key) to an identity's; returns those that it has now."""
+        now = people.describe(self._database, name, facts or {}, remove)
+        self._settle_after_write()
+        return now
+
+    def set_terms(
+        self, name: str, *, consent: str | None = None, expires: str | None = None
+    ) -> terms.Terms:
+        """Set days (ISO 8601) of an identity, "none" takes one away; returns the terms now.
+
+        It is no hit from the day on which it expires.
+        """
+        now = people.set_terms(self._database, name, consent=consent, expires=expires)
+        self._settle_after_write()
+        return now
 
     def thumbnail(self, picture_id: int) -> bytes:
         """Return the JPEG, at most 96 × 96, of an enrolled picture."""

@@ -21,7 +21,7 @@ from saccade.values import Float32Array, IntArray
 from saccade.vectors.exact import ExactIndex
 
 LEAST_ROOM = 1024
-FOLLOWED = ("enrol", "forget", "threshold", "rename", *DECISIONS)
+FOLLOWED = ("enrol", "forget", "threshold", "rename", "describe", "terms", "compact", *DECISIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,10 @@ class Loose:
 
     def without(self, identities: IntArray) -> "Loose":
         """A copy that leaves out the rows of these identities."""
-        kept = np.flatnonzero(~np.isin(self.identities[: self.count], identities))
+        return self.of(np.flatnonzero(~np.isin(self.identities[: self.count], identities)))
+
+    def of(self, kept: IntArray) -> "Loose":
+        """A copy of some of the rows, in their order."""
         return Loose(len(kept), self.vectors[kept], self.pictures[kept], self.identities[kept])
 
     def _with_room(self, rows: int) -> "Loose":

@@ -12,6 +12,7 @@ source's hash, too few to say which name it was if a stale copy of a key stays i
 import secrets
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from saccade.errors import GalleryError
@@ -172,7 +173,13 @@ BULK_SETTINGS = {
 
 
 def create_database(
-    folder: Path, *, dimension: int, fingerprint: str, embedder: str, threshold: float | None
+    folder: Path,
+    *,
+    dimension: int,
+    fingerprint: str,
+    embedder: str,
+    threshold: float | None,
+    choices: Mapping[str, str] | None = None,
 ) -> None:
     """Make the gallery ``folder``, all of it or nothing.
 
@@ -185,7 +192,8 @@ def create_database(
     draft.mkdir()
     try:
         (draft / RECEIPTS_FOLDER).mkdir()
-        _write_tables(draft / DATABASE_NAME, (1, dimension, fingerprint, embedder, threshold, 0))
+        meta = (1, dimension, fingerprint, embedder, threshold, 0)
+        _write_tables(draft / DATABASE_NAME, meta, choices or {})
         sync(draft)
         try:
             draft.replace(folder)
@@ -211,7 +219,9 @@ def refuse_existing(folder: Path) -> None:
         raise GalleryError(f"{folder} is not empty; choose a new or an empty folder")
 
 
-def _write_tables(path: Path, meta: tuple[int, int, str, str, float | None, int]) -> None:
+def _write_tables(
+    path: Path, meta: tuple[int, int, str, str, float | None, int], choices: Mapping[str, str]
+) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         for setting in SETTINGS:
@@ -223,6 +233,7 @@ def _write_tables(path: Path, meta: tuple[int, int, str, str, float | None, int]
         for table in TABLES:
             connection.execute(table)
         connection.execute("INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?)", meta)
+        connection.executemany("INSERT INTO choices VALUES (?, ?)", choices.items())
         connection.execute("COMMIT")
     finally:
         connection.close()

@@ -1,0 +1,124 @@
+"""Commands on what is said of identities: describe, show, terms."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from saccade.cli.output import shown, tell
+from saccade.errors import InputError
+
+if TYPE_CHECKING:
+    from saccade.gallery import IdentityDetails
+
+Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
+
+
+def describe(
+    gallery: Path,
+    name: str,
+    /,
+    *facts: str,
+    remove: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    json: Json = False,
+) -> int:
+    """Say something of an identity, for find --where and list --where; a known key is replaced.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    name
+        Identity that the facts are about.
+    facts
+        What to say, each as KEY=VALUE: site=A year=2021.
+    remove
+        Key of a fact to take away; may be given several times.
+    """
+    from saccade.gallery import Gallery
+
+    if not facts and not remove:
+        raise InputError("nothing is said; give facts as KEY=VALUE, or --remove KEY")
+    told = dict(_fact(text) for text in facts)
+    if len(told) < len(facts):
+        raise InputError("a key is given twice; say each fact once")
+    with Gallery.open(gallery) as opened:
+        now = opened.describe(name, told, remove=remove)
+    tell({"name": name, "facts": now}, [f"{shown(name)}: {_listed(now)}"], json=json)
+    return 0
+
+
+def show(gallery: Path, name: str, /, *, json: Json = False) -> int:
+    """Show what is stored of an identity: its pictures, facts and terms.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    name
+        Identity to show.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        found = opened.show(name)
+    tell(found, _lines(found), json=json)
+    return 0
+
+
+def terms(
+    gallery: Path,
+    name: str,
+    /,
+    *,
+    consent: str | None = None,
+    expires: str | None = None,
+    json: Json = False,
+) -> int:
+    """Set the day of an identity's consent, and that from which it is to be forgotten.
+
+    It is no hit from the day on which it expires (UTC); forget --expired then removes it.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    name
+        Identity that the days are of.
+    consent
+        Day, as 2026-01-31, or none.
+    expires
+        Day, as 2027-01-31, or none.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        now = opened.set_terms(name, consent=consent, expires=expires)
+    line = f"{shown(name)}: consent {now.consent or 'none'}, expires {now.expires or 'never'}"
+    tell({"name": name, **now._asdict()}, [line], json=json)
+    return 0
+
+
+def _fact(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise InputError(f"'{text}' is no fact; write KEY=VALUE, as site=A")
+    return key, value
+
+
+def _lines(found: "IdentityDetails") -> Iterator[str]:
+    yield f"{shown(found.name)}: enrolled {found.enrolled_at}, {len(found.pictures)} pictures"
+    yield f"facts: {_listed(found.facts)}"
+    yield f"consent: {found.consent or 'none'}   expires: {found.expires or 'never'}"
+    for picture in found.pictures:
+        own = f"   {_listed(picture.facts)}" if picture.facts else ""
+        kept = "   original kept" if picture.kept else ""
+        yield f"   {picture.picture_id}  {shown(picture.picture)}{own}{kept}"
+
+
+def _listed(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{shown(key)}={shown(facts[key])}" for key in sorted(facts)) or "none"
+
+
+COMMANDS = {"describe": describe, "show": show, "terms": terms}
