@@ -336,7 +336,7 @@ def test_photographs_and_faces(planting, tmp_path):
 
 def test_a_copy_that_is_only_brighter_is_near_not_exact(tmp_path):
     digits = load_digits()
-    pictures = np.round(digits.images[:60] * 8).astype(np.uint8)
+    pictures = np.round(digits.images[:60] * 7).astype(np.uint8)
     copies = np.concatenate([pictures, pictures[:3] * 2])
     labels = [str(one) for one in digits.target[:60]]
     write_folders(tmp_path / "data", copies, [*labels, *labels[:3]])
