@@ -1,7 +1,10 @@
 """What a check finds in a gallery, against what was planted; its likelihood, by definition."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import multivariate_normal
 
 from saccade.review import Members, check_thumbnails, check_vectors, likelihood, neighbours
@@ -163,9 +166,16 @@ def test_thumbnails():
     ]
     tiny, flat, dark = sharp[0][:20, :20], np.full((96, 96, 3), 90, np.uint8), sharp[1] // 16
     pictures = [*sharp[2:], tiny, flat, dark]
-    found = check_thumbnails(pictures, np.arange(1, 22), np.arange(1, 22) + 50)
-    assert [one.pictures for one in found["tiny"]] == [(19,)]
-    assert [one.pictures for one in found["constant"]] == [(20,)]
-    assert [one.pictures for one in found["light"]] == [(21,)]
-    assert found["light"][0].identities == (71,)
-    assert check_thumbnails([], np.zeros(0, np.int64), np.zeros(0, np.int64)) == {}
+    whole = members(np.zeros((21, 2), np.float32), np.arange(21))
+    found = check_thumbnails(zip(whole.numbers.tolist(), map(jpeg, pictures), strict=True), whole)
+    assert [one.pictures for one in found["tiny"]] == [(119,)]
+    assert [one.pictures for one in found["constant"]] == [(120,)]
+    assert [one.pictures for one in found["light"]] == [(121,)]
+    assert found["light"][0].identities == (1021,)
+    assert check_thumbnails([], whole) == {}
+
+
+def jpeg(picture):
+    stream = BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG")
+    return stream.getvalue()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from saccade.api.pictures import enrol_photos, find_in_photos, find_in_video
     from saccade.api.predict import predict
     from saccade.api.report import report_index
+    from saccade.api.review import check, decide, group
     from saccade.api.robustness import robustness
     from saccade.api.summary import Summary, summary
     from saccade.api.train import Run, Training, train
@@ -78,6 +79,9 @@ _HOME = {
     "Wish": "vectors.tuned",
     "bias_variance": "api.bias_variance",
     "card": "api.card",
+    "check": "api.review",
+    "decide": "api.review",
+    "group": "api.review",
     "compare": "api.compare",
     "compare_predictions": "api.compare_predictions",
     "enrol_photos": "api.pictures",
@@ -135,14 +139,17 @@ __all__ = [
     "Wish",
     "bias_variance",
     "card",
+    "check",
     "compare",
     "compare_predictions",
+    "decide",
     "enrol_photos",
     "evaluate",
     "explain",
     "explain_mistakes",
     "find_in_photos",
     "find_in_video",
+    "group",
     "inspect",
     "label_next",
     "learning_curve",

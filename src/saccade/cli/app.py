@@ -33,6 +33,7 @@ from saccade.cli import (
     label_next,
     learn,
     report,
+    review,
     robustness,
     tune,
 )
@@ -57,6 +58,7 @@ MODULES = (
     card,
     gallery,
     correct,
+    review,
     describe,
     keep,
     index,

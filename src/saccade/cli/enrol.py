@@ -42,6 +42,7 @@ def enrol(
     largest: Largest = False,
     any_quality: AnyQuality = False,
     expires: str | None = None,
+    unnamed: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Put pictures, or vectors, into a gallery; exit code 1 when some were skipped.
@@ -59,6 +60,8 @@ def enrol(
         With a .npy: a text file that names whom each row shows, a name a line.
     expires
         Day, as 2027-01-31, from which whoever gets a new picture is no hit and may be forgotten.
+    unnamed
+        Nobody knows whom the pictures show: each gets a made-up name; then see group.
     """
     if vectors is not None:
         from saccade.cli import vectors as of_vectors
@@ -73,11 +76,17 @@ def enrol(
         raise InputError("--largest and --any-quality belong to --detector FILE, which is missing")
     from saccade.api.gallery import Gallery
 
-    samples = _samples(pictures, as_)
+    if unnamed and (as_ is not None or detector is not None or expires is not None):
+        raise InputError("--unnamed stands without --as, --detector and --expires; leave them out")
+    samples = _samples(pictures, "" if unnamed else as_)
     counts: dict[str, int] = {"enrolled": 0, "unchanged": 0, "skipped": 0}
     done = []
     with Gallery.open(gallery, embedder=embedder) as opened:
-        enrolling = _enrolling(opened, samples, detector, largest, any_quality, expires)
+        enrolling = (
+            opened.enrolling_unnamed(samples)
+            if unnamed
+            else _enrolling(opened, samples, detector, largest, any_quality, expires)
+        )
         for item in bar(enrolling, total=len(samples), what="enrolling", quiet=json):
             counts[item.status] += 1
             done.append(item)

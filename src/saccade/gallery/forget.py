@@ -67,7 +67,7 @@ def forget(database: Database, names: Sequence[str], *, wait_s: float = WAIT_S) 
 
     def choice(connection: sqlite3.Connection) -> list[list[int]]:
         numbers = [who.number_of(connection, database.folder, name) for name in names]
-        return [merges.group(connection, merges.root(connection, number)) for number in numbers]
+        return [merges.root_and_others(connection, number) for number in numbers]
 
     return _forget(database, choice, wait_s)
 

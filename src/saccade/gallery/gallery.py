@@ -35,7 +35,9 @@ from saccade.gallery import (
     searching,
     store,
     terms,
+    unnamed,
     upkeep,
+    who,
 )
 from saccade.gallery import export as exporting
 from saccade.gallery import forget as forgetting
@@ -141,6 +143,11 @@ class Gallery:
         """
         return cls(folder, embedder=embedder)
 
+    @property
+    def database(self) -> Database:
+        """The open database, for whoever builds on the gallery."""
+        return self._database
+
     def close(self) -> None:
         """Close the gallery; doing it twice is harmless."""
         self._memory = None
@@ -171,6 +178,18 @@ class Gallery:
         ):
             self._settle_after_write()
             yield from outcomes
+
+    def enrolling_unnamed(self, samples: Iterable[Sample]) -> Iterator[Enrolled]:
+        """Enrol pictures of whom nobody knows, each as an identity of its own: see ``unnamed``.
+
+        The same picture again changes nothing.
+        """
+        return self.enrolling(unnamed.with_made_up_names(samples))
+
+    def examples(self, name: str, count: int = 3) -> list[bytes]:
+        """Return the JPEGs of the first pictures of an identity that have one."""
+        with self._database.reading() as connection:
+            return store.examples(connection, who.number_of(connection, self.folder, name), count)
 
     def enrol_vectors(
         self,

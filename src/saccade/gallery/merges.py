@@ -73,3 +73,9 @@ def group(connection: sqlite3.Connection, number: int) -> list[int]:
     """Return all numbers of the one identity that this is part of, by rising number."""
     rows = connection.execute(GROUP, (root(connection, number),))
     return sorted(number for (number,) in rows)
+
+
+def root_and_others(connection: sqlite3.Connection, number: int) -> list[int]:
+    """Return who answers for the identity, then all others that are one with it."""
+    first = root(connection, number)
+    return [first, *(one for one in group(connection, first) if one != first)]

@@ -191,7 +191,32 @@ def read_thumbnail(connection: sqlite3.Connection, number: int) -> bytes:
         raise InputError(f"the gallery has no picture {number}; take a number from a hit")
     if row[0] is None:
         raise InputError(f"picture {number} was enrolled as a vector and has no thumbnail")
-    jpeg = bytes(row[0]).rstrip(b"\0")
+    return _jpeg(row[0])
+
+
+def read_thumbnails(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, bytes]:
+    """Return the JPEGs of those of these pictures that have one, by their numbers."""
+    rows = connection.execute(
+        "SELECT p.number, t.content FROM pictures p JOIN thumbnails t ON t.slot = p.thumbnail "
+        "WHERE p.number IN (SELECT value FROM json_each(?)) ORDER BY p.number",
+        (json.dumps(numbers),),
+    )
+    return {number: _jpeg(content) for number, content in rows}
+
+
+def examples(connection: sqlite3.Connection, identity: int, count: int) -> list[bytes]:
+    """Return the JPEGs of the first pictures of an identity that have one."""
+    rows = connection.execute(
+        "SELECT t.content FROM pictures p JOIN thumbnails t ON t.slot = p.thumbnail "
+        "WHERE p.identity = ? ORDER BY p.number LIMIT ?",
+        (identity, count),
+    )
+    return [_jpeg(content) for (content,) in rows]
+
+
+def _jpeg(content: bytes) -> bytes:
+    """What stands in the slot of a thumbnail, without its padding."""
+    jpeg = bytes(content).rstrip(b"\0")
     if not is_jpeg(jpeg):
         raise DamageError("a thumbnail cannot be read")
     return jpeg

@@ -18,6 +18,7 @@ KINDS = {
     "blurred": "blurred pictures",
     "light": "badly lit or clipped pictures",
 }
+GROUP = "group"  # unnamed pictures that show one identity: found by ``grouping``
 
 
 @dataclass(frozen=True, slots=True, eq=False)

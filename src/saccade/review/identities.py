@@ -43,7 +43,7 @@ def check_vectors(members: Members, *, threads: int = 2) -> Checked:
     renumbered = np.full(len(ids) + 1, -1)
     renumbered[used] = np.arange(len(used))
     doubted = _Doubted(
-        Members(members.numbers[kept], ids[used[left]], members.vectors[kept]),
+        Members(members.numbers[kept], ids[used[left]], members.vectors[kept], members.threshold),
         ids[used],
         left,
         renumbered[who[kept]],
@@ -64,8 +64,16 @@ class _Doubted:
         """Compare the partitions; each picture is told of once."""
         model = likelihood.fit(self.members.vectors, self.codes)
         sets = likelihood.Sets.of(model.rows, self.codes)
-        same = doubts.twins(model, sets, self.codes, self.who)
-        two = doubts.two_under_one_name(model, sets, self.codes)
+        same = [
+            one
+            for one in doubts.twins(model, sets, self.codes, self.who)
+            if self._would_match(self._rows(one.first), self._rows(one.second))
+        ]
+        two = [
+            one
+            for one in doubts.two_under_one_name(model, sets, self.codes)
+            if not self._would_match(one.rows, self._rows(one.code, but=one.rows), unknown=False)
+        ]
         wrong = doubts.wrong_names(model, sets, self.codes, self.who)
         # A twin's pictures are like the other twin, those of two people like one of them.
         pairs = {(one.first, one.second) for one in same}
@@ -82,6 +90,22 @@ class _Doubted:
             "same": tuple(self._same(one, sets.counts) for one in same),
             "two": tuple(self._two(one) for one in two),
         }
+
+    def _would_match(
+        self,
+        first: Sequence[int] | IntArray,
+        second: Sequence[int] | IntArray,
+        *,
+        unknown: bool = True,
+    ) -> bool:
+        """Whether rows reach the threshold on average; ``unknown`` where there is none.
+
+        What the gallery would match on its own is no two people, and what it would not is no one.
+        """
+        threshold = self.members.threshold
+        if threshold is None:
+            return unknown
+        return bool(np.mean(self._cosines(first, second)) >= threshold)
 
     def _wrong_name(self, one: doubts.WrongName) -> Finding:
         own = self._rows(self.codes[one.row], but=(one.row,))
