@@ -131,7 +131,7 @@ def people(name):
 
 
 def die(folder, plan):
-    """Do the steps of a plan in a gallery until killed; for each line "NAME NUMBER WHEN POINT" of the input.
+    """Do the steps of a plan in a gallery until killed; a line is NAME NUMBER WHEN POINT.
 
     A process of its own works on ``folder / NAME``, and kills itself before or after (WHEN) call
     NUMBER of POINT; 0 for never. What it has done stands in NAME.told, the calls that it made, when
