@@ -6,7 +6,7 @@
     python gallery_victim.py find GALLERY PICTURES N   searches N times
     python gallery_victim.py bulk GALLERY              enrols blocks of vectors
     python gallery_victim.py correct GALLERY A B N     corrects two people, N times
-    python gallery_victim.py die FOLDER                dies as told, a line a death: see ``die``
+    python gallery_victim.py die FOLDER PLAN           dies as told, a line a death: see ``die``
 
 Also holds what the tests share with it: a cheap embedder, and pictures to enrol.
 """
@@ -63,6 +63,18 @@ STEPS = [
     ("unmerge", "person 3"),
     ("forget", "newcomer"),
 ]
+# Of pictures: move, by how many, from whom, to whom; remove, how many, of whom.
+PICTURE_STEPS = [
+    ("move", 2, "person 0", "person 1"),
+    ("remove", 3, "person 1"),
+    ("forget", "person 2"),
+    ("move", 1, "loose", "person 3"),
+    ("index",),
+    ("move", 2, "person 3", "newcomer"),
+    ("remove", 1, "loose"),
+    ("forget", "newcomer"),
+]
+PLANS = {"people": STEPS, "pictures": PICTURE_STEPS}
 
 
 class TinyEmbedder:
@@ -118,8 +130,8 @@ def people(name):
     return np.random.default_rng(seed).standard_normal((6, DIMENSION)).astype(np.float32)
 
 
-def die(folder):
-    """Do STEPS in a gallery until killed; for each line "NAME NUMBER WHEN POINT" of the input.
+def die(folder, plan):
+    """Do the steps of a plan in a gallery until killed; a line is NAME NUMBER WHEN POINT.
 
     A process of its own works on ``folder / NAME``, and kills itself before or after (WHEN) call
     NUMBER of POINT; 0 for never. What it has done stands in NAME.told, the calls that it made, when
@@ -131,7 +143,7 @@ def die(folder):
         if not child:
             calls = watched(point, int(number), when)
             with (folder / f"{name}.told").open("w", buffering=1) as told:
-                take_steps(folder / name, told)
+                take_steps(folder / name, told, PLANS[plan])
             (folder / f"{name}.calls").write_text(repr(dict(calls)))
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
@@ -161,11 +173,11 @@ def watched(deadly, number, when):
     return calls
 
 
-def take_steps(folder, told):
+def take_steps(folder, told, steps):
     from tests.coded import scanning, tuner  # the other works need no path to the tests
 
     with tuner(scanning(cells=2)), Gallery.open(folder) as gallery:
-        for action, *names in STEPS:
+        for action, *names in steps:
             gallery.find_vectors(people("anybody")[:1])
             if action == "enrol":
                 gallery.enrol_vectors(people(names[0]), names * 6)
@@ -173,6 +185,11 @@ def take_steps(folder, told):
                 assert gallery.forget(names[0]).status == "forgotten"
             elif action in ("reject", "unreject"):
                 gallery.reject(people("stranger")[0], names[0], undo=action == "unreject")
+            elif action in ("move", "remove"):
+                count, owner, *to = names
+                mine = [one.picture_id for one in gallery.show(owner).pictures[:count]]
+                new = {"new": True} if to == ["newcomer"] else {}
+                getattr(gallery, action)(mine, *to, **new)
             else:
                 getattr(gallery, action)(*names)
             told.write(f"{action} {names}\n")
@@ -181,7 +198,7 @@ def take_steps(folder, told):
 def main(work, folder, *arguments):
     """Do the work; one line on standard output for each acknowledgement."""
     if work == "die":
-        die(Path(folder))
+        die(Path(folder), *arguments)
         return
     if work == "read":
         hold_snapshot(Path(folder))

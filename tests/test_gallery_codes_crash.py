@@ -46,10 +46,10 @@ def begun(folder):
         } | {"stranger": coded.traces(folder, people("stranger")[:1], [])}
 
 
-def told_to_die(folder, lines):
+def told_to_die(folder, lines, plan="people"):
     """The exit codes of the victims of these lines."""
     victim = subprocess.run(
-        [sys.executable, gallery_victim.__file__, "die", folder],
+        [sys.executable, gallery_victim.__file__, "die", folder, plan],
         input="".join(f"{line}\n" for line in lines),
         capture_output=True,
         text=True,
@@ -59,10 +59,10 @@ def told_to_die(folder, lines):
     return [int(line) for line in victim.stdout.split()]
 
 
-def all_deaths(folder):
+def all_deaths(folder, plan="people"):
     """Every call of every point, as one that is let live counts them."""
     shutil.copytree(folder / "gallery", folder / "living")
-    assert told_to_die(folder, ["living 0 never -"]) == [0]
+    assert told_to_die(folder, ["living 0 never -"], plan) == [0]
     calls = ast.literal_eval((folder / "living.calls").read_text())
     assert calls.keys() == gallery_victim.POINTS.keys()
     return [

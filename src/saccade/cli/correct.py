@@ -1,4 +1,4 @@
-"""Commands that correct a gallery: rename, merge, unmerge, reject; and log, which tells of it."""
+"""Commands that correct a gallery: names, merges, rejections, pictures; and log, that tells it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +12,15 @@ from saccade.errors import InputError
 if TYPE_CHECKING:
     from saccade.gallery import IdentityInfo
 
+PictureIds = Annotated[
+    list[int] | None,
+    Parameter(
+        name="--picture-id",
+        consume_multiple=True,
+        negative="",
+        help="Numbers of enrolled pictures, as find --json and show tell them.",
+    ),
+]
 Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 
 
@@ -113,6 +122,68 @@ def reject(
     return 0
 
 
+def move(
+    gallery: Path,
+    name: str,
+    /,
+    *,
+    picture_id: PictureIds = None,
+    new: Annotated[bool, Parameter(negative="", help="Make an identity of that name.")] = False,
+    json: Json = False,
+) -> int:
+    """Say that pictures show another identity: they become its, under new numbers.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery.
+    name
+        Identity that the pictures show. Each identity that they are taken from keeps one or more.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        answer = opened.move(_numbers(picture_id, "move"), name, new=new)
+    lines = [
+        f"moved: picture {before} is picture {now} of {shown(answer.identity)} now"
+        for before, now in zip(answer.before, answer.now, strict=True)
+    ]
+    lines += [
+        f"unchanged: picture {one} is of {shown(answer.identity)}" for one in answer.unchanged
+    ]
+    tell(answer, lines, json=json)
+    return 0
+
+
+def remove(gallery: Path, /, *, picture_id: PictureIds = None, json: Json = False) -> int:
+    """Forget single pictures for good; exit code 1 while another reader delays it.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery. Each identity keeps one picture or more.
+    """
+    from saccade.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        gone = opened.remove(_numbers(picture_id, "remove"))
+    lines = []
+    for one in gone:
+        count = "1 picture" if one.pictures == 1 else f"{one.pictures} pictures"
+        lines.append(f"{one.status}: {count} of identity {one.number}")
+        lines += [f"receipt: {receipt}" for receipt in one.receipts]
+        if one.receipt is None:
+            lines.append(f"{one.reason}; the next command on this gallery finishes it")
+    tell(gone, lines, json=json)
+    return 1 if any(one.receipt is None for one in gone) else 0
+
+
+def _numbers(given: list[int] | None, command: str) -> list[int]:
+    if not given:
+        raise InputError(f"{command} needs --picture-id NUMBER; find --json and show tell it")
+    return given
+
+
 def log(gallery: Path, /, *, name: str | None = None, json: Json = False) -> int:
     """Show what was done to a gallery, from its audit log; exit code 1 when the log was changed.
 
@@ -145,5 +216,7 @@ COMMANDS = {
     "merge": merge,
     "unmerge": unmerge,
     "reject": reject,
+    "move": move,
+    "remove": remove,
     "log": log,
 }

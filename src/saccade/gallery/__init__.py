@@ -9,6 +9,7 @@ from saccade.gallery.answers import (
     IdentityDetails,
     IdentityInfo,
     Logged,
+    Moved,
     Rejected,
     Verified,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "IdentityDetails",
     "IdentityInfo",
     "Logged",
+    "Moved",
     "Rejected",
     "Verified",
 ]

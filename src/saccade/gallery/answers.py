@@ -58,6 +58,7 @@ class Forgotten:
     removed but ``reason`` keeps the old bytes in a file: the next write or open tries again.
     Identities that were merged are forgotten together: the counts are of all of them, ``number``
     that of the one they were merged into, ``receipt`` its receipt and ``receipts`` those of all.
+    Of single pictures that were removed ``number`` says whose they were.
     """
 
     number: int
@@ -81,6 +82,19 @@ class Rejected:
     identity: str
     picture_id: int | None
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Pictures that are ``identity``'s now: their numbers ``before`` and ``now``, in one order.
+
+    ``unchanged`` were the identity's already.
+    """
+
+    identity: str
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+    unchanged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

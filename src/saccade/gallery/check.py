@@ -149,7 +149,7 @@ def _count_problems(connection: sqlite3.Connection) -> Iterator[str]:
     """The log and the rows agree on the number of pictures."""
     logged = connection.execute(
         "SELECT coalesce(sum(CASE action WHEN 'enrol' THEN pictures "
-        "WHEN 'forget' THEN -pictures ELSE 0 END), 0) FROM log"
+        "WHEN 'forget' THEN -pictures WHEN 'remove' THEN -pictures ELSE 0 END), 0) FROM log"
     ).fetchone()[0]
     held = connection.execute("SELECT count(*) FROM pictures").fetchone()[0]
     if logged != held:

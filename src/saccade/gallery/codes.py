@@ -34,6 +34,7 @@ from saccade.vectors.tuned import Tuned, Wish
 
 OPEN_WAIT_S = 0.5
 FEW_IDENTITIES = 8  # as many are sought one by one, more all at once
+NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,16 @@ class Base:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def without(self, identities: IntArray) -> "Base":
-        """The same, the rows of these identities no longer alive.
+    def without(self, identities: IntArray, pictures: IntArray = NOBODY) -> "Base":
+        """The same, the rows of these identities and of these pictures no longer alive.
 
         Another process may have zeroed them already: first the numbers, the identities last. So
-        whoever is not found here by identity has no number there.
+        whoever is not found here has no number there.
         """
-        if not len(identities):
+        if not len(identities) and not len(pictures):
             return self
         gone = packed(positions_of(self.identities, identities), len(self))
+        gone |= packed(positions_of(self.numbers, pictures), len(self))
         allowed = self.allowed & ~gone & _held(self.numbers)
         return dataclasses.replace(
             self, allowed=allowed, alive_rows=int(np.bitwise_count(allowed).sum())
@@ -88,7 +90,7 @@ def _held(numbers: IntArray) -> UInt8Array:
 
 
 def positions_of(all_identities: IntArray, identities: IntArray) -> IntArray:
-    """Return the rising positions that hold one of the identities."""
+    """Return the rising positions that hold one of the identities; so too for picture numbers."""
     wanted = np.unique(identities)
     if len(wanted) > FEW_IDENTITIES:
         return np.flatnonzero(np.isin(all_identities, wanted))

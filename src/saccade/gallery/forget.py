@@ -16,8 +16,12 @@ vectors' bytes any more by then, so that receipt says that no search was made.
 Many identities are forgotten together: one transaction, and each of the steps once for all. Those
 that were merged are one: whichever name is given, all of them go, each with a debt and a receipt of
 its own.
+
+Single pictures of an identity that stays (``removing``) go the same way. Their debt is numbered by
+the first of them, below zero, and says whose they were.
 """
 
+import functools
 import itertools
 import json
 import sqlite3
@@ -29,11 +33,12 @@ import numpy as np
 
 from saccade.data.cache import drop_sources
 from saccade.files import write_atomic
-from saccade.gallery import code_wipe, compacting, log, merges, removal, store, terms, who
+from saccade.gallery import code_wipe, compacting, gone, log, merges, removal, store, terms, who
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
 from saccade.gallery.schema import RECEIPTS_FOLDER
+from saccade.values import IntArray
 
 WAIT_S = 5.0
 PREFIXES = "source_sha256_prefixes"
@@ -55,6 +60,7 @@ STILL_FOUND = (
 Debt = dict[str, Any]
 Removed = tuple[Debt, tuple[bytes, ...]]  # and the bytes of its vectors
 Choice = Callable[[sqlite3.Connection], Iterable[Sequence[int]]]
+RemoveOne = Callable[[sqlite3.Connection, int, str], Removed]
 
 
 def forget(database: Database, names: Sequence[str], *, wait_s: float = WAIT_S) -> list[Forgotten]:
@@ -69,7 +75,7 @@ def forget(database: Database, names: Sequence[str], *, wait_s: float = WAIT_S) 
         numbers = [who.number_of(connection, database.folder, name) for name in names]
         return [merges.root_and_others(connection, number) for number in numbers]
 
-    return _forget(database, choice, wait_s)
+    return carry_out(database, choice, _remove_one, wait_s)
 
 
 def forget_expired(database: Database, day: str, *, wait_s: float = WAIT_S) -> list[Forgotten]:
@@ -77,15 +83,22 @@ def forget_expired(database: Database, day: str, *, wait_s: float = WAIT_S) -> l
 
     Of identities that are merged only those that have.
     """
-    return _forget(
+    return carry_out(
         database,
         lambda connection: [[number] for number in terms.expired(connection, day)],
+        _remove_one,
         wait_s,
     )
 
 
-def _forget(database: Database, choice: Choice, wait_s: float) -> list[Forgotten]:
-    groups, removed = _remove(database, choice)
+def carry_out(
+    database: Database, choice: Choice, remove_one: RemoveOne, wait_s: float
+) -> list[Forgotten]:
+    """Forget in all five steps; one answer a group that ``choice`` names inside the transaction.
+
+    ``remove_one`` removes what a number of a group stands for, and notes the debt with ``owe``.
+    """
+    groups, removed = _remove(database, choice, remove_one)
     vectors = {number: gone for number, (_, gone) in removed.items()}
     reasons = settle(database, wait_s=wait_s, vectors=vectors)
     return [_answer(database, group, removed, reasons) for group in groups]
@@ -104,8 +117,9 @@ def _answer(
         for number in group
         if number not in reasons
     )
+    first = group[0]
     return Forgotten(
-        group[0],
+        removed[first][0].get("identity", first),
         sum(removed[number][0]["pictures"] for number in group),
         sum(len(removed[number][1]) for number in group),
         PENDING if waiting else FORGOTTEN,
@@ -129,7 +143,9 @@ def settle(
         drop_sources([bytes.fromhex(one) for debt in debts.values() for one in debt[PREFIXES]])
     except OSError as error:
         return dict.fromkeys(debts, f"{NOT_CLEARED} ({error.filename}: {error.strerror})")
-    if not code_wipe.wipe(database.folder, np.array(list(debts), np.int64), wait_s=wait_s):
+    identities = np.array([number for number in debts if number > 0], np.int64)
+    since = functools.partial(_pictures_gone, database)
+    if not code_wipe.wipe(database.folder, identities, wait_s=wait_s, since=since):
         return dict.fromkeys(debts, INDEXING)
     compacting.finish(database)
     if not database.truncate_log(wait_s):
@@ -161,19 +177,41 @@ def open_debts(database: Database) -> dict[int, Debt]:
             raise DamageError("a pending forget cannot be read") from error
 
 
-def _remove(database: Database, choice: Choice) -> tuple[list[Sequence[int]], dict[int, Removed]]:
+def _pictures_gone(database: Database, generation: int) -> IntArray:
+    """Return the numbers of the pictures that were moved or removed since a generation."""
+    with database.reading() as connection:
+        return gone.told_by(log.since(connection, generation)).pictures
+
+
+def _remove(
+    database: Database, choice: Choice, remove_one: RemoveOne
+) -> tuple[list[Sequence[int]], dict[int, Removed]]:
     """Remove the groups that ``choice`` names in the transaction; returns them, and by number."""
     at = store.now()
     with database.writing() as connection:
         groups = list(choice(connection))
         numbers = dict.fromkeys(itertools.chain.from_iterable(groups))
-        return groups, {number: _remove_one(connection, number, at) for number in numbers}
+        return groups, {number: remove_one(connection, number, at) for number in numbers}
 
 
 def _remove_one(connection: sqlite3.Connection, number: int, at: str) -> Removed:
     removed = removal.remove_identity(connection, number)
     pictures = len(removed.picture_ids)
-    generation, digest = log.append(connection, "forget", at=at, identity=number, pictures=pictures)
+    entry = log.append(connection, gone.FORGET, at=at, identity=number, pictures=pictures)
+    return owe(connection, number, removed, at, entry)
+
+
+def owe(
+    connection: sqlite3.Connection,
+    number: int,
+    removed: removal.Removed,
+    at: str,
+    entry: tuple[int, str],
+    **more: object,
+) -> Removed:
+    """Note the debt ``number`` of what was removed; ``entry``: generation and hash in the log."""
+    pictures = len(removed.picture_ids)
+    generation, digest = entry
     debt = {
         "forgotten_at": at,
         "pictures": pictures,
@@ -182,6 +220,7 @@ def _remove_one(connection: sqlite3.Connection, number: int, at: str) -> Removed
         PREFIXES: [source.hex()[:PREFIX_DIGITS] for source in removed.sources],
         "generation": generation,
         "log_sha256": digest,
+        **more,
     }
     connection.execute("INSERT INTO pending_forgets VALUES (?, ?)", (number, json.dumps(debt)))
     return debt, removed.vectors
@@ -263,7 +302,8 @@ def _strike(database: Database, numbers: Sequence[int]) -> None:
 
 def _receipt_path(database: Database, number: int, debt: Debt) -> Path:
     time = debt["forgotten_at"].replace("-", "").replace(":", "")
-    return database.folder / RECEIPTS_FOLDER / f"{time}-{number}.json"
+    which = str(number) if number > 0 else f"picture-{-number}"
+    return database.folder / RECEIPTS_FOLDER / f"{time}-{which}.json"
 
 
 def _write_receipt(database: Database, number: int, debt: Debt, search: dict[str, int]) -> None:

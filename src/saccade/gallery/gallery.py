@@ -26,6 +26,7 @@ from saccade.gallery import (
     indexing,
     inputs,
     log,
+    moving,
     narrowing,
     originals,
     people,
@@ -49,6 +50,7 @@ from saccade.gallery.answers import (
     GalleryStats,
     IdentityDetails,
     IdentityInfo,
+    Moved,
     Rejected,
     Verified,
 )
@@ -351,6 +353,23 @@ class Gallery:
         change = rejecting.unreject if undo else rejecting.reject
         subject = rejecting.subject(self._database, picture, self._embed, dimension=self.dimension)
         return self._settled(change(self._database, subject, name))
+
+    def move(self, pictures: Sequence[int], to: str, *, new: bool = False) -> Moved:
+        """Let pictures, by number, be of the identity ``to``, all or none; they get new numbers.
+
+        ``new`` makes an identity of that name. Raises InputError when that would leave an identity
+        without a picture, or one was rejected as ``to``; UnknownNameError.
+        """
+        return self._settled(moving.move(self._database, pictures, to, new=new))
+
+    def remove(
+        self, pictures: Sequence[int], *, wait_s: float = forgetting.WAIT_S
+    ) -> list[Forgotten]:
+        """Forget single pictures, by number, all or none, with receipts; an answer an identity.
+
+        Raises InputError when that would leave an identity without a picture: forget it then.
+        """
+        return moving.remove(self._database, pictures, wait_s=wait_s)
 
     def set_near(self, near: float) -> None:
         """Set the cosine, 0.5 to 0.999, from which a picture is a copy of a rejected one."""

@@ -8,11 +8,15 @@ import numpy as np
 from saccade.gallery import log, merges, store, who
 from saccade.gallery.answers import AuditLog, Logged
 from saccade.gallery.decisions import FROM, INTO, MERGE, NEARNESS, REJECT, UNMERGE, UNREJECT
+from saccade.gallery.gone import FORGET, LEAVE, MOVE, REMOVE
 from saccade.values import IntArray
 
 WORDS = {
     "enrol": "enrolled {pictures}{span}",
-    "forget": "forgot {identity} with {pictures}",
+    FORGET: "forgot {identity} with {pictures}",
+    LEAVE: "took {pictures} from {identity}{span}",
+    MOVE: "moved {pictures} to {identity}{span}",
+    REMOVE: "removed {pictures} of {identity}{span}",
     "threshold": "set the threshold",
     "rename": "renamed {identity}",
     "describe": "changed what is said of {identity}",

@@ -14,7 +14,7 @@ import numpy as np
 
 from saccade.errors import GalleryError
 from saccade.files import sync
-from saccade.gallery import code_place, code_wipe, codes, log, rows, store
+from saccade.gallery import code_place, code_wipe, codes, gone, log, rows, store
 from saccade.gallery.database import DamageError, Database
 from saccade.values import IntArray
 from saccade.vectors.scan_cells import Cells, make_cells
@@ -180,10 +180,9 @@ def _write_codes(
 
 
 def _publish(database: Database, fresh: Path, generation: int) -> None:
-    """Zero in the new file who was forgotten since it was begun; put it in the old one's place."""
+    """Zero in the new file what is gone since it was begun; put it in the old one's place."""
     with database.writing() as connection:
-        changes = log.since(connection, generation)
-        gone = [c.identity for c in changes if c.action == "forget" and c.identity is not None]
-        code_wipe.wipe_file(fresh, np.array(gone, np.int64))
+        went = gone.told_by(log.since(connection, generation))
+        code_wipe.wipe_file(fresh, went.identities, lambda _: went.pictures)
         fresh.replace(fresh.parent / code_place.NAME)
     sync(fresh.parent)

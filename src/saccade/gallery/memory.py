@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from saccade.gallery import log, rows, store
+from saccade.gallery import gone, log, rows, store
 from saccade.gallery.code_place import Stamp, stamp
 from saccade.gallery.codes import Base, open_base
 from saccade.gallery.database import Database
@@ -21,7 +21,11 @@ from saccade.values import Float32Array, IntArray
 from saccade.vectors.exact import ExactIndex
 
 LEAST_ROOM = 1024
-FOLLOWED = ("enrol", "forget", "threshold", "rename", "describe", "terms", "compact", *DECISIONS)
+FOLLOWED = (
+    *("enrol", gone.FORGET, "threshold", "rename", "describe", "terms", "compact"),
+    *(*DECISIONS, *gone.PICTURES),
+)
+DECIDING = (gone.FORGET, gone.REMOVE, *DECISIONS)  # after which decisions are read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,11 @@ class Loose:
         grown.pictures[part], grown.identities[part] = added.numbers, added.identities
         return dataclasses.replace(grown, count=count)
 
-    def without(self, identities: IntArray) -> "Loose":
-        """A copy that leaves out the rows of these identities."""
-        return self.of(np.flatnonzero(~np.isin(self.identities[: self.count], identities)))
+    def without(self, identities: IntArray, pictures: IntArray) -> "Loose":
+        """A copy that leaves out the rows of these identities, and of these pictures."""
+        out = np.isin(self.identities[: self.count], identities)
+        out |= np.isin(self.pictures[: self.count], pictures)
+        return self.of(np.flatnonzero(~out))
 
     def of(self, kept: IntArray) -> "Loose":
         """A copy of some of the rows, in their order."""
@@ -126,7 +132,7 @@ def _opened(database: Database, codes: Stamp) -> Memory:
 def _base(database: Database, connection: sqlite3.Connection) -> Base | None:
     dimension = store.read_meta(connection).dimension
     base = open_base(database.folder, connection, dimension=dimension)
-    return base and base.without(_forgotten(log.since(connection, base.generation)))
+    return base and base.without(*gone.told_by(log.since(connection, base.generation)))
 
 
 def _followed(
@@ -136,14 +142,9 @@ def _followed(
     while len(chunk := rows.after(connection, last)):
         loose, last = loose.extended(chunk), int(chunk.numbers[-1])
     decisions = known.decisions
-    if any(change.action in ("forget", *DECISIONS) for change in changes):
+    if any(change.action in DECIDING for change in changes):
         decisions = Decisions.read(connection)
-    gone = _forgotten(changes)
-    if len(gone):
-        loose = loose.without(gone)
-        base = base and base.without(gone)
+    if went := gone.told_by(changes):
+        loose = loose.without(*went)
+        base = base and base.without(*went)
     return Memory(generation, last, known.codes, base, loose, decisions)
-
-
-def _forgotten(changes: list[log.Entry]) -> IntArray:
-    return np.array([c.identity for c in changes if c.action == "forget"], dtype=np.int64)

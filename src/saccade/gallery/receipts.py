@@ -4,17 +4,22 @@ A receipt is true when the audit log is whole and has the entry that the receipt
 generation and hash, and when nothing of the receipt is in the gallery: neither the identity nor a
 picture by its number, nor a content that was enrolled since and begins with the same 32 bits of
 SHA-256. A content that was enrolled before is another one, for each stands in a gallery once.
+
+A receipt of single pictures ("pictures_only") leaves their identity where it is. The log has an
+entry for each run of their numbers; the receipt names the last.
 """
 
+import itertools
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
 from saccade.gallery import log
 from saccade.gallery.forget import PREFIX_DIGITS, PREFIXES
+from saccade.gallery.gone import FORGET, REMOVE, runs
 from saccade.gallery.schema import SOURCE_TABLES
 from saccade.gallery.upgrade import SOURCES_SINCE
 
@@ -57,6 +62,10 @@ def _first_wrong(found: Mapping[str, Any]) -> str:
             return f"'{key}' is no list of what it should be"
         if len(found[key]) != found["pictures"]:
             return f"'{key}' has {len(found[key])} entries for {found['pictures']} pictures"
+    if type(found.get("pictures_only", False)) is not bool:
+        return "'pictures_only' is neither true nor false"
+    if found.get("pictures_only") and not _rises(found["picture_ids"]):
+        return "'picture_ids' are no rising numbers"
     for key in ("log_sha256", "forgotten_at"):
         if not isinstance(found.get(key), str):
             return f"'{key}' is no text"
@@ -67,6 +76,10 @@ def _is_number(value: object) -> bool:
     return type(value) is int and 0 <= value < MOST_NUMBER
 
 
+def _rises(numbers: Sequence[int]) -> bool:
+    return bool(numbers) and all(one < other for one, other in itertools.pairwise(numbers))
+
+
 def _is_prefix(value: object) -> bool:
     digits = isinstance(value, str) and len(value) == PREFIX_DIGITS and value.isalnum()
     return digits and all(one in "0123456789abcdef" for one in str(value))
@@ -74,26 +87,42 @@ def _is_prefix(value: object) -> bool:
 
 def _log_problems(connection: sqlite3.Connection, receipt: Mapping[str, Any]) -> Iterator[str]:
     generation = receipt["generation"]
-    entry = next(iter(log.since(connection, generation - 1)), None)
-    if entry is None or entry.number != generation:
+    expected = _entries(receipt)
+    entries = log.since(connection, generation - len(expected))[: len(expected)]
+    if not entries or entries[-1].number != generation:
         yield f"the log has no entry {generation}: the receipt is of another gallery, or of a later"
         return
-    told = ("forget", receipt["identity"], receipt["pictures"], receipt["forgotten_at"])
-    if (entry.action, entry.identity, entry.pictures, entry.at) != told:
-        yield f"log entry {generation} says something else than the receipt"
+    for entry, wanted in zip(entries, expected, strict=False):
+        if entry != wanted:
+            yield f"log entry {entry.number} says something else than the receipt"
     if log.digest(connection, generation) != receipt["log_sha256"]:
         yield f"log entry {generation} has another hash than the receipt"
 
 
+def _entries(receipt: Mapping[str, Any]) -> list[log.Entry]:
+    """Return what the log must have of the forget, in order."""
+    generation, at, whose = (receipt[key] for key in ("generation", "forgotten_at", "identity"))
+    if not receipt.get("pictures_only"):
+        return [log.Entry(generation, at, FORGET, whose, None, None, receipt["pictures"])]
+    each = runs(receipt["picture_ids"])
+    return [
+        log.Entry(number, at, REMOVE, whose, first, last, last - first + 1)
+        for number, (first, last) in enumerate(each, generation - len(each) + 1)
+    ]
+
+
 def _still_there(connection: sqlite3.Connection, receipt: Mapping[str, Any]) -> Iterator[str]:
-    identity = (receipt["identity"],)
-    if connection.execute("SELECT 1 FROM identities WHERE number = ?", identity).fetchone():
-        yield f"identity {receipt['identity']} is in the gallery"
-    if connection.execute("SELECT 1 FROM pending_forgets WHERE identity = ?", identity).fetchone():
-        yield f"identity {receipt['identity']} is not forgotten to the end"
+    whose, pictures = receipt["identity"], receipt["picture_ids"]
+    alone = receipt.get("pictures_only", False)
+    here = connection.execute("SELECT 1 FROM identities WHERE number = ?", (whose,)).fetchone()
+    if here and not alone:
+        yield f"identity {whose} is in the gallery"
+    debt = -pictures[0] if alone else whose
+    if connection.execute("SELECT 1 FROM pending_forgets WHERE identity = ?", (debt,)).fetchone():
+        yield f"{'a picture of ' if alone else ''}identity {whose} is not forgotten to the end"
     numbers = connection.execute(
         "SELECT p.number FROM json_each(?) j JOIN pictures p ON p.number = j.value",
-        (json.dumps(receipt["picture_ids"]),),
+        (json.dumps(pictures),),
     )
     for (number,) in numbers:
         yield f"picture {number} is in the gallery"

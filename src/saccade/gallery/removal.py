@@ -1,4 +1,4 @@
-"""Removing an identity from every table. Works inside a transaction."""
+"""Removing an identity, or single pictures, from every table. Works inside a transaction."""
 
 import json
 import sqlite3
@@ -26,7 +26,7 @@ OF_AN_IDENTITY: tuple[Owned, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """The pictures that went with an identity.
+    """The pictures that went, with an identity or alone.
 
     ``vectors`` are the bytes of theirs, and of the rejections that went too, for the proof.
     """
@@ -42,41 +42,57 @@ def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
     Rejections of its pictures, and those that say that something is not it, hold a picture's vector
     too and go with it.
     """
-    rows = connection.execute(
-        "SELECT p.number, p.vector, p.label, p.thumbnail, l.content, v.content FROM pictures p "
-        "LEFT JOIN labels l ON l.slot = p.label LEFT JOIN vectors v ON v.slot = p.vector "
-        "WHERE p.identity = ? ORDER BY p.number",
-        (number,),
+    pictures = connection.execute(
+        "SELECT number FROM pictures WHERE identity = ? ORDER BY number", (number,)
     ).fetchall()
-    numbers = [row[0] for row in rows]
-    sources = [row[4][:SOURCE_BYTES] for row in rows]
-    (name,) = connection.execute(
-        "SELECT name FROM identities WHERE number = ?", (number,)
-    ).fetchone()
-    rejected = remove_rejections(connection, rejections_about(connection, number, sources))
-    for table, column, places in OF_A_PICTURE:
-        _delete(connection, table, column, numbers, places)
+    removed = remove_pictures(connection, [one for (one,) in pictures], identity=number)
     for table, column, places in OF_AN_IDENTITY:
         _delete(connection, table, column, [number], places)
     _withdraw(connection, "identity", [number])
-    _withdraw(connection, "picture", numbers)
-    source_keys.remove(connection, number)
-    connection.execute("DELETE FROM pictures WHERE identity = ?", (number,))
+    (name,) = connection.execute(
+        "SELECT name FROM identities WHERE number = ?", (number,)
+    ).fetchone()
     connection.execute("DELETE FROM identities WHERE number = ?", (number,))
-    for _, vector, label, thumbnail, _, _ in rows:
+    slots.wipe(connection, "names", name)
+    return removed
+
+
+def remove_pictures(
+    connection: sqlite3.Connection, numbers: Sequence[int], *, identity: int | None = None
+) -> Removed:
+    """Zero everything about these pictures, by rising number, and the rejections of their contents.
+
+    With the ``identity`` also the rejections that name it.
+    """
+    wanted = json.dumps(list(numbers))
+    rows = connection.execute(
+        "SELECT p.vector, p.label, p.thumbnail, l.content, v.content FROM json_each(?) j "
+        "JOIN pictures p ON p.number = j.value LEFT JOIN labels l ON l.slot = p.label "
+        "LEFT JOIN vectors v ON v.slot = p.vector ORDER BY j.key",
+        (wanted,),
+    ).fetchall()
+    sources = [row[3][:SOURCE_BYTES] for row in rows]
+    rejected = remove_rejections(connection, rejections_about(connection, identity, sources))
+    for table, column, places in OF_A_PICTURE:
+        _delete(connection, table, column, numbers, places)
+    _withdraw(connection, "picture", numbers)
+    source_keys.remove(connection, numbers)
+    connection.execute(
+        "DELETE FROM pictures WHERE number IN (SELECT value FROM json_each(?))", (wanted,)
+    )
+    for vector, label, thumbnail, _, _ in rows:
         slots.wipe(connection, "vectors", vector)
         slots.wipe(connection, "labels", label)
         if thumbnail is not None:
             slots.wipe(connection, "thumbnails", thumbnail)
-    slots.wipe(connection, "names", name)
-    vectors = [row[5] for row in rows]
+    vectors = [row[4] for row in rows]
     return Removed(tuple(numbers), tuple(sources), (*vectors, *rejected))
 
 
 def rejections_about(
-    connection: sqlite3.Connection, number: int, sources: Sequence[bytes]
+    connection: sqlite3.Connection, number: int | None, sources: Sequence[bytes]
 ) -> list[int]:
-    """Return the numbers of rejections that name the identity, or have one of its contents."""
+    """Return the numbers of rejections that name the identity, or have one of the contents."""
     wanted = json.dumps(source_keys.keys(sources).tolist())
     rows = connection.execute(
         "SELECT r.number, r.identity, l.content FROM rejections r "
