@@ -44,13 +44,14 @@ def add(connection: sqlite3.Connection, first: int, new: IntArray) -> None:
     slots.insert(connection, "recent_sources", rows)
 
 
-def remove(connection: sqlite3.Connection, identity: int) -> None:
-    """Delete the keys of an identity's pictures, before the pictures."""
+def remove(connection: sqlite3.Connection, pictures: Sequence[int]) -> None:
+    """Delete the keys of pictures, before the pictures."""
     for table in SOURCE_TABLES:
         connection.execute(
             f"DELETE FROM {table} WHERE (source_key, picture) IN "
-            "(SELECT source_key, number FROM pictures WHERE identity = ?)",
-            (identity,),
+            "(SELECT source_key, number FROM pictures "
+            "WHERE number IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(pictures)),),
         )
 
 
