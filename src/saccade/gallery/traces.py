@@ -83,7 +83,7 @@ class Traces:
                 return 0
             start = starts[(first + turn) % len(starts)]
             block = file.read(start, self._block_bytes)
-            found.update(self._in(block, lambda at, n: file.read(start + at, n)))
+            found.update(self._in(block, lambda at, size: file.read(start + at, size)))
             return len(block)
 
         with ThreadPoolExecutor(THREADS) as pool:
@@ -93,7 +93,7 @@ class Traces:
         """Return the numbers of the pieces that stand in one of these contents."""
         found = set[int]()
         for content in contents:
-            found |= self._in(content, lambda at, n, content=content: content[max(at, 0) : at + n])
+            found |= self._in(content, _reader(content))
         return found
 
     def _in(self, block: bytes, read: Callable[[int, int], bytes]) -> set[int]:
@@ -120,14 +120,18 @@ class Traces:
         return found
 
 
+def _reader(content: bytes) -> Callable[[int, int], bytes]:
+    return lambda at, size: content[max(at, 0) : at + size]
+
+
 def _hashes(rows: UInt8Array) -> tuple[UInt64Array, IntArray]:
     """Hash each 16 bytes of each piece (n, length); returns hashes (w,) and their places (w,).
 
     A place counts all windows, one piece after another.
     """
     windows = np.ascontiguousarray(sliding_window_view(rows, WINDOW_BYTES, axis=1))
-    words = windows.view("<u8")
-    hashes = words[..., 0] * FACTORS[0] + words[..., 1] * FACTORS[1]
+    words: UInt64Array = windows.view(np.dtype("<u8"))
+    hashes: UInt64Array = words[..., 0] * FACTORS[0] + words[..., 1] * FACTORS[1]
     ordered = np.sort(windows, axis=2)
     values = 1 + (ordered[..., 1:] != ordered[..., :-1]).sum(2)
     places = np.flatnonzero(values >= WINDOW_MIN_VALUES)
