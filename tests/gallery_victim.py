@@ -45,7 +45,7 @@ POINTS = {
     "flush": (CodeFile, "flush"),
     "checksum": (CodeFile, "rehash"),
     "write-ahead log": (Database, "truncate_log"),
-    "receipt": (forget, "_write_receipt"),
+    "receipt": (forget, "_write_receipts"),
     "debt": (forget, "_strike"),
 }
 STEPS = [

@@ -8,8 +8,7 @@ import pytest
 
 from saccade.cli.app import main
 from saccade.errors import InputError, UnknownNameError
-from saccade.gallery import Gallery, code_wipe, codes, forget, terms
-from saccade.gallery.rawfile import RawFile
+from saccade.gallery import Gallery, code_wipe, codes, forget, terms, traces
 from tests import coded
 
 DIMENSION = 32
@@ -95,7 +94,7 @@ def test_many_are_forgotten_in_one_pass(gallery, monkeypatch, with_codes):
 
         monkeypatch.setattr(owner, name, call)
 
-    counted(RawFile, "search", "search")
+    counted(traces.Traces, "search", "search")
     counted(code_wipe, "wipe_file", "wipe")
     counted(forget, "_remove", "write")
     wanted = [f"p{number}" for number in range(20, 5, -1)]
@@ -123,16 +122,16 @@ def test_all_or_none(gallery):
 
 
 def test_a_search_that_would_take_too_long_is_bounded(gallery, monkeypatch):
-    """Of every identity a vector is searched for before a second of any."""
+    """Of every identity a vector is searched for before a second of any, in as many bytes."""
+    monkeypatch.setattr(traces, "MOST_PIECES", 8)
+    monkeypatch.setattr(traces, "BLOCK_STRIDES", 256)
+    monkeypatch.setattr(forget, "SEARCH_MOST_S", -1.0)
+    gone = gallery.forget_many(["p0", "p1", "p2"])
     size = (gallery.folder / "gallery.db").stat().st_size
-    gallery.close()
-    monkeypatch.setattr(forget, "SEARCH_BUDGET_BYTES", 4 * size + size // 2)
-    with Gallery.open(gallery.folder) as opened:
-        size = opened._database.raw.size()
-        monkeypatch.setattr(forget, "SEARCH_BUDGET_BYTES", 4 * size + size // 2)
-        gone = opened.forget_many(["p0", "p1", "p2"])
     searches = [json.loads(one.receipt.read_text())["search"] for one in gone]
     assert [search["vectors"] for search in searches] == [2, 1, 1]
+    assert {search["of_bytes"] for search in searches} == {size}
+    assert all(0 < search["bytes"] < size / 10 for search in searches)
 
 
 def test_a_vector_that_was_left_somewhere_is_found(gallery, monkeypatch):

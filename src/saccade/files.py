@@ -4,12 +4,14 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from saccade.errors import InputError
 
 HASH_BLOCK_BYTES = 1 << 20
+SYNCED_AT_ONCE = 16
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -42,6 +44,23 @@ def replacing(path: Path) -> Iterator[Path]:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def write_together(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write many files into a folder, by name, each whole or not at all; all are synced at the end.
+
+    Faster than one by one: the disk is asked for several at once, and once for the folder.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".part") as temporary:
+        parts = [Path(temporary) / name for name in contents]
+        for part, content in zip(parts, contents.values(), strict=True):
+            part.write_text(content, encoding="utf-8")
+        with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
+            for _ in pool.map(sync, parts):
+                pass
+        for part in parts:
+            part.replace(folder / part.name)
+    sync(folder)
 
 
 def sync(path: Path) -> None:

@@ -165,8 +165,13 @@ def checked(path: Path) -> tuple[UInt8Array, Tables]:
 
 def holds_any(tables: Tables, prefixes: Iterable[bytes]) -> bool:
     """True when a source's SHA-256 begins with one of ``prefixes``."""
-    wanted = tuple(prefixes)
-    return any(bytes(source).startswith(wanted) for source in tables.sources)
+    wanted = set(prefixes)
+    content = tables.sources.tobytes()
+    return any(
+        content[start : start + length] in wanted
+        for length in {len(prefix) for prefix in wanted}
+        for start in range(0, len(content), SOURCE_BYTES)
+    )
 
 
 def _tail(handle: int) -> tuple[Shape, int]:

@@ -25,15 +25,26 @@ import functools
 import itertools
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from saccade.data.cache import drop_sources
-from saccade.files import write_atomic
-from saccade.gallery import code_wipe, compacting, gone, log, merges, removal, store, terms, who
+from saccade.files import write_together
+from saccade.gallery import (
+    code_wipe,
+    compacting,
+    gone,
+    log,
+    merges,
+    removal,
+    store,
+    terms,
+    traces,
+    who,
+)
 from saccade.gallery.answers import FORGOTTEN, PENDING, Forgotten
 from saccade.gallery.database import DamageError, Database
 from saccade.gallery.rawfile import RawFile
@@ -43,10 +54,8 @@ from saccade.values import IntArray
 WAIT_S = 5.0
 PREFIXES = "source_sha256_prefixes"
 PREFIX_DIGITS = 8  # of a source's SHA-256: enough to recognise a file that one has
-PIECE_BYTES = 32  # shorter vectors may stand somewhere by chance
-PIECE_STRIDE_BYTES = 1024
-PIECE_MIN_VALUES = 8
-SEARCH_BUDGET_BYTES = 8 << 30  # file size times pieces searched for: a few seconds
+SEARCH_S, SEARCH_S_A_VECTOR, SEARCH_MOST_S = 0.8, 0.001, 20.0
+KEPT_ROWS = 4096
 
 NOT_COVERED = "backups, exports and other copies that were made earlier"
 BLOCKED = "a reader of an older snapshot keeps the old bytes in the write-ahead log"
@@ -58,9 +67,9 @@ STILL_FOUND = (
 )
 
 Debt = dict[str, Any]
-Removed = tuple[Debt, tuple[bytes, ...]]  # and the bytes of its vectors
+Removed = tuple[Debt, Sequence[bytes]]  # and the bytes of its vectors
 Choice = Callable[[sqlite3.Connection], Iterable[Sequence[int]]]
-RemoveOne = Callable[[sqlite3.Connection, int, str], Removed]
+RemoveAll = Callable[[sqlite3.Connection, Sequence[int], str], dict[int, Removed]]
 
 
 def forget(database: Database, names: Sequence[str], *, wait_s: float = WAIT_S) -> list[Forgotten]:
@@ -75,7 +84,7 @@ def forget(database: Database, names: Sequence[str], *, wait_s: float = WAIT_S) 
         numbers = [who.number_of(connection, database.folder, name) for name in names]
         return [merges.root_and_others(connection, number) for number in numbers]
 
-    return carry_out(database, choice, _remove_one, wait_s)
+    return carry_out(database, choice, _remove_identities, wait_s)
 
 
 def forget_expired(database: Database, day: str, *, wait_s: float = WAIT_S) -> list[Forgotten]:
@@ -86,19 +95,19 @@ def forget_expired(database: Database, day: str, *, wait_s: float = WAIT_S) -> l
     return carry_out(
         database,
         lambda connection: [[number] for number in terms.expired(connection, day)],
-        _remove_one,
+        _remove_identities,
         wait_s,
     )
 
 
 def carry_out(
-    database: Database, choice: Choice, remove_one: RemoveOne, wait_s: float
+    database: Database, choice: Choice, remove: RemoveAll, wait_s: float
 ) -> list[Forgotten]:
     """Forget in all five steps; one answer a group that ``choice`` names inside the transaction.
 
-    ``remove_one`` removes what a number of a group stands for, and notes the debt with ``owe``.
+    ``remove`` removes what the numbers of all groups stand for, and notes each debt with ``owe``.
     """
-    groups, removed = _remove(database, choice, remove_one)
+    groups, removed = _remove(database, choice, remove)
     vectors = {number: gone for number, (_, gone) in removed.items()}
     reasons = settle(database, wait_s=wait_s, vectors=vectors)
     return [_answer(database, group, removed, reasons) for group in groups]
@@ -158,11 +167,11 @@ def settle(
             reasons[number] = STILL_FOUND
             if not debt.get("found"):
                 _note_found(database, number, debt)
-            continue
-        try:
-            _write_receipt(database, number, debt, search)
-        except OSError as error:
-            reasons[number] = f"the receipt could not be written: {error}"
+    paid = {number: debt for number, debt in debts.items() if number not in reasons}
+    try:
+        _write_receipts(database, paid, searches)
+    except OSError as error:
+        reasons |= dict.fromkeys(paid, f"the receipts could not be written: {error}")
     _strike(database, [number for number in debts if number not in reasons])
     return reasons
 
@@ -184,21 +193,26 @@ def _pictures_gone(database: Database, generation: int) -> IntArray:
 
 
 def _remove(
-    database: Database, choice: Choice, remove_one: RemoveOne
+    database: Database, choice: Choice, remove: RemoveAll
 ) -> tuple[list[Sequence[int]], dict[int, Removed]]:
     """Remove the groups that ``choice`` names in the transaction; returns them, and by number."""
     at = store.now()
     with database.writing() as connection:
         groups = list(choice(connection))
         numbers = dict.fromkeys(itertools.chain.from_iterable(groups))
-        return groups, {number: remove_one(connection, number, at) for number in numbers}
+        return groups, remove(connection, list(numbers), at)
 
 
-def _remove_one(connection: sqlite3.Connection, number: int, at: str) -> Removed:
-    removed = removal.remove_identity(connection, number)
-    pictures = len(removed.picture_ids)
-    entry = log.append(connection, gone.FORGET, at=at, identity=number, pictures=pictures)
-    return owe(connection, number, removed, at, entry)
+def _remove_identities(
+    connection: sqlite3.Connection, numbers: Sequence[int], at: str
+) -> dict[int, Removed]:
+    removed = removal.remove_identities(connection, numbers)
+    owed = {}
+    for number in numbers:
+        pictures = len(removed[number].picture_ids)
+        entry = log.append(connection, gone.FORGET, at=at, identity=number, pictures=pictures)
+        owed[number] = owe(connection, number, removed[number], at, entry)
+    return owed
 
 
 def owe(
@@ -234,53 +248,59 @@ def _search(
     By identity; without an answer for those that no search was made for. Bytes that another picture
     holds in its own vector are no find.
     """
-    size = database.raw.size()
-    pieces = _affordable(vectors, size)
-    if not pieces:
+    wanted = _searchable(vectors)
+    if not wanted:
         return {}
-    wanted = list(dict.fromkeys(itertools.chain.from_iterable(cut for _, cut in pieces)))
-    found = set(database.raw.search(wanted))
+    each = dict.fromkeys(itertools.chain.from_iterable(cut for _, cut in wanted))
+    numbers = {piece: number for number, piece in enumerate(each)}
+    pieces = traces.Traces(list(each))
+    size = database.raw.size()
+    found, looked_through = pieces.search(database.raw, seconds=_seconds(len(wanted)))
     log_file = RawFile(database.log_path)
     try:
-        found.update(log_file.search(wanted))
+        found |= pieces.search(log_file, seconds=_seconds(len(wanted)))[0]
     finally:
         log_file.close()
-    with database.reading() as connection:
-        foreign = {
-            piece
-            for piece in found
-            if not connection.execute(
-                "SELECT 1 FROM vectors WHERE instr(content, ?) LIMIT 1", (piece,)
-            ).fetchone()
-        }
+    if found:
+        with database.reading() as connection:
+            found -= pieces.among(_kept_vectors(connection))
     answers: dict[int, dict[str, int]] = {}
-    for number, cut in pieces:
-        mine = answers.setdefault(number, {"bytes": size, "vectors": 0, "found": 0})
+    for number, cut in wanted:
+        mine = answers.setdefault(
+            number, {"bytes": looked_through, "of_bytes": size, "vectors": 0, "found": 0}
+        )
         mine["vectors"] += 1
-        mine["found"] += len(foreign.intersection(cut))
+        mine["found"] += sum(numbers[piece] in found for piece in cut)
     return answers
 
 
-def _affordable(vectors: Mapping[int, Sequence[bytes]], size: int) -> list[tuple[int, list[bytes]]]:
+def _kept_vectors(connection: sqlite3.Connection) -> Iterator[bytes]:
+    """Yield what stands on the shelf of vectors, many of them at a time."""
+    rows = connection.execute("SELECT content FROM vectors")
+    while block := rows.fetchmany(KEPT_ROWS):
+        yield b"".join(content for (content,) in block)
+
+
+def _searchable(vectors: Mapping[int, Sequence[bytes]]) -> list[tuple[int, list[bytes]]]:
     """Choose the vectors to search for, in pieces: of each identity one, then of each a second."""
     in_turn = sorted(
         ((place, number) for number, mine in vectors.items() for place in range(len(mine))),
         key=lambda turn: turn[0],
     )
-    longest = max((len(vector) for mine in vectors.values() for vector in mine), default=0)
-    most = SEARCH_BUDGET_BYTES // max(size * max(longest // PIECE_STRIDE_BYTES, 1), 1)
-    cut = ((number, _pieces(vectors[number][place])) for place, number in in_turn)
-    return list(itertools.islice((one for one in cut if one[1]), most))
+    chosen, left = [], traces.MOST_PIECES
+    for place, number in in_turn:
+        cut = traces.cut(vectors[number][place])
+        if len(cut) > left:
+            break
+        left -= len(cut)
+        if cut:
+            chosen.append((number, cut))
+    return chosen
 
 
-def _pieces(vector: bytes) -> list[bytes]:
-    """Cut pieces to search for: long vectors spread over pages, copies may be overwritten in part.
-
-    Pieces of few different bytes, as of zeros, stand anywhere by chance and are left out.
-    """
-    starts = [*range(0, len(vector) - PIECE_BYTES, PIECE_STRIDE_BYTES), len(vector) - PIECE_BYTES]
-    pieces = [vector[start : start + PIECE_BYTES] for start in starts if start >= 0]
-    return [piece for piece in pieces if len(set(piece)) >= PIECE_MIN_VALUES]
+def _seconds(vectors: int) -> float:
+    """How long the search may take: more for many, who take long anyway."""
+    return min(SEARCH_S + SEARCH_S_A_VECTOR * vectors, SEARCH_MOST_S)
 
 
 def _note_found(database: Database, number: int, debt: Debt) -> None:
@@ -306,17 +326,23 @@ def _receipt_path(database: Database, number: int, debt: Debt) -> Path:
     return database.folder / RECEIPTS_FOLDER / f"{time}-{which}.json"
 
 
-def _write_receipt(database: Database, number: int, debt: Debt, search: dict[str, int]) -> None:
-    path = _receipt_path(database, number, debt)
-    if path.exists():  # a crash came between the receipt and striking the debt
-        return
-    receipt = {
-        "format": 1,
-        "identity": number,
-        **debt,
-        "write_ahead_log": "truncated",
-        "search": search or None,
-        "not_covered": NOT_COVERED,
-    }
-    path.parent.mkdir(exist_ok=True)
-    write_atomic(path, json.dumps(receipt, indent=2) + "\n")
+def _write_receipts(
+    database: Database, debts: Mapping[int, Debt], searches: Mapping[int, dict[str, int]]
+) -> None:
+    """Write a receipt for each debt, all of them durable at the end."""
+    contents = {}
+    for number, debt in debts.items():
+        receipt = {
+            "format": 1,
+            "identity": number,
+            **debt,
+            "write_ahead_log": "truncated",
+            "search": searches.get(number),
+            "not_covered": NOT_COVERED,
+        }
+        path = _receipt_path(database, number, debt)
+        if not path.exists():  # else a crash came between the receipt and striking the debt
+            contents[path.name] = json.dumps(receipt, indent=2) + "\n"
+    folder = database.folder / RECEIPTS_FOLDER
+    folder.mkdir(exist_ok=True)
+    write_together(folder, contents)

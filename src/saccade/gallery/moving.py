@@ -73,6 +73,11 @@ def remove(
         chosen.update((-mine[0], (owner, mine)) for owner, mine in owned.items())
         return [[debt] for debt in chosen]
 
+    def remove_all(
+        connection: sqlite3.Connection, debts: Sequence[int], at: str
+    ) -> dict[int, forgetting.Removed]:
+        return {debt: remove_one(connection, debt, at) for debt in debts}
+
     def remove_one(connection: sqlite3.Connection, debt: int, at: str) -> forgetting.Removed:
         owner, mine = chosen[debt]
         removed = removal.remove_pictures(connection, mine)
@@ -80,7 +85,7 @@ def remove(
         more = {"identity": owner, "pictures_only": True}
         return forgetting.owe(connection, debt, removed, at, entry, **more)
 
-    return forgetting.carry_out(database, choice, remove_one, wait_s)
+    return forgetting.carry_out(database, choice, remove_all, wait_s)
 
 
 def _by_owner(connection: sqlite3.Connection, pictures: Iterable[int]) -> dict[int, list[int]]:

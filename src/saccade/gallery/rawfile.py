@@ -1,4 +1,4 @@
-"""Search the bytes of ``gallery.db`` as they stand in the file, past SQLite.
+"""Read the bytes of ``gallery.db`` as they stand in the file, past SQLite.
 
 POSIX drops all of a process's locks on a file as soon as the process closes *any* descriptor of it.
 A plain open-read-close of ``gallery.db`` would thus take SQLite's locks away behind its back, and
@@ -8,10 +8,7 @@ shared and counted, and closed only after the last connection of the process to 
 
 import os
 import threading
-from collections.abc import Sequence
 from pathlib import Path
-
-BLOCK_BYTES = 4 << 20
 
 _GUARD = threading.Lock()
 _OPEN: dict[tuple[int, int], list[int]] = {}  # (device, inode) -> [descriptor, users]
@@ -44,21 +41,6 @@ class RawFile:
         """Length of the file in bytes."""
         return os.fstat(self._descriptor).st_size
 
-    def search(self, needles: Sequence[bytes], block_bytes: int = BLOCK_BYTES) -> list[bytes]:
-        """Return those needles that stand somewhere in the file.
-
-        Reads blocks that overlap by the longest needle, so that memory stays bounded and a needle
-        across a border is seen.
-        """
-        missing = set(needles)
-        found: list[bytes] = []
-        overlap = max(map(len, missing), default=1) - 1
-        position, tail = 0, b""
-        while missing and (block := os.pread(self._descriptor, block_bytes, position)):
-            window = tail + block
-            here = [needle for needle in missing if needle in window]
-            found += here
-            missing.difference_update(here)
-            position += len(block)
-            tail = window[-overlap:] if overlap else b""
-        return found
+    def read(self, position: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from a position; none outside the file."""
+        return os.pread(self._descriptor, size, position) if position >= 0 else b""

@@ -1,9 +1,10 @@
-"""Removing an identity, or single pictures, from every table. Works inside a transaction."""
+"""Removing identities, or single pictures, from every table. Works inside a transaction."""
 
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from saccade.gallery import proposals, slots, source_keys
 from saccade.gallery.source_keys import SOURCE_BYTES
@@ -31,77 +32,94 @@ class Removed:
     ``vectors`` are the bytes of theirs, and of the rejections that went too, for the proof.
     """
 
-    picture_ids: tuple[int, ...]
-    sources: tuple[bytes, ...]
-    vectors: tuple[bytes, ...]
+    picture_ids: list[int]
+    sources: list[bytes]
+    vectors: list[bytes]
 
 
-def remove_identity(connection: sqlite3.Connection, number: int) -> Removed:
-    """Zero everything about an identity in place and delete the rows that point there.
+def remove_identities(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Removed]:
+    """Zero everything about identities in place and delete the rows that point there.
 
-    Rejections of its pictures, and those that say that something is not it, hold a picture's vector
-    too and go with it.
+    Rejections of their pictures, and those that say that something is not one of them, hold a
+    picture's vector too and go with the first of whom that is true. Every table is gone through
+    once, in its order: in a large gallery each row is on a page of its own.
     """
-    pictures = connection.execute(
-        "SELECT number FROM pictures WHERE identity = ? ORDER BY number", (number,)
+    rows = connection.execute(
+        "SELECT p.number, p.identity, p.vector, p.label, p.thumbnail, l.content, v.content "
+        "FROM json_each(?) j CROSS JOIN pictures p ON p.identity = j.value "
+        "LEFT JOIN labels l ON l.slot = p.label LEFT JOIN vectors v ON v.slot = p.vector",
+        (json.dumps(sorted(numbers)),),
     ).fetchall()
-    removed = remove_pictures(connection, [one for (one,) in pictures], identity=number)
+    removed = {number: Removed([], [], []) for number in numbers}
+    _remove_rows(connection, rows, removed)
     for table, column, places in OF_AN_IDENTITY:
-        _delete(connection, table, column, [number], places)
-    _withdraw(connection, "identity", [number])
-    (name,) = connection.execute(
-        "SELECT name FROM identities WHERE number = ?", (number,)
-    ).fetchone()
-    connection.execute("DELETE FROM identities WHERE number = ?", (number,))
-    slots.wipe(connection, "names", name)
+        _delete(connection, table, column, numbers, places)
+    _withdraw(connection, "identity", numbers)
+    _delete(connection, "identities", "number", numbers, {"name": "names"})
     return removed
 
 
-def remove_pictures(
-    connection: sqlite3.Connection, numbers: Sequence[int], *, identity: int | None = None
-) -> Removed:
-    """Zero everything about these pictures, by rising number, and the rejections of their contents.
-
-    With the ``identity`` also the rejections that name it.
-    """
-    wanted = json.dumps(list(numbers))
+def remove_pictures(connection: sqlite3.Connection, numbers: Sequence[int]) -> Removed:
+    """Zero everything about these pictures in place, and the rejections of their contents."""
     rows = connection.execute(
-        "SELECT p.vector, p.label, p.thumbnail, l.content, v.content FROM json_each(?) j "
-        "JOIN pictures p ON p.number = j.value LEFT JOIN labels l ON l.slot = p.label "
-        "LEFT JOIN vectors v ON v.slot = p.vector ORDER BY j.key",
-        (wanted,),
+        "SELECT p.number, 0, p.vector, p.label, p.thumbnail, l.content, v.content "
+        "FROM json_each(?) j JOIN pictures p ON p.number = j.value "
+        "LEFT JOIN labels l ON l.slot = p.label LEFT JOIN vectors v ON v.slot = p.vector",
+        (json.dumps(sorted(numbers)),),
     ).fetchall()
-    sources = [row[3][:SOURCE_BYTES] for row in rows]
-    rejected = remove_rejections(connection, rejections_about(connection, identity, sources))
+    removed = {0: Removed([], [], [])}  # no identity has the number 0
+    _remove_rows(connection, rows, removed)
+    return removed[0]
+
+
+def _remove_rows(
+    connection: sqlite3.Connection, rows: list[Any], removed: dict[int, Removed]
+) -> None:
+    """Remove pictures: (number, whose, places on three shelves, label, vector) a row.
+
+    What was removed is noted under whose it was; rejections that name one of these go too.
+    """
+    rows.sort(key=lambda row: row[0])
+    for picture, number, *_, label, vector in rows:
+        removed[number].picture_ids.append(picture)
+        removed[number].sources.append(label[:SOURCE_BYTES])
+        removed[number].vectors.append(vector)
+    about = _rejections_about(connection, removed)
+    rejected = remove_rejections(connection, list(about))
+    for number, content in zip(about.values(), rejected, strict=True):
+        removed[number].vectors.append(content)
+    pictures = [row[0] for row in rows]
     for table, column, places in OF_A_PICTURE:
-        _delete(connection, table, column, numbers, places)
-    _withdraw(connection, "picture", numbers)
-    source_keys.remove(connection, numbers)
-    connection.execute(
-        "DELETE FROM pictures WHERE number IN (SELECT value FROM json_each(?))", (wanted,)
-    )
-    for vector, label, thumbnail, _, _ in rows:
-        slots.wipe(connection, "vectors", vector)
-        slots.wipe(connection, "labels", label)
-        if thumbnail is not None:
-            slots.wipe(connection, "thumbnails", thumbnail)
-    vectors = [row[4] for row in rows]
-    return Removed(tuple(numbers), tuple(sources), (*vectors, *rejected))
+        _delete(connection, table, column, pictures, places)
+    _withdraw(connection, "picture", pictures)
+    source_keys.remove(connection, pictures)
+    _delete(connection, "pictures", "number", pictures, {})
+    _wipe(connection, "vectors", [row[2] for row in rows])
+    _wipe(connection, "labels", [row[3] for row in rows])
+    _wipe(connection, "thumbnails", [row[4] for row in rows if row[4] is not None])
 
 
-def rejections_about(
-    connection: sqlite3.Connection, number: int | None, sources: Sequence[bytes]
-) -> list[int]:
-    """Return the numbers of rejections that name the identity, or have one of the contents."""
-    wanted = json.dumps(source_keys.keys(sources).tolist())
+def _rejections_about(
+    connection: sqlite3.Connection, removed: dict[int, Removed]
+) -> dict[int, int]:
+    """Return the rejections that name an identity, or have one of its contents, with whose."""
+    owners = {
+        source: number for number, mine in reversed(removed.items()) for source in mine.sources
+    }
     rows = connection.execute(
         "SELECT r.number, r.identity, l.content FROM rejections r "
         "JOIN labels l ON l.slot = r.label "
-        "WHERE r.identity = ? OR r.source_key IN (SELECT value FROM json_each(?))",
-        (number, wanted),
-    ).fetchall()
-    mine = set(sources)
-    return [one for one, whom, label in rows if whom == number or label[:SOURCE_BYTES] in mine]
+        "WHERE r.identity IN (SELECT value FROM json_each(?)) "
+        "OR r.source_key IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(removed)), json.dumps(source_keys.keys([*owners]).tolist())),
+    )
+    place = {number: at for at, number in enumerate(removed)}
+    found = {}
+    for one, whom, label in rows:
+        whose = {whom, owners.get(label[:SOURCE_BYTES])} & removed.keys()
+        if whose:
+            found[one] = min(whose, key=lambda number: place[number])
+    return found
 
 
 def remove_rejections(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[bytes]:
@@ -116,6 +134,11 @@ def remove_rejections(connection: sqlite3.Connection, numbers: Sequence[int]) ->
     ]
     _delete(connection, "rejections", "number", numbers, {"vector": "vectors", "label": "labels"})
     return vectors
+
+
+def _wipe(connection: sqlite3.Connection, shelf: str, places: Sequence[int]) -> None:
+    for slot in sorted(places):
+        slots.wipe(connection, shelf, slot)
 
 
 def _delete(
@@ -133,8 +156,7 @@ def _delete(
     where = f"FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
     for place, shelf in places.items():
         slots_of = connection.execute(f"SELECT {place} {where}", (wanted,)).fetchall()
-        for (slot,) in slots_of:
-            slots.wipe(connection, shelf, slot)
+        _wipe(connection, shelf, [slot for (slot,) in slots_of])
     connection.execute(f"DELETE {where}", (wanted,))
 
 

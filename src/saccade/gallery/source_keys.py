@@ -45,12 +45,12 @@ def add(connection: sqlite3.Connection, first: int, new: IntArray) -> None:
 
 
 def remove(connection: sqlite3.Connection, pictures: Sequence[int]) -> None:
-    """Delete the keys of these pictures, before the pictures."""
+    """Delete the keys of pictures, before the pictures."""
     for table in SOURCE_TABLES:
         connection.execute(
             f"DELETE FROM {table} WHERE (source_key, picture) IN "
-            "(SELECT p.source_key, p.number FROM json_each(?) j "
-            "JOIN pictures p ON p.number = j.value)",
+            "(SELECT source_key, number FROM pictures "
+            "WHERE number IN (SELECT value FROM json_each(?)))",
             (json.dumps(list(pictures)),),
         )
 
