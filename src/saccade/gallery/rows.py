@@ -1,9 +1,9 @@
 """Rows read from the truth: picture numbers, whose they are, and their vectors."""
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from saccade.values import Float32Array, IntArray
 CHUNK_ROWS = 8192
 LENGTH_TOLERANCE = 0.01  # float16 rounding stays below 0.001; scrambled bytes do not
 
-Reading = Callable[[], AbstractContextManager[sqlite3.Connection]]
+Reading = Callable[[], contextlib.AbstractContextManager[sqlite3.Connection]]
 
 SELECT = (
     "SELECT p.number, p.identity, v.content FROM pictures p JOIN vectors v ON v.slot = p.vector "
@@ -84,6 +84,11 @@ def of_identities(connection: sqlite3.Connection, identities: Sequence[int]) -> 
     cursor = connection.execute(SELECT + where, (json.dumps(identities),))
     while len(chunk := _rows(cursor.fetchmany(CHUNK_ROWS))):
         yield chunk
+
+
+def in_snapshot(connection: sqlite3.Connection) -> Iterator[Rows]:
+    """Yield all pictures chunk by chunk, as they were when the transaction began."""
+    return every(lambda: contextlib.nullcontext(connection))
 
 
 def decode_vectors(contents: Sequence[bytes], dimension: int) -> Float32Array:
