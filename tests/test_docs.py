@@ -91,7 +91,17 @@ NAMED = {
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
 FILE_ENDINGS = {"py", "toml", "json", "safetensors"}  # of words that look like a setting
 # A negative answer is an answer.
-MAY_SAY_NO = {"check", "compare", "find", "group", "inspect", "limits", "predict", "verify"}
+MAY_SAY_NO = {
+    "check",
+    "choose",
+    "compare",
+    "find",
+    "group",
+    "inspect",
+    "limits",
+    "predict",
+    "verify",
+}
 
 
 def names_of(section):

@@ -58,7 +58,7 @@ def read_vectors(gallery: Path | str) -> Float32Array:
         with database.reading() as connection:
             dimension = read_meta(connection).dimension
         with database.translated():
-            found = [chunk.vectors(dimension) for chunk in rows.every(database)]
+            found = [chunk.vectors(dimension) for chunk in rows.every(database.reading)]
     finally:
         database.close()
     return np.concatenate([np.empty((0, dimension), np.float32), *found])

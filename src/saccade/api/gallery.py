@@ -20,8 +20,11 @@ from saccade.exchange.embedder import KEPT, OnnxEmbedder
 from saccade.exchange.trust import ENDING
 from saccade.files import existing_folder
 from saccade.gallery import backup, re_embedding
+from saccade.gallery.choices import NO, YES
+from saccade.gallery.mirrored import Mirrored
+from saccade.judge.choices import Tried, judge_choices
 from saccade.tasks.model import Model
-from saccade.values import Broken, Embedder
+from saccade.values import Broken, Embedder, Float32Array
 
 EMBEDDER_FOLDER = "embedder"
 BATCH = 64
@@ -66,6 +69,7 @@ class Gallery(gallery.Gallery):
         threshold_from: Path | str | None = None,
         broken: float = DataSettings().broken,
         keep_originals: bool = False,
+        mirrored: bool = False,
     ) -> Self:
         """Make a gallery for the vectors of ``embedder``.
 
@@ -74,6 +78,8 @@ class Gallery(gallery.Gallery):
         The threshold, a cosine, is the one given, else found on the data of
         ``threshold_from``, as by ``threshold_on``, else the embedder's own. Without any, ``find``
         never says unknown. ``keep_originals``: the files of enrolled pictures are kept in it.
+        ``mirrored``: pictures are embedded with their mirror images, always; the embedder's own
+        threshold is not for these vectors, and not taken.
         Raises GalleryError when something stands at ``folder``; nothing is written then.
         """
         place = Path(folder)
@@ -81,7 +87,8 @@ class Gallery(gallery.Gallery):
             raise GalleryError(f"{place} exists already; name a new folder, or open that gallery")
         existing_folder(place.absolute().parent, "folder")
         chosen_embedder = _loaded(embedder)
-        limit, left_out = _threshold(chosen_embedder, threshold, threshold_from, broken)
+        answering = Mirrored(chosen_embedder) if mirrored else chosen_embedder
+        limit, left_out = _threshold(answering, threshold, threshold_from, broken)
         # Made beside its place and renamed, so that a crash leaves no gallery without an embedder.
         fresh = place.with_name(f".{place.name}.{os.getpid()}.part")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -93,6 +100,7 @@ class Gallery(gallery.Gallery):
                 threshold=limit,
                 description=_described(chosen_embedder),
                 keep_originals=keep_originals,
+                mirrored=mirrored,
             ).close()
             _keep(chosen_embedder, fresh / EMBEDDER_FOLDER)
             fresh.rename(place)
@@ -105,11 +113,17 @@ class Gallery(gallery.Gallery):
         return made
 
     def re_embed(
-        self, out: Path | str, embedder: Embedder | Path | str, *, threshold: float | None = None
+        self,
+        out: Path | str,
+        embedder: Embedder | Path | str,
+        *,
+        threshold: float | None = None,
+        mirrored: bool | None = None,
     ) -> re_embedding.ReEmbedded:
         """Make the gallery ``out``, its pictures embedded by another embedder from their files.
 
-        This one stays as it is. The threshold is the one given, else the new embedder's own. Raises
+        This one stays as it is. ``threshold`` and ``mirrored`` as in ``create``, by default the new
+        embedder's own, and as in this one. Raises
         GalleryError, and makes nothing, when files are not kept or something stands at ``out``.
         """
         place = Path(out)
@@ -119,7 +133,11 @@ class Gallery(gallery.Gallery):
         shutil.rmtree(draft, ignore_errors=True)
         try:
             with Gallery.create(
-                draft, embedder=embedder, threshold=threshold, keep_originals=True
+                draft,
+                embedder=embedder,
+                threshold=threshold,
+                keep_originals=True,
+                mirrored=self.stats().mirrored == YES if mirrored is None else mirrored,
             ) as made:
                 done = re_embedding.re_embed(self._database, made._database, made._need_embedder())
             backup.refuse(self.folder, place)
@@ -136,6 +154,25 @@ class Gallery(gallery.Gallery):
         """
         found, self.left_out = _threshold_on(self._need_embedder(), data, broken)
         return found
+
+    def try_choices(
+        self, data: Path | str, *, broken: float = DataSettings().broken
+    ) -> tuple[Tried, ...]:
+        """Judge each choice, with and without it, on class folders; chooses and enrols nothing.
+
+        Every picture is searched among the others, so that there must be two classes with several
+        pictures or more. The rate of false alarms is that of the gallery's threshold on these
+        pictures. Unreadable pictures as in ``threshold_on``.
+        """
+        embedder = self._need_embedder()
+        plain = embedder.embedder if isinstance(embedder, Mirrored) else embedder
+        vectors = {}
+        for name, one in ((NO, plain), (YES, Mirrored(plain))):
+            vectors[name], labels, self.left_out = _embedded(one, data, broken)
+        now = self.stats()
+        return judge_choices(
+            vectors, labels, templates=now.templates, mirrored=now.mirrored, threshold=now.threshold
+        )
 
 
 def _kept(root: Path) -> Embedder | None:
@@ -203,6 +240,14 @@ def _threshold(
 def _threshold_on(
     embedder: Embedder, data: Path | str, broken: float
 ) -> tuple[float, tuple[Broken, ...]]:
+    vectors, labels, left_out = _embedded(embedder, data, broken)
+    return float(find_threshold(vectors, labels)["similarity"]), left_out
+
+
+def _embedded(
+    embedder: Embedder, data: Path | str, broken: float
+) -> tuple[Float32Array, list[str], tuple[Broken, ...]]:
+    """Return vectors (n, d) and labels of the pictures of ``data`` that can be read."""
     allowed = override(Recipe(), [("data.broken", broken)], where="threshold").data.broken
     samples = read_data(judged_part(data, open_test=None))
     vectors, reasons = [], {}
@@ -217,5 +262,4 @@ def _threshold_on(
             vectors.append(embedder(pictures))
     read, left_out = part_broken(samples, reasons)
     require_few(left_out, of=len(samples), allowed=allowed)
-    found = find_threshold(np.concatenate(vectors), [sample.label for sample in read])
-    return float(found["similarity"]), tuple(left_out)
+    return np.concatenate(vectors), [sample.label for sample in read], tuple(left_out)

@@ -36,6 +36,7 @@ def create(
     threshold_from: Path | None = None,
     broken: BrokenShare = BROKEN_SHARE,
     keep_originals: Annotated[bool, Parameter(negative="")] = False,
+    mirrored: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Make an empty gallery for the vectors of one embedder, or for vectors from elsewhere.
@@ -54,6 +55,8 @@ def create(
         Class folders, CSV, idx or .npz on whose pairs the threshold is found.
     keep_originals
         Keep the files of enrolled pictures in the gallery, for re-embed and export.
+    mirrored
+        Average each picture's vector with that of its mirror image, here and in every search.
     """
     if (embedder is None) == (dimension is None):
         raise InputError("create needs either --embedder RUN or --dimension NUMBER")
@@ -62,6 +65,8 @@ def create(
 
         if keep_originals:
             raise InputError("--keep-originals needs an --embedder; vectors have no files")
+        if mirrored:
+            raise InputError("--mirrored needs an --embedder; vectors have no mirror images")
         return vectors.create(gallery, dimension, threshold, threshold_from, json=json)
     from saccade.api.gallery import Gallery
 
@@ -72,6 +77,7 @@ def create(
         threshold_from=threshold_from,
         broken=broken,
         keep_originals=keep_originals,
+        mirrored=mirrored,
     ) as made:
         stats, left_out = made.stats(), made.left_out
     line = line_of_created(gallery, stats)

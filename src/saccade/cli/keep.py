@@ -165,6 +165,7 @@ def re_embed(
     *,
     embedder: str,
     threshold: float | None = None,
+    mirrored: bool | None = None,
     json: Json = False,
 ) -> int:
     """Make a new gallery of another embedder from the files that a gallery keeps.
@@ -179,11 +180,13 @@ def re_embed(
         Run folder, or the word pixels.
     threshold
         Cosine similarity from which find says yes; else the run's own.
+    mirrored
+        Average each picture's vector with that of its mirror image, or not; else as in GALLERY.
     """
     from saccade.api.gallery import Gallery
 
     with Gallery.open(gallery) as opened:
-        done = opened.re_embed(out, embedder, threshold=threshold)
+        done = opened.re_embed(out, embedder, threshold=threshold, mirrored=mirrored)
     line = f"{done.identities} identities, {done.pictures} pictures; the log begins anew"
     lost = f"{done.rejections_lost} rejections are lost; say them again"
     tell(done, [line, *([lost] if done.rejections_lost else [])], json=json)

@@ -178,7 +178,8 @@ class GalleryStats:
     the others are compared exactly. ``recall`` and ``recall_low``, the lower end of its 95 %
     interval: share of searches whose best hit is that of exact search, as measured when the index
     was made for ``recall_wanted``; None without an index. ``index_due``: why it needs to be made,
-    or made anew; empty when it does not.
+    or made anew; empty when it does not. ``templates`` and ``mirrored``: what is chosen (see
+    ``choices.py``).
     """
 
     identities: int
@@ -198,3 +199,5 @@ class GalleryStats:
     recall_low: float | None
     recall_wanted: float | None
     index_due: str
+    templates: str
+    mirrored: str

@@ -7,7 +7,7 @@ the gallery: it costs as much as was decided.
 import sqlite3
 from dataclasses import dataclass
 
-from saccade.gallery import store
+from saccade.gallery import choices, store
 from saccade.gallery.merges import Merges
 from saccade.gallery.rejections import Rejections
 from saccade.values import Float32Array, IntArray
@@ -16,21 +16,23 @@ from saccade.values import Float32Array, IntArray
 # says which other it was, for an entry names one identity.
 MERGE, INTO, UNMERGE, FROM = "merge", "merge into", "unmerge", "unmerge from"
 REJECT, UNREJECT, NEARNESS = "reject", "unreject", "reject near"
-DECISIONS = (MERGE, INTO, UNMERGE, FROM, REJECT, UNREJECT, NEARNESS)
+DECISIONS = (MERGE, INTO, UNMERGE, FROM, REJECT, UNREJECT, NEARNESS, choices.CHOOSE)
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Merges and rejections at one generation."""
+    """Merges and rejections at one generation; ``means``: templates are means."""
 
     merges: Merges
     rejections: Rejections
+    means: bool
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> "Decisions":
         """Read them from the gallery."""
         dimension = store.read_meta(connection).dimension
-        return cls(Merges.read(connection), Rejections.read(connection, dimension))
+        means = choices.read(connection)[choices.TEMPLATES] == choices.MEAN
+        return cls(Merges.read(connection), Rejections.read(connection, dimension), means)
 
     def rejected(self, queries: Float32Array) -> list[IntArray]:
         """Return for each query (q, d) of length 1 whom it must not be offered, after merges."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from saccade.gallery import store, upkeep
+from saccade.gallery import choices, store, upkeep
 from saccade.gallery.answers import GalleryStats
 from saccade.gallery.database import Database
 from saccade.gallery.memory import outline
@@ -13,6 +13,7 @@ def stats(database: Database) -> GalleryStats:
     with database.reading() as connection:
         meta = store.read_meta(connection)
         counts: dict[str, Any] = store.counts(connection) | {}
+        chosen = choices.read(connection)
     files = [path for path in database.folder.rglob("*") if path.is_file()]
     return GalleryStats(
         **counts,
@@ -23,6 +24,8 @@ def stats(database: Database) -> GalleryStats:
         fingerprint=meta.fingerprint,
         embedder=meta.embedder,
         generation=meta.generation,
+        templates=chosen[choices.TEMPLATES],
+        mirrored=chosen[choices.MIRRORED],
         **_of_index(database),
     )
 

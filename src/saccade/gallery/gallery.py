@@ -16,6 +16,7 @@ from saccade.gallery import backup as backing
 from saccade.gallery import (
     bulk,
     check,
+    choices,
     compacting,
     correct,
     enrol,
@@ -35,6 +36,7 @@ from saccade.gallery import (
     rows,
     searching,
     store,
+    templates,
     terms,
     unnamed,
     upkeep,
@@ -42,6 +44,7 @@ from saccade.gallery import (
 )
 from saccade.gallery import export as exporting
 from saccade.gallery import forget as forgetting
+from saccade.gallery import mirrored as mirroring
 from saccade.gallery.answers import (
     AuditLog,
     BulkEnrolled,
@@ -93,10 +96,14 @@ class Gallery:
         self._upkeep = upkeep.Upkeep(self.folder) if background else None
         self._database = Database(self.folder)
         self._narrowing = narrowing.Narrowing(self._database)
+        self._templates = templates.Templates()
         try:
             with self._database.reading() as connection:
                 meta = store.read_meta(connection)
+                mirrored = choices.read(connection)[choices.MIRRORED] == choices.YES
             self.dimension = meta.dimension
+            if mirrored and embedder is not None:
+                self._embedder = mirroring.Mirrored(embedder)
             self._require_same_embedder(meta)
             forgetting.settle(self._database, wait_s=OPEN_WAIT_S)
         except BaseException:
@@ -114,12 +121,14 @@ class Gallery:
         description: str = "",
         embedder: Embedder | None = None,
         keep_originals: bool = False,
+        mirrored: bool = False,
     ) -> Self:
         """Make an empty gallery, all of it or nothing, and open it.
 
         ``fingerprint`` and ``dimension`` are the embedder's, ``description`` says in words which it
-        is. ``keep_originals``: the files of its pictures are kept in it. Raises GalleryError when
-        ``folder`` exists and is not an empty folder.
+        is. ``keep_originals``: the files of its pictures are kept in it. ``mirrored``: its pictures
+        are embedded with their mirror images (see ``mirrored.py``), here and in every search.
+        Raises GalleryError when ``folder`` exists and is not an empty folder.
         """
         if not fingerprint or dimension < 1:
             raise InputError(
@@ -129,10 +138,13 @@ class Gallery:
         create_database(
             Path(folder),
             dimension=dimension,
-            fingerprint=fingerprint,
+            fingerprint=mirroring.fingerprint(fingerprint) if mirrored else fingerprint,
             embedder=description,
             threshold=inputs.threshold_value(threshold),
-            choices={originals.KEEP: originals.YES} if keep_originals else {},
+            choices={
+                **({originals.KEEP: originals.YES} if keep_originals else {}),
+                **({choices.MIRRORED: choices.YES} if mirrored else {}),
+            },
         )
         return cls(folder, embedder=embedder)
 
@@ -275,7 +287,9 @@ class Gallery:
     ) -> list[Found]:
         """Return for each vector (q, d) the k identities whose best picture is nearest, best first.
 
-        Similarities are cosines to the stored float16 vectors; equal ones go by picture number.
+        With the choice "templates=mean" those whose mean direction is nearest: see ``templates.py``
+        for what an index may miss of these. Similarities are cosines to the stored float16 vectors,
+        or to their means; equal ones go by picture number.
         ``exact`` compares with every row, read from the disk, and not only with the index's list.
         Only pictures whose facts fit the condition ``where`` (see ``where.py``) are hits, and none
         of an identity that has expired.
@@ -294,8 +308,7 @@ class Gallery:
         with self._database.reading() as connection:  # What was found goes again and again.
             snapshot, decisions = contextlib.nullcontext(connection), Decisions.read(connection)
             chosen = narrowing.choose(lambda: snapshot, where, terms.today())
-            every = chosen.of_rows(rows.in_snapshot(connection))
-            matches = finding.exact_matches(every, decisions, queries, k)
+            matches = self._exact_matches(lambda: snapshot, decisions, chosen, queries, k)
             return finding.with_names(connection, matches, shown)[0]
 
     def _matches(
@@ -306,10 +319,29 @@ class Gallery:
                 with self._database.reading() as connection:
                     decisions = Decisions.read(connection)
                 chosen = narrowing.choose(self._database.reading, where, terms.today())
-                every = chosen.of_rows(rows.every(self._database))
-                return finding.exact_matches(every, decisions, queries, k)
-            memory = self._narrowing.of(self._current_memory(), where, terms.today())
-            return finding.best_matches(self._database, memory, queries, k)
+                reading = self._database.reading
+                return self._exact_matches(reading, decisions, chosen, queries, k)
+            memory, chosen = self._narrowing.of(self._current_memory(), where, terms.today())
+            if not memory.decisions.means:
+                return finding.best_matches(self._database, memory, queries, k)
+            likely = templates.likely(self._database, memory, self._templates, queries, k)
+            merges = memory.decisions.merges
+            return templates.mean_matches(
+                self._database.reading, likely, merges, chosen, queries, k
+            )
+
+    def _exact_matches(
+        self,
+        reading: rows.Reading,
+        decisions: Decisions,
+        chosen: narrowing.Chosen,
+        queries: Float32Array,
+        k: int,
+    ) -> list[list[finding.Match]]:
+        if not decisions.means:
+            return finding.exact_matches(chosen.of_rows(rows.every(reading)), decisions, queries, k)
+        surely = templates.surely(chosen.of_rows(rows.by_identity(reading)), decisions, queries, k)
+        return templates.mean_matches(reading, surely, decisions.merges, chosen, queries, k)
 
     def verify(self, a: Path | str, b: Path | str) -> Verified:
         """Compare two pictures, that need not be enrolled, by the gallery's threshold."""
@@ -500,6 +532,14 @@ class Gallery:
             connection.execute("UPDATE meta SET threshold = ?", (value,))
             log.append(connection, "threshold", at=store.now())
         self._settle_after_write()
+
+    def choose(self, **wanted: str) -> choices.Chosen:
+        """Choose how similarities are taken, as ``templates="mean"``; returns what is chosen now.
+
+        ``choices.py`` says what there is. A change drops the threshold, which was for other
+        similarities. Raises InputError for what cannot be chosen.
+        """
+        return self._settled(choices.choose(self._database, wanted))
 
     def check(self) -> None:
         """Check every row; raises GalleryError that names the first thing that is wrong."""

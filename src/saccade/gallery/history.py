@@ -7,6 +7,7 @@ import numpy as np
 
 from saccade.gallery import log, merges, store, who
 from saccade.gallery.answers import AuditLog, Logged
+from saccade.gallery.choices import CHOOSE
 from saccade.gallery.decisions import FROM, INTO, MERGE, NEARNESS, REJECT, UNMERGE, UNREJECT
 from saccade.gallery.gone import FORGET, LEAVE, MOVE, REMOVE
 from saccade.values import IntArray
@@ -28,6 +29,7 @@ WORDS = {
     FROM: "with {identity}",
     REJECT: "{picture} is not {identity}",
     UNREJECT: "{picture} may be {identity} again",
+    CHOOSE: "chose how similarities are taken",
     NEARNESS: "set how near copies of rejected pictures are",
 }
 

@@ -78,7 +78,7 @@ def _copy_truth(database: Database, place: Path) -> _Copied:
         digest = log.digest(connection, meta.generation)
     numbers, identities = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     with place.open("wb") as stream:
-        for chunk in rows.every(database):
+        for chunk in rows.every(database.reading):
             if any(len(content) != 2 * meta.dimension for content in chunk.contents):
                 raise DamageError("a vector has the wrong length")
             stream.write(b"".join(chunk.contents))

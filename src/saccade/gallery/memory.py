@@ -124,7 +124,7 @@ def _opened(database: Database, codes: Stamp) -> Memory:
         base = _base(database, connection)
         decisions = Decisions.read(connection)
     loose, last = Loose.empty(meta.dimension), 0 if base is None else base.last
-    for chunk in rows.every(database, last):
+    for chunk in rows.every(database.reading, last):
         loose, last = loose.extended(chunk), int(chunk.numbers[-1])
     return Memory(meta.generation, last, codes, base, loose, decisions)
 

@@ -5,10 +5,8 @@ whoever has none fits no condition. What fits is marked in the codes by a bit a 
 rows are copied. Few coded rows that fit are read from the truth and compared exactly.
 """
 
-import contextlib
 import dataclasses
 import functools
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +18,7 @@ from saccade.gallery import facts, rows, terms
 from saccade.gallery.codes import Base, packed
 from saccade.gallery.database import Database
 from saccade.gallery.memory import Loose, Memory
+from saccade.gallery.rows import Reading
 from saccade.gallery.where import Facts, condition
 from saccade.values import IntArray
 
@@ -27,7 +26,6 @@ CHUNK_ROWS = 8192
 FEW_ROWS = 8192  # as many as are read and compared about as fast as all codes are scanned
 REMEMBERED = 65_536  # different facts whose answer is kept while a condition is evaluated
 
-Reading = Callable[[], contextlib.AbstractContextManager[sqlite3.Connection]]
 NONE = np.zeros(0, np.int64)
 
 
@@ -92,17 +90,17 @@ class Narrowing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._last: tuple[Memory, str | None, str, Memory] | None = None
+        self._last: tuple[Memory, str | None, str, tuple[Memory, Chosen]] | None = None
 
-    def of(self, memory: Memory, where: str | None, day: str) -> Memory:
-        """Return ``memory`` without them; the same object when all may be hits."""
+    def of(self, memory: Memory, where: str | None, day: str) -> tuple[Memory, Chosen]:
+        """Return ``memory`` without them, the same object when all may be hits; and which may."""
         last = self._last
         if last is not None and last[0] is memory and last[1:3] == (where, day):
             return last[3]
         chosen = choose(self._database.reading, where, day)
         narrowed = memory if chosen.everything else _narrowed(self._database, memory, chosen)
-        self._last = (memory, where, day, narrowed)
-        return narrowed
+        self._last = (memory, where, day, (narrowed, chosen))
+        return narrowed, chosen
 
 
 def _narrowed(database: Database, memory: Memory, chosen: Chosen) -> Memory:

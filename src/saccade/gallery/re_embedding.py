@@ -14,7 +14,7 @@ from typing import Any
 
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, PictureError
-from saccade.gallery import blocks, enrol, facts, inputs, log, originals, store, terms
+from saccade.gallery import blocks, choices, enrol, facts, inputs, log, originals, store, terms
 from saccade.gallery.database import Database
 from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.values import Embedder
@@ -148,7 +148,9 @@ def _tell(
         target.execute("INSERT INTO merges VALUES (?, ?, ?)", (mine[merged], mine[kept], at))
     target.executemany(
         "INSERT OR IGNORE INTO choices VALUES (?, ?)",
-        source.execute("SELECT name, value FROM choices").fetchall(),
+        source.execute(
+            "SELECT name, value FROM choices WHERE name != ?", (choices.MIRRORED,)
+        ).fetchall(),
     )
     pairs = zip(_by_number(source), _by_number(target), strict=True)
     for old, new in pairs:

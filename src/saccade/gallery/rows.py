@@ -1,17 +1,21 @@
 """Rows read from the truth: picture numbers, whose they are, and their vectors."""
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from saccade.gallery.database import DamageError, Database
+from saccade.gallery.database import DamageError
 from saccade.values import Float32Array, IntArray
 
 CHUNK_ROWS = 8192
 LENGTH_TOLERANCE = 0.01  # float16 rounding stays below 0.001; scrambled bytes do not
+
+Reading = Callable[[], contextlib.AbstractContextManager[sqlite3.Connection]]
 
 SELECT = (
     "SELECT p.number, p.identity, v.content FROM pictures p JOIN vectors v ON v.slot = p.vector "
@@ -20,7 +24,10 @@ SELECT = (
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Pictures by rising number: ``numbers`` (n,), ``identities`` (n,), float16 ``contents``."""
+    """Pictures, by rising number unless it is said: ``numbers`` and ``identities`` (n,).
+
+    ``contents``: float16 vectors.
+    """
 
     numbers: IntArray
     identities: IntArray
@@ -36,22 +43,21 @@ class Rows:
 
 def after(connection: sqlite3.Connection, number: int, *, most: int = CHUNK_ROWS) -> Rows:
     """Return up to ``most`` pictures whose numbers are above ``number``."""
-    return _rows(
-        connection.execute(SELECT + "WHERE p.number > ? ORDER BY p.number LIMIT ?", (number, most))
-    )
+    where = "WHERE p.number > ? ORDER BY p.number LIMIT ?"
+    return _rows(connection.execute(SELECT + where, (number, most)).fetchall())
 
 
 def named(connection: sqlite3.Connection, numbers: Sequence[int]) -> Rows:
     """Return those of the pictures with these rising numbers that are still there."""
     wanted = json.dumps(numbers)
     where = "WHERE p.number IN (SELECT value FROM json_each(?)) ORDER BY p.number"
-    return _rows(connection.execute(SELECT + where, (wanted,)))
+    return _rows(connection.execute(SELECT + where, (wanted,)).fetchall())
 
 
-def every(database: Database, number: int = 0) -> Iterator[Rows]:
-    """Yield all pictures above a number, chunk by chunk, each chunk in a snapshot of its own."""
+def every(reading: Reading, number: int = 0) -> Iterator[Rows]:
+    """Yield all pictures above a number, each chunk in what ``reading`` opens."""
     while True:
-        with database.reading() as connection:
+        with reading() as connection:
             chunk = after(connection, number)
         if not len(chunk):
             return
@@ -59,12 +65,30 @@ def every(database: Database, number: int = 0) -> Iterator[Rows]:
         number = int(chunk.numbers[-1])
 
 
+def by_identity(reading: Reading) -> Iterator[Rows]:
+    """Yield all pictures by rising identity, then number, each chunk in what ``reading`` opens."""
+    place = (0, 0)
+    where = "WHERE (p.identity, p.number) > (?, ?) ORDER BY p.identity, p.number LIMIT ?"
+    while True:
+        with reading() as connection:
+            chunk = _rows(connection.execute(SELECT + where, (*place, CHUNK_ROWS)).fetchall())
+        if not len(chunk):
+            return
+        yield chunk
+        place = int(chunk.identities[-1]), int(chunk.numbers[-1])
+
+
+def of_identities(connection: sqlite3.Connection, identities: Sequence[int]) -> Iterator[Rows]:
+    """Yield the pictures of these identities, chunk by chunk."""
+    where = "WHERE p.identity IN (SELECT value FROM json_each(?))"
+    cursor = connection.execute(SELECT + where, (json.dumps(identities),))
+    while len(chunk := _rows(cursor.fetchmany(CHUNK_ROWS))):
+        yield chunk
+
+
 def in_snapshot(connection: sqlite3.Connection) -> Iterator[Rows]:
     """Yield all pictures chunk by chunk, as they were when the transaction began."""
-    number = 0
-    while len(chunk := after(connection, number)):
-        yield chunk
-        number = int(chunk.numbers[-1])
+    return every(lambda: contextlib.nullcontext(connection))
 
 
 def decode_vectors(contents: Sequence[bytes], dimension: int) -> Float32Array:
@@ -81,8 +105,7 @@ def decode_vectors(contents: Sequence[bytes], dimension: int) -> Float32Array:
     return rows
 
 
-def _rows(cursor: sqlite3.Cursor) -> Rows:
-    table = cursor.fetchall()
+def _rows(table: list[Any]) -> Rows:
     if not table:
         return Rows(np.zeros(0, np.int64), np.zeros(0, np.int64), ())
     numbers, identities, contents = zip(*table, strict=True)

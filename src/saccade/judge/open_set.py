@@ -59,7 +59,7 @@ def judge_open_set(run: OneShot, *, seed: int, resamples: int, level: float) -> 
     rates = tuple(rate for rate in RATES if rate * n >= FEWEST)
     falling = np.argsort(-run.rival_similarity, kind="stable")
     found = np.where(run.rank == 1, run.similarity, -np.inf)
-    searches = _Searches(run.rival_similarity[falling], found[falling], rates)
+    searches = Searches(run.rival_similarity[falling], found[falling], rates)
     values, thresholds = searches.missed(np.ones((n, 1)))
     names = [str(one) for one in run.identity[falling].tolist()]
     draws = [
@@ -85,7 +85,7 @@ def judge_open_set(run: OneShot, *, seed: int, resamples: int, level: float) -> 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Searches:
+class Searches:
     """Searches in the order of their falling ``rival`` similarity (n,).
 
     ``found`` (n,): the similarity to their own identity, -inf where somebody else came first.
