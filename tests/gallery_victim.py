@@ -11,6 +11,7 @@
 Also holds what the tests share with it: a cheap embedder, and pictures to enrol.
 """
 
+import functools
 import hashlib
 import os
 import signal
@@ -130,8 +131,8 @@ def people(name):
     return np.random.default_rng(seed).standard_normal((6, DIMENSION)).astype(np.float32)
 
 
-def die(folder, plan):
-    """Do the steps of a plan in a gallery until killed; a line is NAME NUMBER WHEN POINT.
+def die(folder, take, points):
+    """``take`` the steps in a gallery until killed; for each line "NAME NUMBER WHEN POINT" read.
 
     A process of its own works on ``folder / NAME``, and kills itself before or after (WHEN) call
     NUMBER of POINT; 0 for never. What it has done stands in NAME.told, the calls that it made, when
@@ -141,16 +142,16 @@ def die(folder, plan):
         name, number, when, point = line.rstrip("\n").split(" ", 3)
         child = os.fork()
         if not child:
-            calls = watched(point, int(number), when)
+            calls = watched(point, int(number), when, points)
             with (folder / f"{name}.told").open("w", buffering=1) as told:
-                take_steps(folder / name, told, PLANS[plan])
+                take(folder / name, told)
             (folder / f"{name}.calls").write_text(repr(dict(calls)))
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def watched(deadly, number, when):
-    """Count the calls of all POINTS; call ``number`` of the deadly one ends the process."""
+def watched(deadly, number, when, points):
+    """Count the calls of all points; call ``number`` of the deadly one ends the process."""
     calls = Counter()
 
     def watch(point, owner, attribute):
@@ -168,7 +169,7 @@ def watched(deadly, number, when):
 
         setattr(owner, attribute, watched_call)
 
-    for point, (owner, attribute) in POINTS.items():
+    for point, (owner, attribute) in points.items():
         watch(point, owner, attribute)
     return calls
 
@@ -198,7 +199,8 @@ def take_steps(folder, told, steps):
 def main(work, folder, *arguments):
     """Do the work; one line on standard output for each acknowledgement."""
     if work == "die":
-        die(Path(folder), *arguments)
+        plan = arguments[0] if arguments else "people"
+        die(Path(folder), functools.partial(take_steps, steps=PLANS[plan]), POINTS)
         return
     if work == "read":
         hold_snapshot(Path(folder))

@@ -9,7 +9,7 @@ import pytest
 
 from saccade.errors import GalleryError
 from saccade.gallery import Gallery, slots, source_keys
-from saccade.gallery.schema import FORMAT_VERSION
+from saccade.gallery.schema import FORMAT_VERSION, SETTINGS
 
 DIMENSION = 8
 VECTORS = np.random.default_rng(5).standard_normal((40, DIMENSION)).astype(np.float32)
@@ -154,6 +154,39 @@ def test_an_upgrade_that_fails_changes_nothing(folder, first_version, monkeypatc
     assert version(folder) == first_version
     with Gallery.open(folder) as gallery:
         gallery.check()
+
+
+def test_an_upgrade_on_a_full_disk_changes_nothing(folder, first_version, monkeypatch):
+    pages = (folder / "gallery.db").stat().st_size // 4096
+    with monkeypatch.context() as patch:
+        limit = f"PRAGMA max_page_count = {pages}"
+        patch.setattr("saccade.gallery.database.SETTINGS", (*SETTINGS, limit))
+        with pytest.raises(GalleryError, match="the disk is full"):
+            Gallery.open(folder)
+    assert version(folder) == first_version
+    with Gallery.open(folder) as gallery:
+        gallery.check()
+
+
+def test_an_upgraded_gallery_does_all_that_a_new_one_does(folder, tmp_path):
+    with Gallery.open(folder) as gallery:
+        assert gallery.describe("person 1", {"site": "A"}) == {"site": "A"}
+        gallery.set_terms("person 2", expires="2000-01-01")
+        assert gallery.merge("person 3", "person 4").also == ("person 4",)
+        gallery.reject(VECTORS[0], "person 5")
+        assert [one.pictures for one in gallery.forget_expired()] == [3]
+        assert gallery.compact().places > 0
+        assert [info.name for info in gallery.identities("site = A")] == ["person 1"]
+        gallery.backup(tmp_path / "copy")
+        gallery.export(tmp_path / "out")
+        gallery.check()
+        before = gallery.identities()
+    with Gallery.open(tmp_path / "copy") as copy:
+        copy.check()
+        assert copy.identities() == before
+    with Gallery.create(tmp_path / "n", fingerprint="f" * 64, dimension=DIMENSION) as new:
+        assert new.import_(tmp_path / "out").enrolled == 36
+        new.check()
 
 
 def test_two_open_it_at_once(folder):

@@ -102,6 +102,11 @@ def _building(folder: Path) -> Iterator[Path]:
         place = folder / code_place.FOLDER
         try:
             yield place
+        except OSError as error:
+            raise GalleryError(
+                f"gallery {folder}: the index cannot be made: {error.strerror or error}; make "
+                "room, and try again"
+            ) from error
         finally:
             for part in place.glob(code_place.PARTS):
                 part.unlink(missing_ok=True)

@@ -61,8 +61,8 @@ def re_embed(old: Database, new: Database, embedder: Embedder) -> ReEmbedded:
     with old.reading() as source, new.writing() as target:
         if store.read_meta(source).generation != generation:
             raise GalleryError(f"gallery {old.folder} {CHANGED}")
-        counts = store.counts(target)
         _tell(source, target, people)
+        counts = store.counts(target)
         lost = source.execute("SELECT count(*) FROM rejections").fetchone()[0]
     return ReEmbedded(counts["identities"], counts["pictures"], int(lost))
 

@@ -10,6 +10,7 @@ Opening reads the header and checks that every array lies within the file; ``che
 
 import json
 import math
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
@@ -94,7 +95,10 @@ class CodeFileWriter:
     """A new file whose arrays are filled through ``arrays``; ``finish`` makes it whole."""
 
     def __init__(self, path: Path, wanted: Wanted) -> None:
-        """Make the file, all zeros; ``wanted`` gives dtype and shape of each array by name."""
+        """Make the file, all zeros; ``wanted`` gives dtype and shape of each array by name.
+
+        Raises OSError when the disk has no room for all of it.
+        """
         self.path = path
         self._directory: dict[str, tuple[str, tuple[int, ...], int]] = {}
         at = self._end = HEADER_BYTES
@@ -103,7 +107,10 @@ class CodeFileWriter:
             self._end = at + np.dtype(dtype).itemsize * math.prod(shape)
             at = _rounded(self._end, PAGE_BYTES)
         with path.open("wb") as stream:
-            stream.truncate(at + 4 * _blocks(self._end))
+            size = at + 4 * _blocks(self._end)
+            stream.truncate(size)
+            if hasattr(os, "posix_fallocate"):  # a mapped page without room ends the process
+                os.posix_fallocate(stream.fileno(), 0, size)
         self._bytes = np.memmap(path, np.uint8, "r+")
         self.arrays: dict[str, Array] = {
             name: self._bytes[at : at + np.dtype(dtype).itemsize * math.prod(shape)]
