@@ -43,9 +43,9 @@ def other_detector(gallery: Gallery, detector: Detector) -> str:
     if gallery.detector in (None, detector.fingerprint):
         return ""
     return (
-        f"gallery {gallery.folder} has crops of detector {gallery.detector:.8}, not of "
-        f"{detector.fingerprint:.8}; crops of two detectors are less alike, use the first one, or "
-        "enrol the photos into a new gallery"
+        f"gallery {gallery.folder} has crops of detector {gallery.detector:.8}, and this is "
+        f"{detector.fingerprint:.8} (its file or its card differs); crops of two are less alike: "
+        "use the first one, or enrol the photos into a new gallery"
     )
 
 
