@@ -365,7 +365,7 @@ def command(tmp_path, by_boxes, monkeypatch):
     from saccade.api import gallery as api_gallery
 
     monkeypatch.setattr(api_gallery, "_kept", lambda root: EMBEDDER)
-    monkeypatch.setattr(api, "_detector", lambda given: SquareDetector())
+    monkeypatch.setattr(api, "open_detector", lambda given: SquareDetector())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     write(tmp_path / "photos" / "team.png", (3, 10, 20, 70), (9, 100, 90, 60), (1, 230, 5, 50))

@@ -232,7 +232,7 @@ def people(tmp_path_factory):
 def command(people, tmp_path, monkeypatch):
     shutil.copytree(people, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(api_gallery, "_kept", lambda root: EMBEDDER)
-    monkeypatch.setattr(api, "_detector", lambda given: CoarseDetector())
+    monkeypatch.setattr(api, "open_detector", lambda given: CoarseDetector())
     monkeypatch.chdir(tmp_path)
     return ["find", "gallery", "--detector", "d.onnx"]
 

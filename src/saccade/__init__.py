@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from saccade.api.card import card
     from saccade.api.compare import compare
     from saccade.api.compare_predictions import compare_predictions
+    from saccade.api.cut import cut
     from saccade.api.evaluate import evaluate, load
     from saccade.api.explain import explain
     from saccade.api.gallery import Gallery
@@ -84,6 +85,7 @@ _HOME = {
     "group": "api.review",
     "compare": "api.compare",
     "compare_predictions": "api.compare_predictions",
+    "cut": "api.cut",
     "enrol_photos": "api.pictures",
     "evaluate": "api.evaluate",
     "find_in_photos": "api.pictures",
@@ -142,6 +144,7 @@ __all__ = [
     "check",
     "compare",
     "compare_predictions",
+    "cut",
     "decide",
     "enrol_photos",
     "evaluate",

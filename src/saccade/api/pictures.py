@@ -1,5 +1,6 @@
 """Photos and videos of people or other objects: found by a detector, named by a gallery."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,11 @@ from saccade.data.pictures import read_picture, several
 from saccade.errors import InputError, PictureError
 from saccade.gallery import Enrolled, Gallery
 from saccade.gallery.answers import SKIPPED
-from saccade.pictures.photo import Names, names_in, the_one
+from saccade.gallery.crops import Cut
+from saccade.gallery.enrol import BATCH_PICTURES
+from saccade.gallery.where import condition
+from saccade.pictures.crop import side_for
+from saccade.pictures.photo import Names, cut_from, names_in
 from saccade.pictures.video import Frame, frames_of, frames_of_camera
 from saccade.values import Detector, Sample
 
@@ -21,6 +26,29 @@ class FrameNames:
     names: Names
 
 
+def open_detector(detector: Detector | Path | str) -> Detector:
+    """Return a detector; an .onnx file is opened. Raises InputError when file or card are none."""
+    if not isinstance(detector, str | Path):
+        return detector
+    from saccade.exchange import load_detector
+
+    return load_detector(Path(detector))
+
+
+def other_detector(gallery: Gallery, detector: Detector) -> str:
+    """Say that the gallery's crops were found by another detector than this; empty when not.
+
+    The one that found the first enrolled crop is the gallery's.
+    """
+    if gallery.detector in (None, detector.fingerprint):
+        return ""
+    return (
+        f"gallery {gallery.folder} has crops of detector {gallery.detector:.8}, and this is "
+        f"{detector.fingerprint:.8} (its file or its card differs); crops of two are less alike: "
+        "use the first one, or enrol the photos into a new gallery"
+    )
+
+
 def find_in_photos(
     gallery: Gallery,
     photos: Sequence[Path | str | Sample],
@@ -28,16 +56,19 @@ def find_in_photos(
     detector: Detector | Path | str,
     top: int = 5,
     any_quality: bool = False,
+    exact: bool = False,
+    where: str | None = None,
 ) -> Iterator[Names]:
     """Yield for each photo its boxes with their names, in order; no name twice in a photo.
 
     ``detector``: an object, or an .onnx file with its card. ``top``: hits told for each box. What
     is too small, blurred, dark or does not fit is told and not searched, unless ``any_quality``. A
-    photo that cannot be read gets its reason and no box. Raises InputError, naming the photo, for
-    a detector's answer that is none.
+    photo that cannot be read gets its reason and no box. ``exact`` and ``where`` as of
+    ``Gallery.find_vectors``. Raises InputError, naming the photo, for a detector's answer that is
+    none.
     """
-    _require_top(top)
-    finder = _detector(detector)
+    _require_search(top, where)
+    finder = open_detector(detector)
     for source in several(photos):
         shown = _shown(source)
         try:
@@ -53,6 +84,8 @@ def find_in_photos(
                 shown=shown,
                 top=top,
                 any_quality=any_quality,
+                exact=exact,
+                where=where,
             )
         except InputError as error:
             raise InputError(f"{shown}: {error}") from error
@@ -67,6 +100,8 @@ def find_in_video(
     every: int = 1,
     top: int = 1,
     any_quality: bool = False,
+    exact: bool = False,
+    where: str | None = None,
 ) -> Iterator[FrameNames]:
     """Yield every ``every``-th frame of a video file, or of a ``camera``, with its names.
 
@@ -74,12 +109,12 @@ def find_in_video(
     ``find_in_photos``. Needs the extra ``video``. Raises InputError for a video that is missing,
     empty, damaged or breaks off, and for a camera that is not there.
     """
-    _require_top(top)
+    _require_search(top, where)
     if every < 1:
         raise InputError(f"every n-th frame: n must be at least 1. Got {every} instead")
     if (video is None) == (camera is None):
         raise InputError("name either a video or a camera")
-    finder = _detector(detector)
+    finder = open_detector(detector)
     frames = (
         frames_of(Path(video), every=every)
         if video is not None
@@ -93,6 +128,8 @@ def find_in_video(
             shown=f"frame {frame.number}",
             top=top,
             any_quality=any_quality,
+            exact=exact,
+            where=where,
         )
         yield FrameNames(frame, names)
 
@@ -110,37 +147,34 @@ def enrol_photos(
 
     A photo in which nothing is found, or several (unless ``largest``, which takes the box of the
     largest area), or something of poor quality (unless ``any_quality``) is "skipped" with the
-    reason. ``expires`` as of ``Gallery.enrolling``.
+    reason. A photo that was enrolled before changes nothing, whatever the size of its crop.
+    ``expires`` as of ``Gallery.enrolling``. Raises InputError for a detector that is none.
     """
-    finder = _detector(detector)
-    for sample in samples:
-        try:
-            photo = read_picture(sample)
-        except PictureError as error:
-            yield Enrolled(sample.label, _shown(sample), None, SKIPPED, str(error))
-            continue
-        try:
-            seen = the_one(photo, detector=finder, largest=largest, any_quality=any_quality)
-        except InputError as error:
-            reason = f"{_shown(sample)}: {error}"
-            yield Enrolled(sample.label, _shown(sample), None, SKIPPED, reason)
-            continue
-        found = Sample(sample.path, sample.label, array=seen.crop, metadata=sample.metadata)
-        yield from gallery.enrolling([found], expires=expires)
-
-
-def _detector(detector: Detector | Path | str) -> Detector:
-    if not isinstance(detector, str | Path):
-        return detector
-    from saccade.exchange import load_detector
-
-    return load_detector(Path(detector))
+    finder, side = open_detector(detector), side_for(gallery.input_size_hw)
+    waiting = iter(samples)
+    while batch := list(itertools.islice(waiting, BATCH_PICTURES)):
+        cuts: list[Cut | Enrolled] = []
+        for sample in batch:
+            try:
+                cuts.append(
+                    cut_from(
+                        sample, detector=finder, side=side, largest=largest, any_quality=any_quality
+                    )
+                )
+            except InputError as error:
+                cuts.append(Enrolled(sample.label, _shown(sample), None, SKIPPED, str(error)))
+        enrolled = gallery.enrolling((cut for cut in cuts if isinstance(cut, Cut)), expires=expires)
+        for cut in cuts:
+            yield next(enrolled) if isinstance(cut, Cut) else cut
 
 
 def _shown(source: Path | Sample) -> str:
     return str(source.path if isinstance(source, Sample) else source)
 
 
-def _require_top(top: int) -> None:
+def _require_search(top: int, where: str | None) -> None:
+    """Raise InputError before the first photo is looked at, and not only when it shows somebody."""
     if top < 1:
         raise InputError(f"top must be at least 1. Got {top} instead")
+    if where is not None:
+        condition(where)

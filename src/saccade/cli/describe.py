@@ -10,7 +10,7 @@ from saccade.cli.output import shown, tell
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
-    from saccade.gallery import IdentityDetails
+    from saccade.gallery import CropInfo, IdentityDetails
 
 Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 
@@ -114,7 +114,15 @@ def _lines(found: "IdentityDetails") -> Iterator[str]:
     for picture in found.pictures:
         own = f"   {_listed(picture.facts)}" if picture.facts else ""
         kept = "   original kept" if picture.kept else ""
-        yield f"   {picture.picture_id}  {shown(picture.picture)}{own}{kept}"
+        yield f"   {picture.picture_id}  {shown(picture.picture)}{_origin(picture.crop)}{own}{kept}"
+
+
+def _origin(crop: "CropInfo | None") -> str:
+    if crop is None:
+        return ""
+    x, y, width, height = (round(side) for side in crop.box)
+    aligned = "" if crop.aligned else ", not aligned"
+    return f"   box {x} {y} {width} {height} of photo {crop.photo}{aligned}"
 
 
 def _listed(facts: Mapping[str, str]) -> str:

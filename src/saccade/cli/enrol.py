@@ -12,6 +12,7 @@ from saccade.cli.flags import (
     Detector,
     Embedder,
     Json,
+    Largest,
     named_columns,
     require_vectors_alone,
 )
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from saccade.values import Sample
 
 As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all pictures show.")]
-Largest = Annotated[
-    bool, Parameter(negative="", help="With --detector: of several boxes, take the largest.")
-]
 
 
 def enrol(
@@ -114,12 +112,15 @@ def _enrolling(
     """Whole pictures, or what a detector finds in them."""
     if detector is None:
         return gallery.enrolling(samples, expires=expires)
-    from saccade.api.pictures import enrol_photos
+    from saccade.api.pictures import enrol_photos, open_detector
+    from saccade.cli.pictures import warn_of_detector
 
+    finder = open_detector(detector)
+    warn_of_detector(gallery, finder)
     return enrol_photos(
         gallery,
         samples,
-        detector=detector,
+        detector=finder,
         largest=largest,
         any_quality=any_quality,
         expires=expires,

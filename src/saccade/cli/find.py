@@ -66,11 +66,11 @@ def find(
     if webcam is None and not pictures:
         raise InputError("no picture is named; give files or folders")
     if detector is not None:
-        if where is not None:
-            raise InputError("--where is not for --detector yet; leave one of the two out")
         from saccade.cli import pictures as of_pictures
 
-        options = of_pictures.Options(detector, painted, every, webcam, top, any_quality)
+        options = of_pictures.Options(
+            detector, painted, every, webcam, top, any_quality, exact, where
+        )
         return of_pictures.find(gallery, pictures, options, embedder=embedder, json=json)
     if painted is not None or webcam is not None or every != 1 or any_quality:
         raise InputError(

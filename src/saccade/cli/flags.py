@@ -24,6 +24,9 @@ Where = Annotated[
 Detector = Annotated[
     Path | None, Parameter(help="Pictures are photos; an .onnx file with its card finds the boxes.")
 ]
+Largest = Annotated[
+    bool, Parameter(negative="", help="With --detector: of several boxes, take the largest.")
+]
 AnyQuality = Annotated[
     bool, Parameter(negative="", help="Take what is small, blurred, dark or does not fit, too.")
 ]

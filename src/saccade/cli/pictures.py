@@ -1,6 +1,7 @@
 """``saccade find`` with a detector: photos, videos and cameras, their boxes with names."""
 
 import json as json_module
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -13,7 +14,9 @@ from saccade.values import UNKNOWN
 
 if TYPE_CHECKING:
     from saccade.api.pictures import FrameNames
+    from saccade.gallery import Gallery
     from saccade.pictures.photo import Named, Names
+    from saccade.values import Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Options:
     webcam: str | None
     top: int
     any_quality: bool
+    exact: bool
+    where: str | None
 
 
 def find(
@@ -51,23 +56,36 @@ def find(
     return _find_in_photos(gallery, pictures, options, embedder, json=json)
 
 
+def warn_of_detector(gallery: "Gallery", detector: "Detector") -> None:
+    """Say in a line on the error stream that this is not the detector of the gallery's crops."""
+    from saccade.api.pictures import other_detector
+
+    line = other_detector(gallery, detector)
+    if line:
+        print(f"saccade: warning: {shown(line)}", file=sys.stderr, flush=True)
+
+
 def _find_in_photos(
     gallery: Path, photos: Sequence[Path], options: Options, embedder: str | None, *, json: bool
 ) -> int:
     from saccade.api.gallery import Gallery
-    from saccade.api.pictures import find_in_photos
+    from saccade.api.pictures import find_in_photos, open_detector
     from saccade.data.pictures import find_pictures
 
     paths = [found for item in photos for found in find_pictures(item)]
+    finder = open_detector(options.detector)
     targets = _targets(paths, options.painted)
     answers: list[Names] = []
     with Gallery.open(gallery, embedder=embedder) as opened:
+        warn_of_detector(opened, finder)
         finding = find_in_photos(
             opened,
             paths,
-            detector=options.detector,
+            detector=finder,
             top=options.top,
             any_quality=options.any_quality,
+            exact=options.exact,
+            where=options.where,
         )
         for names in bar(finding, total=len(paths), what="searching", quiet=json):
             if targets and not names.reason:
@@ -87,21 +105,25 @@ def _find_in_video(
     gallery: Path, video: Path | None, options: Options, embedder: str | None
 ) -> int:
     from saccade.api.gallery import Gallery
-    from saccade.api.pictures import find_in_video
+    from saccade.api.pictures import find_in_video, open_detector
     from saccade.pictures.paint import painted
     from saccade.pictures.video import PaintedVideo
 
     known = False
+    finder = open_detector(options.detector)
     with ExitStack() as stack:
         opened = stack.enter_context(Gallery.open(gallery, embedder=embedder))
+        warn_of_detector(opened, finder)
         frames = find_in_video(
             opened,
             video,
-            detector=options.detector,
+            detector=finder,
             camera=options.webcam,
             every=options.every,
             top=options.top,
             any_quality=options.any_quality,
+            exact=options.exact,
+            where=options.where,
         )
         writer = None
         if options.painted is not None:

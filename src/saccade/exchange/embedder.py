@@ -24,6 +24,7 @@ class OnnxEmbedder:
         outline = read_outline(self.file)
         self._session = Session(outline, read_card(self.file, kind=EMBEDDER))
         self.dimension = self._session.card.dimension
+        self.size_hw = self._session.card.size
         self.fingerprint = self._session.fingerprint
         name = self._session.card.outputs["vector"]
         port = next(port for port in outline.outputs if port.name == name)

@@ -3,6 +3,7 @@
 from saccade.gallery.answers import (
     AuditLog,
     BulkEnrolled,
+    CropInfo,
     Enrolled,
     Forgotten,
     GalleryStats,
@@ -18,6 +19,7 @@ from saccade.gallery.gallery import Gallery
 __all__ = [
     "AuditLog",
     "BulkEnrolled",
+    "CropInfo",
     "Enrolled",
     "Forgotten",
     "Gallery",

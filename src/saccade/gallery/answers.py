@@ -144,13 +144,30 @@ class IdentityInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class CropInfo:
+    """What a picture was cut from.
+
+    ``photo``: the first 8 hexadecimal digits of the photo's SHA-256; ``box``: [x, y, width, height]
+    in the photo's pixels; ``aligned``: turned upright by landmarks.
+    """
+
+    photo: str
+    box: tuple[float, float, float, float]
+    aligned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PictureInfo:
-    """An enrolled picture: its number, its file's name, its own facts, whether the file is kept."""
+    """An enrolled picture: its number, its file's name, its own facts, whether the file is kept.
+
+    ``crop``: the photo and the box that it was cut from; None for a whole picture.
+    """
 
     picture_id: int
     picture: str
     facts: Mapping[str, str] = field(hash=False)
     kept: bool
+    crop: CropInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import contradictions, facts, log, originals, source_keys, store, terms
+from saccade.gallery import contradictions, crops, facts, log, originals, source_keys, store, terms
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
+from saccade.gallery.crops import Crop
 from saccade.gallery.database import Database
 from saccade.gallery.known import KnownNames, KnownSources
 
@@ -29,7 +30,8 @@ class Block:
     ``identities`` are checked names, ``sources`` SHA-256 digests, ``vectors`` float16 bytes (None
     where the content is believed to be enrolled), ``thumbnails`` JPEGs or None, ``shown`` what a
     reason calls the row (``file_names`` when None), ``facts`` what is told of the pictures,
-    ``originals`` the files' bytes, or None, if they are to be kept.
+    ``originals`` the files' bytes, or None, if they are to be kept, ``crops`` what they were cut
+    from, or None.
     Identities of new rows expire on the day ``expires``, if one is given.
     """
 
@@ -41,6 +43,7 @@ class Block:
     shown: Sequence[str] | None = None
     facts: Sequence[Mapping[str, str]] | None = None
     originals: Sequence[bytes | None] | None = None
+    crops: Sequence[Crop | None] | None = None
     expires: str | None = None
 
 
@@ -175,11 +178,13 @@ def _add_told(
     fresh: list[int],
     identities: Sequence[int],
 ) -> None:
-    """Store the facts of the new pictures, their files, and the day on which they expire."""
+    """Store facts, files and origins of the new pictures, and the day on which they expire."""
     if block.originals is not None:
         originals.add(connection, first, [block.originals[row] for row in fresh])
     if block.facts is not None:
         facts.add_to_pictures(connection, first, [block.facts[row] for row in fresh])
+    if block.crops is not None:
+        crops.add(connection, first, [block.crops[row] for row in fresh])
     if block.expires is not None:
         for number in dict.fromkeys(identities):
             now = terms.of_identity(connection, number)

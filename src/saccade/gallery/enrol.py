@@ -10,7 +10,7 @@ import numpy as np
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, PictureError
 from saccade.files import sha256_file
-from saccade.gallery import blocks, facts, inputs, originals, source_keys
+from saccade.gallery import blocks, crops, facts, inputs, originals, source_keys
 from saccade.gallery.answers import SKIPPED, Enrolled
 from saccade.gallery.database import Database
 from saccade.values import Embedder, Float32Array, Sample, UInt8Array
@@ -118,7 +118,9 @@ def _prepare(database: Database, sample: Sample) -> _Candidate:
 
 
 def content_hash(sample: Sample) -> bytes:
-    """SHA-256 of the file's bytes; of shape and pixels where there is no file."""
+    """SHA-256 of the file's bytes, with the box of a crop; of pixels where there is no file."""
+    if isinstance(sample, crops.Cut):
+        return sample.crop.source
     if sample.array is None:
         return bytes.fromhex(sha256_file(sample.path))
     pixels = read_picture(sample)
@@ -176,6 +178,7 @@ def _write(database: Database, batch: list[_Candidate], expires: str | None) -> 
         shown=[candidate.shown for candidate in usable],
         facts=[candidate.facts for candidate in usable],
         originals=[candidate.original for candidate in usable],
+        crops=[_crop(candidate.sample) for candidate in usable],
         expires=expires,
     )
     outcomes = iter(blocks.told(block, blocks.write(database, block)))
@@ -185,3 +188,7 @@ def _write(database: Database, batch: list[_Candidate], expires: str | None) -> 
         else next(outcomes)
         for candidate in batch
     ]
+
+
+def _crop(sample: Sample) -> crops.Crop | None:
+    return sample.crop if isinstance(sample, crops.Cut) else None

@@ -19,6 +19,7 @@ from saccade.gallery import (
     choices,
     compacting,
     correct,
+    crops,
     enrol,
     figures,
     finding,
@@ -502,6 +503,18 @@ class Gallery:
         """Return the JPEG, at most 96 × 96, of an enrolled picture."""
         with self._database.reading() as connection:
             return store.read_thumbnail(connection, picture_id)
+
+    @property
+    def detector(self) -> str | None:
+        """Fingerprint of the detector that found the first enrolled crop; None without any."""
+        with self._database.reading() as connection:
+            return crops.detector_of(connection)
+
+    @property
+    def input_size_hw(self) -> tuple[int, int] | None:
+        """Height and width in pixels that the embedder looks at; None where it states none."""
+        size: tuple[int, int] | None = getattr(self._need_embedder(), "size_hw", None)
+        return size
 
     def stats(self) -> GalleryStats:
         """Return counts and settings."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from saccade.errors import InputError
-from saccade.gallery import correct, facts, log, narrowing, store, terms, who
+from saccade.gallery import correct, crops, facts, log, narrowing, store, terms, who
 from saccade.gallery.answers import IdentityDetails, IdentityInfo, PictureInfo
 from saccade.gallery.database import Database
 from saccade.values import IntArray
@@ -63,9 +63,16 @@ def details(database: Database, name: str) -> IdentityDetails:
             "WHERE p.identity = ? ORDER BY p.number",
             (number,),
         ).fetchall()
-        own = facts.of_pictures(connection, [row[0] for row in rows])
+        numbers = [row[0] for row in rows]
+        own, cut = facts.of_pictures(connection, numbers), crops.of_pictures(connection, numbers)
         pictures = tuple(
-            PictureInfo(picture, store.read_label(label, key), own.get(picture, {}), bool(kept))
+            PictureInfo(
+                picture,
+                store.read_label(label, key),
+                own.get(picture, {}),
+                bool(kept),
+                cut.get(picture),
+            )
             for picture, key, label, kept in rows
         )
         return IdentityDetails(

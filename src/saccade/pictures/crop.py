@@ -6,7 +6,13 @@ from PIL import Image
 from saccade.pictures.align import Place
 from saccade.values import Float64Array, UInt8Array
 
-SIDE = 112  # pixels of a crop, as in J. Deng et al., "ArcFace", CVPR 2019
+# Pixels of a crop where the embedder states none, as in J. Deng et al., "ArcFace", CVPR 2019.
+SIDE = 112
+
+
+def side_for(size_hw: tuple[int, int] | None) -> int:
+    """Return the pixels of a crop's side for an embedder that looks at ``size_hw``, if it says."""
+    return SIDE if size_hw is None else max(size_hw)
 
 
 def cut(picture: UInt8Array, place: Place, side: int = SIDE) -> UInt8Array:

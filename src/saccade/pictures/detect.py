@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]
 class Seen:
     """One object of a photo.
 
-    ``xywh``: its box in the photo's pixels; ``score`` in [0, 1]; ``crop`` (SIDE, SIDE, 3) uint8,
+    ``xywh``: its box in the photo's pixels; ``score`` in [0, 1]; ``crop`` (side, side, 3) uint8,
     turned upright where ``aligned``; ``poor``: why it should not be searched, or nothing.
     """
 
@@ -32,8 +32,12 @@ class Seen:
     poor: tuple[str, ...]
 
 
-def objects_in(photo: UInt8Array, detector: Detector) -> tuple[list[Seen], list[str]]:
+def objects_in(
+    photo: UInt8Array, detector: Detector, side: int = SIDE
+) -> tuple[list[Seen], list[str]]:
     """Return the objects of a photo (H, W, 3) uint8, the surest first, and what was left out.
+
+    ``side``: of their crops, in pixels; the quality is judged at SIDE, whatever the crop's is.
 
     Boxes without area, and those that lie mostly outside, are left out, each with a line that says
     so. Where landmarks do not fit, the crop is that of the box. Raises InputError when the
@@ -49,24 +53,31 @@ def objects_in(photo: UInt8Array, detector: Detector) -> tuple[list[Seen], list[
             left_out.append(f"a box was left out: it {useless}")
             continue
         marks = None if found.landmarks is None else found.landmarks[row]
-        seen.append(_object(photo, found.xywh[row], float(found.scores[row]), marks, detector))
+        seen.append(
+            _object(photo, found.xywh[row], float(found.scores[row]), marks, detector, side)
+        )
     return seen, left_out
 
 
 def _object(
-    photo: UInt8Array, xywh: Float32Array, score: float, marks: Float32Array | None, by: Detector
+    photo: UInt8Array,
+    xywh: Float32Array,
+    score: float,
+    marks: Float32Array | None,
+    by: Detector,
+    side: int,
 ) -> Seen:
     place = _place(xywh, marks, by.template, (photo.shape[0], photo.shape[1]))
     misfit = place.misfit
     if misfit:
         place = by_box(xywh)
-    side = float(xywh[2:].max())
     # Looked at in no more pixels than there are, or every small one would seem blurred.
     looked_at = cut(photo, place, min(SIDE, max(1, round(place.side))))
-    quality = quality_of(looked_at, side)
+    quality = quality_of(looked_at, float(xywh[2:].max()))
     poor = (f"misfit: {misfit}", *quality.poor) if misfit else quality.poor
     x, y, width, height = xywh.tolist()
-    return Seen((x, y, width, height), score, place.aligned, quality, cut(photo, place), poor)
+    crop = cut(photo, place, side)
+    return Seen((x, y, width, height), score, place.aligned, quality, crop, poor)
 
 
 def _place(

@@ -10,8 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saccade.errors import PictureError
+from saccade.data.pictures import read_picture
+from saccade.errors import InputError, PictureError
 from saccade.gallery import Gallery
+from saccade.gallery.crops import Crop, Cut
+from saccade.gallery.enrol import content_hash
+from saccade.pictures.crop import side_for
 from saccade.pictures.detect import Box, Seen, objects_in
 from saccade.pictures.quality import Quality
 from saccade.values import UNKNOWN, Detector, Found, Hit, Sample, UInt8Array
@@ -75,18 +79,21 @@ def names_in(
     shown: str = "photo",
     top: int = 5,
     any_quality: bool = False,
+    exact: bool = False,
+    where: str | None = None,
 ) -> Names:
     """Return who a photo (H, W, 3) uint8 shows, by the gallery's embedder and threshold.
 
     Boxes of poor quality, or whose landmarks do not fit, are told and not searched, unless
-    ``any_quality``. ``top``: hits told for each box. Raises InputError for a detector's answer
-    that is none.
+    ``any_quality``. ``top``: hits told for each box; ``exact``, ``where``: see ``Gallery``. Raises
+    InputError for a detector's answer that is none.
     """
-    seen, left_out = objects_in(photo, detector)
+    seen, left_out = objects_in(photo, detector, side_for(gallery.input_size_hw))
     wanted = [number for number, one in enumerate(seen) if any_quality or not one.poor]
     crops = [Sample(Path(shown), "", array=seen[number].crop) for number in wanted]
     # Of n boxes at most n - 1 names are taken by others.
-    found = gallery.find(crops, max(top, len(crops))) if crops else []
+    most = max(top, len(crops))
+    found = gallery.find(crops, most, exact=exact, where=where) if crops else []
     answers = dict(zip(wanted, zip(found, assigned(found), strict=True), strict=True))
     boxes = [_named(one, answers.get(number), top) for number, one in enumerate(seen)]
     threshold = found[0].threshold if found else None
@@ -115,13 +122,24 @@ def assigned(found: Sequence[Found]) -> list[Hit | None]:
     return settled
 
 
-def the_one(photo: UInt8Array, *, detector: Detector, largest: bool, any_quality: bool) -> Seen:
-    """Return the only object of a photo, or the ``largest``, to be enrolled.
+def cut_from(
+    sample: Sample, *, detector: Detector, side: int, largest: bool, any_quality: bool
+) -> Cut:
+    """Return the only object of a photo, or the ``largest``, as a crop of ``side`` pixels.
 
-    Raises PictureError when there is none, several and ``largest`` is not asked for, or when it is
-    of poor quality and ``any_quality`` is not.
+    Raises InputError, which names the photo, when it cannot be read, shows none, several and
+    ``largest`` is not asked for, or when it is of poor quality and ``any_quality`` is not.
     """
-    seen, left_out = objects_in(photo, detector)
+    photo = read_picture(sample)
+    try:
+        seen = _the_one(*objects_in(photo, detector, side), largest, any_quality)
+    except InputError as error:
+        raise InputError(f"{sample.path}: {error}") from error
+    crop = Crop(content_hash(sample), seen.xywh, seen.aligned, detector.fingerprint)
+    return Cut(sample.path, sample.label, seen.crop, sample.metadata, crop=crop)
+
+
+def _the_one(seen: list[Seen], left_out: list[str], largest: bool, any_quality: bool) -> Seen:
     if not seen:
         raise PictureError("; ".join([f"{NOTHING}; take a larger or sharper photo", *left_out]))
     if len(seen) > 1 and not largest:
