@@ -23,7 +23,7 @@ WINDOW_BYTES = 2 * WORD_BYTES
 LEAST_STRIDE, MOST_STRIDE = 16, 64
 LEAST_BYTES = 32  # shorter vectors may stand somewhere by chance
 PIECE_EVERY_BYTES = 1024  # of a long vector, which may be overwritten in part
-PIECE_MIN_VALUES, WINDOW_MIN_VALUES = 8, 3  # different bytes: fewer stand anywhere by chance
+PIECE_MIN_VALUES = 8  # different bytes: fewer stand anywhere by chance
 MOST_PIECES = 1 << 17  # 64 hashes and places of 8 bytes each, and a table of 128 MiB
 ROWS = 4096  # pieces hashed at once
 TABLE_BITS = (16, 27)
@@ -132,7 +132,7 @@ def _hashes(rows: UInt8Array) -> tuple[UInt64Array, IntArray]:
     windows = np.ascontiguousarray(sliding_window_view(rows, WINDOW_BYTES, axis=1))
     words: UInt64Array = windows.view(np.dtype("<u8"))
     hashes: UInt64Array = words[..., 0] * FACTORS[0] + words[..., 1] * FACTORS[1]
-    ordered = np.sort(windows, axis=2)
-    values = 1 + (ordered[..., 1:] != ordered[..., :-1]).sum(2)
-    places = np.flatnonzero(values >= WINDOW_MIN_VALUES)
+    turned = words[..., 0] << np.uint64(16) | words[..., 0] >> np.uint64(48)
+    one_value = (words[..., 0] == words[..., 1]) & (words[..., 0] == turned)  # as of zeros
+    places = np.flatnonzero(~one_value)
     return hashes.reshape(-1)[places], places
