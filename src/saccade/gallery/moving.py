@@ -133,8 +133,7 @@ def _require_one_left(
         ).fetchone()
         if held == len(mine):
             name = store.identity_name(connection, owner)
-            every = "the only picture" if held == 1 else f"all {held} pictures"
-            raise InputError(f"'{name}' would be left without {every}; {remedy}")
+            raise InputError(f"'{name}' would keep no picture of its {held}; {remedy}")
 
 
 def _require_not_rejected(connection: sqlite3.Connection, pictures: list[int], target: int) -> None:

@@ -2,7 +2,7 @@
 
 A picture that is enrolled under an identity cannot be rejected as that identity: its enrolment says
 that it is, every search of the identity compares with it, and taking it out is forgetting, with a
-receipt. See ``contradictions``.
+receipt (``moving``). See ``contradictions``.
 """
 
 import hashlib
