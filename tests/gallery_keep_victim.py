@@ -47,7 +47,7 @@ POINTS = {
     "fsync": (os, "fsync"),
     "batch": (re_embedding, "_enrol"),
     "write-ahead log": (Database, "truncate_log"),
-    "receipt": (forget, "_write_receipt"),
+    "receipt": (forget, "_write_receipts"),
     "debt": (forget, "_strike"),
 }
 # Of "p0" … "p5", and "q0" … in the archive; the files are beside the gallery.

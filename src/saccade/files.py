@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from saccade.errors import InputError
 
 HASH_BLOCK_BYTES = 1 << 20
+ABANDONED_S = 3600
 SYNCED_AT_ONCE = 16
 
 
@@ -49,8 +52,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_together(folder: Path, contents: Mapping[str, str]) -> None:
     """Write many files into a folder, by name, each whole or not at all; all are synced at the end.
 
-    Faster than one by one: the disk is asked for several at once, and once for the folder.
+    Faster than one by one: the disk is asked for several at once, and once for the folder. What a
+    process that died left of its writing is swept away when it is an hour old.
     """
+    for left in folder.glob(".*.part"):
+        if time.time() - left.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".part") as temporary:
         parts = [Path(temporary) / name for name in contents]
         for part, content in zip(parts, contents.values(), strict=True):
