@@ -138,6 +138,7 @@ def test_the_commands(planted, capsys, tmp_path):
     assert "has no threshold" in capsys.readouterr().err
     assert main(["group", str(planted), "--at-least", "0.5"]) == 0
     assert "no unnamed picture" in capsys.readouterr().out
+    assert main(["group", str(planted), "--at-least", "2"]) == 2
     assert main(["check", str(planted), "--accept", "77"]) == 2
     assert main(["check", str(planted), "--accept", "1", "--report", str(tmp_path / "a")]) == 2
     assert main(["check", str(tmp_path / "none")]) == 2

@@ -14,6 +14,7 @@ from saccade.api.gallery import Gallery
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.gallery import proposals, store, whole
+from saccade.gallery.inputs import threshold_value
 from saccade.gallery.proposals import Proposal
 from saccade.gallery.unnamed import PREFIX
 from saccade.gallery.whole import Whole
@@ -61,8 +62,9 @@ def group(
     """
     from saccade.review.grouping import group_pictures
 
+    asked = threshold_value(at_least)
     everything = whole.read(gallery.database)
-    level = everything.threshold if at_least is None else at_least
+    level = everything.threshold if asked is None else asked
     if level is None:
         raise InputError(
             f"gallery {gallery.folder} has no threshold, so nothing says how alike pictures of one "
