@@ -183,13 +183,13 @@ def test_version(capsys):
     assert capsys.readouterr().out.strip() == version("saccade")
 
 
-@pytest.mark.parametrize("command", ["train", "create", "predict", "forget", "list", "merge"])
+@pytest.mark.parametrize("command", ["train", "predict", "forget", "list", "merge", "check"])
 def test_help_fits_one_screen(command, capsys):
     assert main([command, "--help"]) == 0
     assert len(capsys.readouterr().out.splitlines()) <= 24
 
 
-@pytest.mark.parametrize("command", ["evaluate", "find", "enrol"])
+@pytest.mark.parametrize("command", ["evaluate", "find", "enrol", "create"])
 def test_help_of_the_commands_with_most_options_stays_short(command, capsys):
     assert main([command, "--help"]) == 0
     assert len(capsys.readouterr().out.splitlines()) <= 38
