@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from saccade.cli.flags import Json
 from saccade.cli.output import shown, tell
 from saccade.errors import InputError
 
@@ -21,7 +22,6 @@ PictureIds = Annotated[
         help="Numbers of enrolled pictures, as find --json and show tell them.",
     ),
 ]
-Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 
 
 def rename(gallery: Path, old: str, new: str, /, *, json: Json = False) -> int:

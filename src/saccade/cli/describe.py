@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from saccade.cli.flags import Json
 from saccade.cli.output import shown, tell
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
     from saccade.gallery import CropInfo, IdentityDetails
-
-Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 
 
 def describe(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from saccade.cli.flags import Json
 from saccade.cli.output import say, tell
 from saccade.errors import GalleryError
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from saccade.gallery import Gallery
 
 GIB, MIB = 1 << 30, 1 << 20
-Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 
 
 def index(

@@ -1,17 +1,14 @@
 """Commands that keep a gallery; and forget, where it removes many."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from saccade.cli.flags import Json
 from saccade.cli.output import say, say_json, shown, tell
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
     from saccade.gallery import Forgotten
-
-Json = Annotated[bool, Parameter(negative="", help="Print one JSON document instead of text.")]
 
 
 def forget(
