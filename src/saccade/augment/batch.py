@@ -6,11 +6,13 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample
 
+from saccade.augment.moves import Moves
+
 ERASE_SIDE = (0.1, 0.4)
 
 
 class Augment:
-    """Random rotation, scale, shift, mirroring, brightness, contrast and erasing.
+    """Random rotation, scale, crop, shift, mirroring, brightness, contrast, colour and erasing.
 
     Arguments are the largest change or the chance, as in the recipe. Erasing covers a rectangle
     with one random grey (Zhong et al., "Random Erasing", 2017, arXiv:1708.04896).
@@ -26,42 +28,65 @@ class Augment:
         brightness: float,
         contrast: float,
         erase: float,
+        crop: float = 0.0,
+        colour: float = 0.0,
     ) -> None:
         self.rotate, self.scale, self.shift, self.flip = rotate, scale, shift, flip
         self.brightness, self.contrast, self.erase = brightness, contrast, erase
+        self.crop, self.colour = crop, colour
 
     def __call__(self, pictures: Tensor, generator: Generator) -> Tensor:
         """(n, c, H, W) float in [0, 1] → the same shape and, roughly, range; may change its input.
 
         In place, because on a processor new memory costs more than the arithmetic.
         """
-        if self.rotate or self.scale or self.shift or self.flip:
-            pictures = self._move(pictures, generator)
-        if self.brightness or self.contrast:
-            pictures = self._light(pictures, generator)
-        return self._erase(pictures, generator) if self.erase else pictures
+        moves = self.moves(len(pictures), generator)
+        if moves is not None:
+            places = moves.places(pictures.shape[2], pictures.shape[3])
+            pictures = grid_sample(
+                pictures, places, padding_mode="reflection", align_corners=False
+            )
+        return self.recoloured(pictures, generator)
 
-    def _move(self, pictures: Tensor, generator: Generator) -> Tensor:
-        count, height, width = len(pictures), pictures.shape[2], pictures.shape[3]
+    def with_targets(
+        self, pictures: Tensor, targets: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Change pictures as a call does; their targets stay."""
+        return self(pictures, generator), targets
+
+    def moves(
+        self, count: int, generator: Generator, *, window: Tensor | None = None
+    ) -> Moves | None:
+        """Draw how each picture is moved; None when none is.
+
+        ``window`` (count,): the share of each picture's side that is looked at, at a random place
+        within it, where it is below 1.
+        """
+        if not (self.rotate or self.scale or self.shift or self.flip or self.crop):
+            if window is None or not bool((window < 1).any()):
+                return None
         angle = _symmetric(count, generator) * math.radians(self.rotate)
         zoom = (1 + self.scale) ** _symmetric(count, generator)
         mirror = 1.0 - 2.0 * (torch.rand(count, generator=generator) < self.flip).float()
-        # Places run from -1 to 1 on both axes, so a rotation must undo the aspect ratio.
-        aspect = height / width
-        right, down = (
-            2 * self.shift * _symmetric(count, generator).view(-1, 1, 1) for _ in range(2)
-        )
-        cosine, sine = (part.view(-1, 1, 1) for part in (angle.cos() * zoom, angle.sin() * zoom))
-        mirror = mirror.view(-1, 1, 1)
-        across, along = _places(width), _places(height)[:, None]
-        places = torch.stack(
-            [
-                cosine * mirror * across + (right - sine * aspect * along),
-                sine * mirror / aspect * across + (down + cosine * along),
-            ],
-            dim=3,
-        )
-        return grid_sample(pictures, places, padding_mode="reflection", align_corners=False)
+        right, down = (2 * self.shift * _symmetric(count, generator) for _ in range(2))
+        if self.crop:
+            kept = 1 - self.crop * torch.rand(count, generator=generator)
+            window = kept if window is None else window * kept
+        if window is not None:
+            zoom = zoom * window
+            right = right + (1 - window) * _symmetric(count, generator)
+            down = down + (1 - window) * _symmetric(count, generator)
+        return Moves(angle.cos() * zoom, angle.sin() * zoom, mirror, right, down)
+
+    def recoloured(self, pictures: Tensor, generator: Generator) -> Tensor:
+        """Change light and colour, and cover a rectangle, in place."""
+        if self.brightness or self.contrast:
+            pictures = self._light(pictures, generator)
+        if self.colour:
+            shape = (len(pictures), pictures.shape[1], 1, 1)
+            drawn = torch.rand(shape, generator=generator) * 2 - 1
+            pictures = pictures.mul_((1 + self.colour) ** drawn)
+        return self._erase(pictures, generator) if self.erase else pictures
 
     def _light(self, pictures: Tensor, generator: Generator) -> Tensor:
         count = len(pictures)
@@ -84,11 +109,6 @@ class Augment:
 def _symmetric(count: int, generator: Generator) -> Tensor:
     """(count,) uniform in [-1, 1)."""
     return torch.rand(count, generator=generator) * 2 - 1
-
-
-def _places(length: int) -> Tensor:
-    """(length,) the middles of the pixels, from -1 at the first edge to 1 at the last."""
-    return (2 * torch.arange(length) + 1) / length - 1
 
 
 def _span(count: int, length: int, generator: Generator) -> Tensor:

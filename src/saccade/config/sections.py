@@ -152,6 +152,96 @@ class AugmentSettings:
     )
     contrast: float = setting(0.25, "largest change of contrast, as a share", low=0, high=0.9)
     erase: float = setting(0.3, "chance that a random rectangle is covered", low=0, high=1)
+    crop: float = setting(
+        0.0, "largest share of a side that is cut off; the rest is made as large", low=0, high=0.9
+    )
+    colour: float = setting(
+        0.0, "largest change of red, green and blue, each by itself, as a share", low=0, high=0.9
+    )
+    mosaic: float = setting(
+        0.0, "detect: chance that a picture becomes a mosaic of four of its batch", low=0, high=1
+    )
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """How boxes are found; for task detect alone."""
+
+    family: str = setting(
+        "one_stage",
+        "one_stage answers for every anchor; two_stage looks at the likeliest once more",
+        choices=("one_stage", "two_stage"),
+    )
+    strides: str = setting(
+        "8,16,32",
+        "pixels between two places of each level of the pyramid, powers of two; what the backbone "
+        "has no map for is left out, what lies beyond its last is made",
+    )
+    depth: int = setting(64, "channels of each level", low=8, high=512)
+    side: float = setting(
+        4.0, "side of the smallest anchor of a level, in its strides", low=0.5, high=32
+    )
+    scales: int = setting(2, "sizes of anchors an octave, at each level", low=1, high=8)
+    ratios: str = setting("0.5,1,2", "heights of anchors by their widths")
+    fine_ratios: str = setting(
+        "", "those of the finest level, where most anchors lie; empty as ratios"
+    )
+    remedy: str = setting(
+        "ignore_band",
+        "name of the remedy for too many background anchors: none, focal, extra_positives, "
+        "ignore_band, background_weight or hard_negative_mining",
+    )
+    positive: float = setting(
+        0.7,
+        "ignore_band: overlap from which an anchor is an object; extra_positives: from which its "
+        "objectness is",
+        low=0.05,
+        high=1,
+    )
+    negative: float = setting(
+        0.3,
+        "ignore_band, extra_positives: overlap below which an anchor is background, or counts "
+        "for nothing",
+        low=0,
+        high=1,
+    )
+    background: float = setting(
+        0.1, "background_weight: how much a background anchor counts", low=0, high=100
+    )
+    negatives: float = setting(
+        3.0, "hard_negative_mining: background anchors that count, for each object", low=0.1
+    )
+    box_loss: str = setting(
+        "giou", "what makes boxes fit: smooth_l1 of offsets, iou or giou of boxes"
+    )
+    box_weight: float = setting(2.0, "how much the loss of boxes counts", low=0, high=1000)
+    repulsion: float = setting(
+        0.0,
+        "how much the repulsion of boxes from other objects, and from their boxes, counts",
+        low=0,
+        high=1000,
+    )
+    proposals: int = setting(
+        2000, "two_stage: likeliest anchors before those that overlap are left out", low=1
+    )
+    kept: int = setting(300, "two_stage: proposals that the second stage looks at", low=1)
+    sampled: int = setting(64, "two_stage: proposals of a picture to learn from", low=2)
+    foreground: float = setting(
+        0.25, "two_stage: largest share of those that are objects", low=0.01, high=1
+    )
+    units: int = setting(256, "two_stage: width of the second head", low=8, high=8192)
+    pool: str = setting(
+        "align", "two_stage: how a proposal is looked at", choices=("align", "pool")
+    )
+    suppression: str = setting(
+        "hard",
+        "of boxes of one class that overlap: hard leaves out all but the surest, soft lowers their "
+        "scores",
+        choices=("hard", "soft"),
+    )
+    overlap: float = setting(0.5, "hard: from which two boxes are one object", low=0, high=1)
+    at_least: float = setting(0.05, "lowest score of a box that is told", low=0, high=1)
+    most: int = setting(100, "most boxes of a picture", low=1, high=10_000)
 
 
 @dataclass(frozen=True)
@@ -302,6 +392,7 @@ class Recipe:
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()
+    detect: DetectSettings = DetectSettings()
     loss: LossSettings = LossSettings()
     optim: OptimSettings = OptimSettings()
     train: TrainSettings = TrainSettings()

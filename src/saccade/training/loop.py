@@ -14,11 +14,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
-from saccade.augment import Augment
 from saccade.data.batches import Batches
 from saccade.data.stored import Pictures
 from saccade.optim import AfterStep, WholeLossOptimiser
-from saccade.training.step import BatchLosses, descend, move
+from saccade.training.step import BatchLosses, Changes, descend, move
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def train(
     targets: Tensor,
     *,
     batches: Batches,
-    augment: Augment,
+    augment: Changes,
     optimiser: Optimizer,
     schedule: Callable[[float], float],
     epochs: int,

@@ -3,22 +3,38 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
-from saccade.augment import Augment
 from saccade.data.stored import Pictures
 from saccade.errors import NotFiniteError
 from saccade.optim import WholeLossOptimiser
 from saccade.training.draws import own_draws
 
 
-def make_batch(pictures: Pictures, index: Tensor, augment: Augment, generator: Generator) -> Tensor:
-    """Return the pictures of these rows, changed at random: (n, c, H, W) float, channels last."""
-    batch = augment(pictures[index].float().div_(255), generator)
-    return batch.contiguous(memory_format=torch.channels_last)
+class Changes(Protocol):
+    """Random changes of a batch, drawn from a generator."""
+
+    def with_targets(
+        self, pictures: Tensor, targets: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Change pictures (n, c, H, W) float in [0, 1], and targets where they follow."""
+
+
+def make_batch(
+    pictures: Pictures, targets: Tensor, index: Tensor, augment: Changes, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Return pictures of these rows, changed at random, and their targets.
+
+    (n, c, H, W) float, channels last.
+    """
+    batch, wanted = augment.with_targets(
+        pictures[index].float().div_(255), targets[index], generator
+    )
+    return batch.contiguous(memory_format=torch.channels_last), wanted
 
 
 class BatchLosses:
@@ -36,7 +52,7 @@ class BatchLosses:
         targets: Tensor,
         *,
         rows: Sequence[Tensor],
-        augment: Augment,
+        augment: Changes,
         generator: Generator,
         precision: torch.dtype,
         seeds: tuple[int, ...],
@@ -53,14 +69,16 @@ class BatchLosses:
         count = sum(map(len, self.rows))
         for place, index in enumerate(self.rows):
             asked = time.perf_counter()
-            batch = make_batch(self.pictures, index, self.augment, self.generator)
+            batch, targets = make_batch(
+                self.pictures, self.targets, index, self.augment, self.generator
+            )
             self.wait_s += time.perf_counter() - asked
             half = self.precision != torch.float32
             with (
                 own_draws(*self.seeds, place),
                 torch.autocast("cpu", dtype=self.precision, enabled=half),
             ):
-                loss = self.task(batch, self.targets[index])
+                loss = self.task(batch, targets)
             yield loss, len(index) / count
 
 

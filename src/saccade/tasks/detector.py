@@ -1,0 +1,145 @@
+"""The networks of task ``detect``: one stage or two, on one backbone, one pyramid, one set of anchors.
+
+One stage: each anchor gives a box with a score a class, its objectness times the class's share of
+it (J. Redmon and A. Farhadi, "YOLOv3", 2018, arXiv:1804.02767). Two stages: the boxes that are
+likeliest to hold an object are proposals, and a second head looks at each (S. Ren and others,
+"Faster R-CNN", NIPS 2015, arXiv:1506.01497).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from saccade.boxes.anchors import AnchorShapes, make_anchors
+from saccade.boxes.coding import decode
+from saccade.boxes.formats import clip
+from saccade.boxes.suppression import suppress
+from saccade.nn.anchor_head import AnchorHead, Answers
+from saccade.nn.pyramid import Pyramid
+from saccade.nn.region_head import RegionHead
+from saccade.tasks.network import BackboneNetwork
+
+PROPOSAL_IOU = 0.7  # of proposals that overlap more the likeliest stays (Ren et al., section 3.3)
+SHORTEST_SIDE = 1.0  # pixels; boxes with a shorter one are no proposals
+
+
+class Seen(NamedTuple):
+    """Boxes of one picture: ``corners`` (m, 4) in pixels of the input, ``scores`` (m, classes)."""
+
+    corners: Tensor
+    scores: Tensor
+
+
+class OneStageNetwork(BackboneNetwork):
+    """A backbone, a pyramid of maps, and a head that answers for every anchor.
+
+    ``strides``: of the levels; one that the backbone has no map for is left out. ``side``: of a
+    level's smallest anchor, in strides; ``scales``: anchors an octave; ``ratios``: their heights by
+    their widths, at the finest level ``fine_ratios``. ``depth``: channels of the maps.
+    """
+
+    anchors: Tensor
+
+    def __init__(
+        self,
+        *,
+        classes: int,
+        strides: Sequence[int],
+        side: float,
+        scales: int,
+        ratios: Sequence[float],
+        fine_ratios: Sequence[float],
+        depth: int,
+        **backbone: Any,
+    ) -> None:
+        super().__init__(**backbone)
+        self.size_hw: tuple[int, int] = backbone["size_hw"]
+        self.classes = classes
+        fixed = self.mean is not None
+        self.pyramid = Pyramid(
+            self.backbone,
+            channels=3 if fixed else backbone["channels"],
+            size_hw=self.size_hw,
+            strides=strides,
+            depth=depth,
+        )
+        shapes = AnchorShapes.over_octaves(
+            self.pyramid.strides, side=side, scales=scales, ratios=ratios, fine_ratios=fine_ratios
+        )
+        anchors = make_anchors(self.size_hw, shapes, map_hw=self.pyramid.map_hw)
+        self.register_buffer("anchors", anchors, persistent=False)
+        self.head = self._head(depth, shapes.counts)
+
+    def _head(self, depth: int, shapes: Sequence[int]) -> AnchorHead:
+        return AnchorHead(depth=depth, shapes=shapes, classes=self.classes)
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """(n, c, H, W) float in [0, 1] → the pyramid's maps, the finest first."""
+        found: list[Tensor] = self.pyramid(self.backbone, self.seen(pictures))
+        return found
+
+    def forward(self, pictures: Tensor) -> list[Seen]:
+        """(n, c, H, W) float in [0, 1] → for each picture a box and its scores an anchor."""
+        answers: Answers = self.head(self.maps(pictures))
+        scores = answers.objectness.sigmoid()[..., None] * answers.classes.softmax(-1)
+        return [Seen(*row) for row in zip(self.placed(answers), scores, strict=True)]
+
+    def placed(self, answers: Answers) -> Tensor:
+        """Return the boxes (n, a, 4), corners in pixels, within the picture."""
+        return clip(decode(answers.offsets.float(), self.anchors), self.size_hw)
+
+
+class TwoStageNetwork(OneStageNetwork):
+    """The same with objectness alone, and a second head that looks at what is likeliest.
+
+    ``proposals``: the likeliest anchors that are kept before those that overlap are left out,
+    ``kept``: after that; ``width``: units of the second head; ``pool``: align or pool.
+    """
+
+    def __init__(
+        self, *, proposals: int, kept: int, width: int, pool: str, depth: int, **others: Any
+    ) -> None:
+        super().__init__(depth=depth, **others)
+        self.proposals, self.kept = proposals, kept
+        self.regions = RegionHead(
+            depth=depth,
+            strides=[self.size_hw[0] / height for height, _ in self.pyramid.map_hw],
+            classes=self.classes,
+            width=width,
+            pool=pool,
+        )
+
+    def _head(self, depth: int, shapes: Sequence[int]) -> AnchorHead:
+        return AnchorHead(depth=depth, shapes=shapes, classes=0)
+
+    def forward(self, pictures: Tensor) -> list[Seen]:
+        """(n, c, H, W) float in [0, 1] → for each picture the proposals, moved, and their scores."""
+        maps = self.maps(pictures)
+        proposed = self.proposed(self.head(maps))
+        logits, offsets = self.regions(maps, proposed)
+        many = [len(one) for one in proposed]
+        boxes = clip(decode(offsets.float(), torch.cat(proposed)), self.size_hw)
+        shares = logits.float().softmax(-1)[:, :-1]
+        return [Seen(*row) for row in zip(boxes.split(many), shares.split(many), strict=True)]
+
+    @torch.no_grad()
+    def proposed(self, answers: Answers) -> list[Tensor]:
+        """Return for each picture at most ``kept`` boxes (m, 4), the likeliest first."""
+        boxes = self.placed(answers)
+        found = []
+        for corners, likely in zip(boxes, answers.objectness.float(), strict=True):
+            best = likely.topk(min(self.proposals, len(likely))).indices
+            corners, likely = corners[best], likely[best]
+            real = (corners[:, 2:] - corners[:, :2]).min(dim=1).values >= SHORTEST_SIDE
+            corners, likely = corners[real], likely[real]
+            places, _ = suppress(corners, likely, iou=PROPOSAL_IOU, most=self.kept)
+            found.append(corners[places])
+        return found
+
+
+FAMILIES: dict[str, type[OneStageNetwork]] = {
+    "one_stage": OneStageNetwork,
+    "two_stage": TwoStageNetwork,
+}
