@@ -22,6 +22,22 @@ UNKNOWN = "unknown"
 UNSURE = "unsure"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureBoxes:
+    """The m true boxes of one picture, whose height and width in pixels are ``size_hw``.
+
+    ``labels``: the class of each; ``xywh`` (m, 4) and ``area`` (m,) float64 pixels, x and y the
+    left upper corner counted from 0; ``passed`` (m,) bool: need not be found, and are no background
+    either, as crowds and difficult ones.
+    """
+
+    size_hw: tuple[int, int]
+    labels: tuple[str, ...]
+    xywh: Float64Array
+    area: Float64Array
+    passed: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A picture and the class or identity it shows.
@@ -29,7 +45,7 @@ class Sample:
     ``path`` is its file. Where ``array`` holds the picture, (H, W) or (H, W, 3) uint8, ``path`` is
     the name it is shown by, such as "train-images-idx3-ubyte.gz#17". ``metadata`` is whatever else
     the data say of it, by column; ``numbers`` are the targets of a regression, if any were asked
-    for.
+    for; ``boxes`` are the objects in it, for a detector.
     """
 
     path: Path
@@ -37,6 +53,7 @@ class Sample:
     array: UInt8Array | None = field(default=None, compare=False, repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     numbers: tuple[float, ...] = ()
+    boxes: PictureBoxes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +154,23 @@ class Estimate:
 
     picture: str
     values: Mapping[str, float] = field(default_factory=dict, hash=False)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """What a detector of many classes found in one picture: m boxes, the surest first.
+
+    ``size_hw``: height and width of the picture in pixels; ``labels``: the class of each box;
+    ``xywh`` (m, 4) float64 pixels of the picture, inside it; ``scores`` (m,) float64 in [0, 1].
+    ``reason`` says why there is no answer, when the picture could not be read.
+    """
+
+    picture: str
+    size_hw: tuple[int, int] = (0, 0)
+    labels: tuple[str, ...] = ()
+    xywh: Float64Array = field(default_factory=lambda: np.zeros((0, 4)))
+    scores: Float64Array = field(default_factory=lambda: np.zeros(0))
     reason: str = ""
 
 

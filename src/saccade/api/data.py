@@ -15,14 +15,11 @@ from saccade.data.broken import part_broken, require_few
 from saccade.data.cache_file import DECODING
 from saccade.data.decode_once import Decoded, decode_once
 from saccade.data.pictures import suit
-from saccade.data.readers import choose_part, find_parts
 from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import add_classes
 from saccade.nn import PLAIN
 from saccade.tasks.card import FORMAT
 from saccade.values import Broken
-
-LONGEST_SIDE = 64
 
 
 class TrainingData:
@@ -56,10 +53,9 @@ class TrainingData:
     ) -> None:
         self.source, self.recipe, self.procedure = source, recipe, procedure
         self.weights = weights
-        self.part = choose_part(source, ("train",))
-        samples, places = procedure.read(self.part), frozenset(apart)
-        held = find_parts(source).get("val") if recipe.data.validation or learned else None
-        validation = [] if held is None else procedure.read(held)
+        places = frozenset(apart)
+        wanted = bool(recipe.data.validation or learned)
+        self.part, samples, validation = procedure.parts(source, validation=wanted)
         self._order = samples + validation
         self._decodes_all = learned is not None
         if learned is None:
@@ -71,7 +67,7 @@ class TrainingData:
             validation = []
         self._validation = validation
         self._suited = suit(
-            self._order if self._decodes_all else self._learned, longest=LONGEST_SIDE
+            self._order if self._decodes_all else self._learned, longest=procedure.longest
         )
         self.broken: tuple[Broken, ...] = ()
         self.note = ""
@@ -126,7 +122,7 @@ class TrainingData:
             np.array([place[id(sample)] for sample in part], np.int64)
             for part in (self.kept, self.held, self.fold)
         )
-        targets = self.procedure.targets(self.kept)
+        targets = self.procedure.targets(self.kept, self.card)
         self.held_pictures = StoredPictures(decoded.pixels, held)
         self.fold_pictures = StoredPictures(decoded.pixels, fold)
         self.pictures, self.targets = add_classes(

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from saccade.api.classification import ClassifyProcedure
+from saccade.api.detection import DetectProcedure
 from saccade.api.embedding import EmbedProcedure
 from saccade.api.judging import Scores
+from saccade.api.parts import Parts
 from saccade.api.regression import RegressProcedure
 from saccade.config import Recipe
 from saccade.data.stored import Pictures
@@ -24,16 +26,21 @@ class Procedure(Protocol):
     """One task's part of training, for one recipe.
 
     ``batches``: those that the recipe's "auto" means; ``watched``: the name of the figure that
-    ``watch`` gives, higher is better, or None when no epoch is preferred.
+    ``watch`` gives, higher is better, or None when no epoch is preferred; ``longest``: pixels of
+    the longer side that pictures have unless a size is named, at most.
     """
 
     batches: str
     watched: str | None
+    longest: int
 
     def __init__(self, recipe: Recipe) -> None: ...
 
-    def read(self, place: Path) -> list[Sample]:
-        """Return the samples of undivided data, or of one part."""
+    def parts(self, source: Path, *, validation: bool) -> Parts:
+        """Return the samples of the part train, or of undivided data, and those of the part val.
+
+        Without ``validation`` the part val is left alone.
+        """
 
     def require(self, samples: Sequence[Sample], place: Path) -> None:
         """Raise InputError, naming ``place``, when there is nothing to learn from these samples."""
@@ -49,8 +56,11 @@ class Procedure(Protocol):
     def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
         """Return the model card's entries of this task, for who is learned from."""
 
-    def targets(self, kept: Sequence[Sample]) -> Tensor:
-        """Return what the task is called with beside these pictures, a row a sample."""
+    def targets(self, kept: Sequence[Sample], card: Mapping[str, Any]) -> Tensor:
+        """Return what the task is called with beside these pictures, a row a sample.
+
+        ``card`` is the model's.
+        """
 
     def task(
         self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
@@ -75,6 +85,7 @@ class Procedure(Protocol):
 
 PROCEDURES: dict[str, type[Procedure]] = {
     "classify": ClassifyProcedure,
+    "detect": DetectProcedure,
     "embed": EmbedProcedure,
     "regress": RegressProcedure,
 }

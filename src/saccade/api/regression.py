@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.api.judging import judge_model, numbers_of
+from saccade.api.parts import LONGEST_SIDE, Parts, read_parts
 from saccade.api.recipe import chosen_loss
 from saccade.config import Recipe
 from saccade.data.readers import read_data
@@ -30,6 +31,7 @@ class RegressProcedure:
     """The part val, else a share of the pictures, is held out; it chooses the epoch."""
 
     batches = "shuffled"
+    longest = LONGEST_SIDE
     watched: str | None = "validation_r2"
 
     def __init__(self, recipe: Recipe) -> None:
@@ -49,7 +51,11 @@ class RegressProcedure:
                     f"{'leave it out' if neutral == ('',) else f'take {neutral[-1]}'}"
                 )
 
+    def parts(self, source: Path, *, validation: bool) -> Parts:
+        return read_parts(source, self.read, validation=validation)
+
     def read(self, place: Path) -> list[Sample]:
+        """Return the samples of undivided data, or of one part."""
         return read_data(place, targets=self.names)
 
     def require(self, samples: Sequence[Sample], place: Path) -> None:
@@ -87,7 +93,7 @@ class RegressProcedure:
                     "pictures"
                 )
 
-    def targets(self, kept: Sequence[Sample]) -> Tensor:
+    def targets(self, kept: Sequence[Sample], card: Mapping[str, Any]) -> Tensor:
         return torch.from_numpy(numbers_of(kept))
 
     def task(

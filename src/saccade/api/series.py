@@ -140,10 +140,8 @@ class Series:
     def _divide(self) -> None:
         """Part the pictures as ``train`` does: ``units`` to draw from, ``judged`` places."""
         procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
-        part = choose_part(self.data, ("train",))
-        samples, held = procedure.read(part), find_parts(self.data).get("val")
+        part, samples, validation = procedure.parts(self.data, validation=True)
         procedure.require(samples, part)
-        validation = [] if held is None else procedure.read(held)
         pool, judged = procedure.hold_out(samples, validation)
         if len(judged) < 2:
             raise InputError(

@@ -25,7 +25,7 @@ from saccade.api.resume import (
     resumed_recipe,
 )
 from saccade.api.weights import Weights, chosen_parts, find_weights
-from saccade.augment import Augment
+from saccade.augment import Augment, BoxAugment
 from saccade.config import AUTO, Recipe, to_toml
 from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
@@ -43,6 +43,7 @@ from saccade.training.checkpoint import (
 )
 from saccade.training.loop import Record, steps_per_epoch
 from saccade.training.loop import train as train_loop
+from saccade.training.step import Changes
 from saccade.training.precision import choose_precision, faster_precision
 from saccade.training.run import (
     HISTORY_FILE,
@@ -266,7 +267,7 @@ class Training:
             self.data.pictures,
             self.data.targets,
             batches=self.batches,
-            augment=Augment(**vars(self.recipe.augment)),
+            augment=self._changes(),
             optimiser=self.learner.optimiser,
             schedule=self.schedule,
             epochs=settings.epochs,
@@ -277,6 +278,14 @@ class Training:
             first_epoch=self.first_epoch,
             after_step=after_step(l1=optim.l1, max_norm=optim.max_norm),
         )
+
+    def _changes(self) -> Changes:
+        """The random changes of pictures, and of boxes in them."""
+        chosen = dict(vars(self.recipe.augment))
+        mosaic = chosen.pop("mosaic")
+        if self.recipe.task == "detect":
+            return BoxAugment(Augment(**chosen), mosaic=mosaic)
+        return Augment(**chosen)
 
     def finish(self) -> Run:
         """Complete the model, judge it on what was held out, and write model and report."""

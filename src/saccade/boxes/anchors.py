@@ -7,6 +7,7 @@ fine ones, where most anchors lie.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,18 +61,28 @@ class AnchorShapes:
         return tuple(rows * columns * shapes for (rows, columns), shapes in cells)
 
 
-def make_anchors(size_hw: tuple[int, int], shapes: AnchorShapes) -> Tensor:
+def make_anchors(
+    size_hw: tuple[int, int],
+    shapes: AnchorShapes,
+    *,
+    map_hw: Sequence[tuple[int, int]] | None = None,
+) -> Tensor:
     """Return (a, 4) float32 corners, pixels of the input, about the middles of the cells.
 
     In the order level, row, column, shape; ``shapes.counts`` says how many are of each level. They
-    may reach over the edges.
+    may reach over the edges. ``map_hw``: rows and columns of each level where they are not those of
+    ``shapes.cells``, as in networks that do not pad; the cells then share the input evenly.
     """
     levels = []
-    cells = zip(shapes.cells(size_hw), shapes.strides, shapes.sizes, shapes.ratios, strict=True)
-    for (rows, columns), stride, sizes, ratios in cells:
+    cells = map_hw or shapes.cells(size_hw)
+    of_levels = zip(cells, shapes.strides, shapes.sizes, shapes.ratios, strict=True)
+    for (rows, columns), stride, sizes, ratios in of_levels:
         sides = torch.tensor([(s / r**0.5, s * r**0.5) for s in sizes for r in ratios])
-        y = (torch.arange(rows) + 0.5) * stride
-        x = (torch.arange(columns) + 0.5) * stride
+        down, across = (
+            (size_hw[0] / rows, size_hw[1] / columns) if map_hw else (stride, stride)
+        )
+        y = (torch.arange(rows) + 0.5) * down
+        x = (torch.arange(columns) + 0.5) * across
         middles = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[:, :, None]
         middles, sides = torch.broadcast_tensors(middles, sides)
         levels.append(corners_from_centres(torch.cat([middles, sides], -1)).reshape(-1, 4))

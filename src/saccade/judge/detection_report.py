@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,13 +61,14 @@ def detection_report(
     *,
     pictures: Sequence[Path | None],
     extra: Sequence[Section] = (),
+    history: Sequence[Mapping[str, Any]] | None = None,
     about: Mapping[str, str] | None = None,
     title: str = "How well boxes are found",
 ) -> str:
     """Return one self-contained HTML page.
 
     ``true`` and ``found``: the boxes judged; ``pictures``: their files, None for one that is not
-    at hand. ``extra``: further sections. ``about``: rows for the last table.
+    at hand. ``extra``: further sections. ``history``: training records. ``about``: rows for the last table.
     """
     require_those_judged(pictures, scores.pictures)
     errors = box_errors(true, found, categories=len(scores.per_class))
@@ -83,7 +85,7 @@ def detection_report(
         title,
         sections,
         method=_method(scores),
-        history=None,
+        history=history,
         about=about,
         subtitle=f"Judged on {scores.basis}.",
     )

@@ -21,20 +21,20 @@ class RegionHead(nn.Module):
     """Two linear maps on the pooled box, then ``classes`` and one more, background, and offsets."""
 
     def __init__(
-        self, *, depth: int, strides: Sequence[float], classes: int, width: int, pool: str
+        self, *, depth: int, strides: Sequence[float], classes: int, units: int, pool: str
     ) -> None:
         super().__init__()
         self.strides = tuple(strides)
         self.pool = POOLS[pool]
         self.body = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(depth * GRID * GRID, width),
+            nn.Linear(depth * GRID * GRID, units),
             nn.ReLU(inplace=True),
-            nn.Linear(width, width),
+            nn.Linear(units, units),
             nn.ReLU(inplace=True),
         )
-        self.classes = nn.Linear(width, classes + 1)
-        self.offsets = nn.Linear(width, 4)
+        self.classes = nn.Linear(units, classes + 1)
+        self.offsets = nn.Linear(units, 4)
         for layer, deviation in ((self.classes, 0.01), (self.offsets, 0.001)):
             nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)

@@ -1,7 +1,8 @@
 """Tasks by name: what can be learned."""
 
 from saccade.tasks.classify import ClassifyTask
+from saccade.tasks.detect import DetectTask
 from saccade.tasks.embed import EmbedTask
 from saccade.tasks.regress import RegressTask
 
-TASKS = {"classify": ClassifyTask, "embed": EmbedTask, "regress": RegressTask}
+TASKS = {"classify": ClassifyTask, "detect": DetectTask, "embed": EmbedTask, "regress": RegressTask}

@@ -7,6 +7,9 @@ from typing import Any
 
 from saccade.class_tree import ClassTree
 from saccade.errors import InputError
+from saccade.boxes.suppression import SUPPRESSIONS
+from saccade.nn.region_head import POOLS
+from saccade.tasks.detector import FAMILIES
 from saccade.tasks.neighbours import DISTANCES
 
 FORMAT = 1
@@ -18,8 +21,12 @@ NEEDED_KEYS = {
     "pixels": PIXEL_KEYS,
     "network": PIXEL_KEYS | WEIGHT_KEYS,
     "classifier": WEIGHT_KEYS | {"classes"},
+    "detector": WEIGHT_KEYS | {"classes", "detect", "answer"},
     "regressor": WEIGHT_KEYS | {"targets", "centre", "spread"},
 }
+# Of a detector's network: what are lists of numbers, and the largest of what are numbers.
+NETWORK_LISTS = ("strides", "ratios", "fine_ratios")
+NETWORK_NUMBERS = {"side": 1e4, "scales": 8, "depth": 4096}
 # These may be missing; then the backbone has its own.
 PART_KEYS = ("activation", "normalisation")
 
@@ -105,6 +112,50 @@ def _colours(card: dict[str, Any]) -> bool:
     return numbers and min(std) > 0
 
 
+def _detector(card: dict[str, Any]) -> bool:
+    """True of other kinds; of a detector for classes, a network and answers that can be."""
+    if card["kind"] != "detector":
+        return True
+    network, answer = card["detect"], card["answer"]
+    if not (_names(card["classes"]) and isinstance(network, dict) and isinstance(answer, dict)):
+        return False
+    return _network(network) and _answer(answer)
+
+
+def _network(told: dict[str, Any]) -> bool:
+    second = {"proposals": 1e6, "kept": 1e5, "units": 8192}
+    wanted = {"family", *NETWORK_LISTS, *NETWORK_NUMBERS}
+    if told.get("family") == "two_stage":
+        wanted |= {*second, "pool"}
+    numbers = NETWORK_NUMBERS | second
+    return (
+        told.keys() == wanted
+        and told["family"] in FAMILIES
+        and told.get("pool", "align") in POOLS
+        and all(_positive(told[key], most) for key, most in numbers.items() if key in told)
+        and all(_list_of_numbers(told[key]) for key in NETWORK_LISTS)
+    )
+
+
+def _answer(told: dict[str, Any]) -> bool:
+    return (
+        told.keys() == {"suppression", "overlap", "at_least", "most"}
+        and told["suppression"] in SUPPRESSIONS
+        and all(type(told[key]) in (int, float) for key in ("overlap", "at_least"))
+        and all(0 <= told[key] <= 1 for key in ("overlap", "at_least"))
+        and type(told["most"]) is int
+        and 0 < told["most"] <= 1e5
+    )
+
+
+def _positive(value: Any, most: float) -> bool:
+    return type(value) in (int, float) and 0 < value <= most
+
+
+def _list_of_numbers(found: Any) -> bool:
+    return isinstance(found, list) and bool(found) and all(_positive(v, 1e4) for v in found)
+
+
 def _names(found: Any) -> bool:
     """True for at least one name, all distinct."""
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
@@ -137,4 +188,4 @@ def _units(card: dict[str, Any]) -> bool:
     return len(names) == len(centre) == len(spread) and numbers and min(spread) > 0
 
 
-CHECKS = (_sizes, _parts, _threshold, _classes, _tree, _units, _head, _colours, _temperature)
+CHECKS = (_sizes, _parts, _threshold, _classes, _tree, _units, _head, _colours, _temperature, _detector)

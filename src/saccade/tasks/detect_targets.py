@@ -1,11 +1,12 @@
-"""What a detector is to find in a picture, as rows of numbers that make a batch."""
+"""What a detector is to find in pictures, as rows of numbers that make a batch."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 NO_BOX = -1  # the class of a row of targets that holds no box
-COLUMNS = 6
 
 
 class Truth(NamedTuple):
@@ -19,11 +20,36 @@ class Truth(NamedTuple):
     ignored: Tensor
 
 
-def truths_of(targets: Tensor) -> list[Truth]:
-    """(n, most, 6) float32: x1, y1, x2, y2, class or NO_BOX, ignored 0 or 1 → a Truth a picture."""
-    found = []
-    for rows in targets:
-        real = rows[rows[:, 4] != NO_BOX]
-        asked = real[:, 5] == 0
-        found.append(Truth(real[asked, :4], real[asked, 4].long(), real[~asked, :4]))
-    return found
+@dataclass(frozen=True, slots=True, eq=False)
+class Truths:
+    """Of n pictures, g rows each, of which those that hold no box are zeros.
+
+    ``corners`` (n, g, 4) float32 pixels, ``classes`` (n, g) int64, ``ignored`` and ``real``
+    (n, g) bool.
+    """
+
+    corners: Tensor
+    classes: Tensor
+    ignored: Tensor
+    real: Tensor
+
+    def of(self, row: int) -> Truth:
+        """Return what one picture holds."""
+        asked, passed = self.real[row] & ~self.ignored[row], self.real[row] & self.ignored[row]
+        corners = self.corners[row]
+        return Truth(corners[asked], self.classes[row][asked], corners[passed])
+
+
+def read_targets(targets: Tensor) -> Truths:
+    """(n, m, 6) float32: x1, y1, x2, y2, class or NO_BOX, ignored 0 or 1 → the boxes, g ≤ m."""
+    real = targets[..., 4] != NO_BOX
+    most = int(real.sum(1).max()) if real.numel() else 0
+    order = real.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+    rows = targets.gather(1, order[..., None].expand(-1, -1, targets.shape[2]))
+    real = rows[..., 4] != NO_BOX
+    return Truths(
+        corners=torch.where(real[..., None], rows[..., :4], 0.0),
+        classes=rows[..., 4].clamp(min=0).long(),
+        ignored=real & (rows[..., 5] != 0),
+        real=real,
+    )

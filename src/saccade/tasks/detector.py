@@ -65,12 +65,18 @@ class OneStageNetwork(BackboneNetwork):
             strides=strides,
             depth=depth,
         )
-        shapes = AnchorShapes.over_octaves(
-            self.pyramid.strides, side=side, scales=scales, ratios=ratios, fine_ratios=fine_ratios
+        levels = self.pyramid.strides
+        shapes = AnchorShapes(
+            strides=levels,
+            sizes=tuple(
+                tuple(side * stride * 2 ** (step / scales) for step in range(scales))
+                for stride in levels
+            ),
+            ratios=(tuple(fine_ratios), *(tuple(ratios) for _ in levels[1:])),
         )
         anchors = make_anchors(self.size_hw, shapes, map_hw=self.pyramid.map_hw)
         self.register_buffer("anchors", anchors, persistent=False)
-        self.head = self._head(depth, shapes.counts)
+        self.head = self._head(depth, shapes.shapes())
 
     def _head(self, depth: int, shapes: Sequence[int]) -> AnchorHead:
         return AnchorHead(depth=depth, shapes=shapes, classes=self.classes)
@@ -95,11 +101,11 @@ class TwoStageNetwork(OneStageNetwork):
     """The same with objectness alone, and a second head that looks at what is likeliest.
 
     ``proposals``: the likeliest anchors that are kept before those that overlap are left out,
-    ``kept``: after that; ``width``: units of the second head; ``pool``: align or pool.
+    ``kept``: after that; ``units`` of the second head; ``pool``: align or pool.
     """
 
     def __init__(
-        self, *, proposals: int, kept: int, width: int, pool: str, depth: int, **others: Any
+        self, *, proposals: int, kept: int, units: int, pool: str, depth: int, **others: Any
     ) -> None:
         super().__init__(depth=depth, **others)
         self.proposals, self.kept = proposals, kept
@@ -107,7 +113,7 @@ class TwoStageNetwork(OneStageNetwork):
             depth=depth,
             strides=[self.size_hw[0] / height for height, _ in self.pyramid.map_hw],
             classes=self.classes,
-            width=width,
+            units=units,
             pool=pool,
         )
 

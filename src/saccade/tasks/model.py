@@ -15,21 +15,32 @@ from saccade.class_tree import ClassTree
 from saccade.data.batches import load_pictures, load_readable
 from saccade.data.pictures import read_picture, resize, several
 from saccade.data.stored import Pictures
-from saccade.errors import InputError
+from saccade.errors import InputError, PictureError
 from saccade.files import existing_folder, sha256_file, write_atomic
 from saccade.metrics.calibration import at_temperature
 from saccade.tasks.card import CARD_FILE, FORMAT, PART_KEYS, read_card
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
+from saccade.tasks.detecting import as_detection, detect_batch
+from saccade.tasks.detector import FAMILIES, OneStageNetwork
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
 from saccade.tasks.neighbours import TOGETHER, NeighboursNetwork
 from saccade.tasks.regress import RegressNetwork, estimate_batch
 from saccade.tasks.ridge import RidgeNetwork
-from saccade.values import Estimate, Float32Array, Float64Array, Prediction, Sample, UInt8Array
+from saccade.values import (
+    Detection,
+    Estimate,
+    Float32Array,
+    Float64Array,
+    Prediction,
+    Sample,
+    UInt8Array,
+)
 
 Classifier = ClassifyNetwork | NeighboursNetwork
-Network = EmbeddingNetwork | Classifier | RegressNetwork
+Network = EmbeddingNetwork | Classifier | RegressNetwork | OneStageNetwork
 
 BATCH = 64
+DETECTED_TOGETHER = 4  # pictures: their maps are large
 WEIGHTS_FILE = "model.safetensors"
 KINDS = {"network": "an embedder", "pixels": "an embedder"}  # the others as "a classifier"
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
@@ -70,6 +81,11 @@ class Model:
         return tuple(self.card["classes"]) if self.card["kind"] == "classifier" else None
 
     @property
+    def objects(self) -> tuple[str, ...] | None:
+        """The classes of objects that a detector finds."""
+        return tuple(self.card["classes"]) if self.card["kind"] == "detector" else None
+
+    @property
     def targets(self) -> tuple[str, ...] | None:
         """The names of a regressor's numbers, in their order."""
         return tuple(self.card["targets"]) if self.card["kind"] == "regressor" else None
@@ -93,6 +109,7 @@ class Model:
             *(key for key in COLOUR_KEYS + PART_KEYS + HEAD_KEYS if key in self.card),
         ]
         keys += ["classes"] if self.classes else []
+        keys += ["classes", "detect", "answer"] if self.objects else []
         keys += ["targets", "centre", "spread"] if self.targets else []
         answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
@@ -217,6 +234,46 @@ class Model:
         values = [estimate_batch(network, block, mirror=mirror) for block in _blocks(pictures)]
         return np.ascontiguousarray(torch.cat(values).numpy())
 
+    def detect(self, pictures: Sequence[Path | str | Sample]) -> list[Detection]:
+        """Decode files or samples and say which objects are where in each; for detectors.
+
+        That of a picture that cannot be read has a ``reason`` instead.
+        """
+        found: list[Detection] = []
+        for source in several(pictures):
+            name = str(source.path if isinstance(source, Sample) else source)
+            try:
+                pixels = read_picture(source)
+            except PictureError as error:
+                found.append(Detection(name, reason=str(error)))
+                continue
+            prepared = torch.from_numpy(resize(pixels, self.size_hw, self.channels))[None]
+            size_hw = (pixels.shape[0], pixels.shape[1])
+            found += self.detect_prepared(prepared, [name], [size_hw])
+        return found
+
+    def detect_prepared(
+        self, pictures: Pictures, names: Sequence[str], sizes_hw: Sequence[tuple[int, int]]
+    ) -> list[Detection]:
+        """(n, channels, H, W) uint8 of the model's own size → what is in each, in its own pixels.
+
+        ``names`` and ``sizes_hw``, height and width, are those of the pictures as they were.
+        """
+        network = self.network
+        if not isinstance(network, OneStageNetwork):
+            raise InputError(
+                f"{self.called} finds no objects; train a model with --task detect"
+            )
+        kept = [
+            one
+            for block in _blocks(pictures, DETECTED_TOGETHER)
+            for one in detect_batch(network, block, self.card["answer"])
+        ]
+        return [
+            as_detection(one, name, self.objects or (), from_hw=self.size_hw, to_hw=size_hw)
+            for one, name, size_hw in zip(kept, names, sizes_hw, strict=True)
+        ]
+
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
         if self.network is not None:
@@ -268,6 +325,10 @@ def build_network(card: dict[str, Any], *, initialisation: str = "") -> Network:
     if card["kind"] == "regressor":
         shape |= {key: card[key] for key in ("centre", "spread")}
         return RegressNetwork(size_hw=size_hw, **shape)
+    if card["kind"] == "detector":
+        told = {key: value for key, value in card["detect"].items() if key != "family"}
+        network = FAMILIES[card["detect"]["family"]]
+        return network(classes=len(card["classes"]), size_hw=size_hw, **told, **shape)
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
 
 

@@ -1,0 +1,97 @@
+"""Pictures with boxes as samples of a detector, and as what judges it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from saccade.api.parts import Parts
+from saccade.boxes import FoundBoxes, TrueBoxes
+from saccade.data.box_readers import read_boxes
+from saccade.data.box_sets import BoxSet
+from saccade.errors import InputError
+from saccade.values import Detection, PictureBoxes, Sample
+
+
+def samples_of(given: BoxSet) -> list[Sample]:
+    """Return a sample a picture, in their order, each with its boxes."""
+    boxes = given.boxes
+    passed = boxes.crowd | boxes.difficult | boxes.ignored
+    order = np.argsort(boxes.picture, kind="stable")
+    ends = np.searchsorted(boxes.picture[order], np.arange(len(given.pictures) + 1))
+    samples = []
+    for number, picture in enumerate(given.pictures):
+        own = order[ends[number] : ends[number + 1]]
+        known = PictureBoxes(
+            size_hw=picture.size_hw,
+            labels=tuple(given.categories[place] for place in boxes.category[own]),
+            xywh=boxes.xywh[own],
+            area=boxes.area[own],
+            passed=passed[own],
+        )
+        samples.append(Sample(picture.path, "", boxes=known))
+    return samples
+
+
+def box_parts(source: Path) -> Parts:
+    """Return the part train, or the undivided data, and the part val; raises InputError."""
+    sets = read_boxes(source)
+    place, samples = part_of(source, sets, ("train",))
+    return Parts(place, samples, samples_of(sets["val"]) if "val" in sets else [])
+
+
+def part_of(
+    source: Path, sets: Mapping[str, BoxSet], wanted: Sequence[str]
+) -> tuple[Path, list[Sample]]:
+    """Return where the first part in ``wanted`` is, or the undivided data, and its samples.
+
+    Raises InputError when the data are divided but have none of them.
+    """
+    for name in (*wanted, ""):
+        if name in sets:
+            return source / name, samples_of(sets[name])
+    raise InputError(
+        f"data {source} have no part {' or '.join(wanted)}, only {', '.join(sets)}; divide them "
+        "so, or name the place of one part"
+    )
+
+
+def boxes_of(sample: Sample) -> PictureBoxes:
+    """Return the true boxes of a sample, that must have them."""
+    if sample.boxes is None:
+        raise InputError(f"{sample.path} has no boxes, which a detector learns and is judged by")
+    return sample.boxes
+
+
+def true_boxes(samples: Sequence[Sample], classes: Sequence[str]) -> TrueBoxes:
+    """Return the boxes of all samples; what need not be found counts as a crowd.
+
+    Raises InputError for a class that is not among ``classes``.
+    """
+    number = {label: place for place, label in enumerate(classes)}
+    each = [boxes_of(sample) for sample in samples]
+    for sample, one in zip(samples, each, strict=True):
+        for label in one.labels:
+            if label not in number:
+                raise InputError(
+                    f"{sample.path} shows '{label}', which the detector has not learned; it knows "
+                    f"{', '.join(classes)}"
+                )
+    return TrueBoxes(
+        picture=np.repeat(np.arange(len(each)), [len(one.labels) for one in each]),
+        category=np.array([number[label] for one in each for label in one.labels], np.int64),
+        xywh=np.concatenate([np.zeros((0, 4)), *(one.xywh for one in each)]),
+        area=np.concatenate([np.zeros(0), *(one.area for one in each)]),
+        crowd=np.concatenate([np.zeros(0, bool), *(one.passed for one in each)]),
+    )
+
+
+def found_boxes(detections: Sequence[Detection], classes: Sequence[str]) -> FoundBoxes:
+    """Return all boxes that were found, picture by picture."""
+    number = {label: place for place, label in enumerate(classes)}
+    return FoundBoxes(
+        picture=np.repeat(np.arange(len(detections)), [len(one.labels) for one in detections]),
+        category=np.array([number[label] for one in detections for label in one.labels], np.int64),
+        xywh=np.concatenate([np.zeros((0, 4)), *(one.xywh for one in detections)]),
+        score=np.concatenate([np.zeros(0), *(one.scores for one in detections)]),
+    )

@@ -1,0 +1,184 @@
+"""Task ``detect`` in training, and how its models are judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from saccade.api.box_samples import box_parts, boxes_of
+from saccade.api.judging_boxes import judge_detector
+from saccade.api.parts import Parts
+from saccade.config import DetectSettings, Recipe
+from saccade.data.splits import stratified_split
+from saccade.data.stored import Pictures
+from saccade.errors import InputError, SettingError
+from saccade.judge.detection_scores import DetectionScores
+from saccade.losses.box_losses import BOX_LOSSES
+from saccade.losses.remedies import REMEDIES
+from saccade.names import look_up
+from saccade.tasks.detect import DetectTask, Sampling, Weights
+from saccade.tasks.detect_targets import NO_BOX
+from saccade.tasks.detector import OneStageNetwork
+from saccade.tasks.model import Model, Network
+from saccade.values import Sample
+
+FEWEST_HELD = 2  # pictures: fewer have no interval
+# Which setting of the recipe a remedy takes, by its own name for it.
+REMEDY_SETTINGS = {
+    "extra_positives": {"positive": "positive", "negative": "negative"},
+    "ignore_band": {"positive": "positive", "negative": "negative"},
+    "background_weight": {"weight": "background"},
+    "hard_negative_mining": {"ratio": "negatives"},
+}
+ANSWER = ("suppression", "overlap", "at_least", "most")
+SECOND_STAGE = ("proposals", "kept", "units", "pool")
+
+
+class DetectProcedure:
+    """The part val, else a share of the pictures, is held out; no epoch is preferred."""
+
+    batches = "shuffled"
+    watched: str | None = None
+    longest = 320
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        refused = (
+            ("model.name", recipe.model.name, "network"),
+            ("data.tree", recipe.data.tree, ""),
+            ("data.extra_classes", recipe.data.extra_classes, "none"),
+            ("data.target", recipe.data.target, "label"),
+            ("loss.class_weights", recipe.loss.class_weights, "none"),
+            ("train.batches", recipe.train.batches.replace("auto", "shuffled"), "shuffled"),
+            ("loss.name", recipe.loss.name, "auto"),
+        )
+        for name, value, only in refused:
+            if value != only:
+                raise SettingError(
+                    f"{name} {value} is not for task detect; leave it out"
+                    + (" and set detect.box_loss or detect.remedy" if name == "loss.name" else "")
+                )
+        if not recipe.train.epochs:
+            raise SettingError("train.epochs 0 trains no detector; take 1 or more")
+        self.network = network_settings(recipe.detect)
+        make_remedy(recipe.detect)
+        look_up(BOX_LOSSES, recipe.detect.box_loss, "loss of boxes")
+
+    def parts(self, source: Path, *, validation: bool) -> Parts:
+        found = box_parts(source)
+        return found if validation else found._replace(validation=[])
+
+    def require(self, samples: Sequence[Sample], place: Path) -> None:
+        if not any(len(boxes_of(sample).labels) for sample in samples):
+            raise InputError(f"data {place} hold no box; a detector needs some to learn from")
+
+    def hold_out(
+        self, samples: Sequence[Sample], validation: Sequence[Sample]
+    ) -> tuple[list[Sample], list[Sample]]:
+        if validation:
+            return list(samples), list(validation)
+        share = self.recipe.data.validation if len(samples) >= FEWEST_HELD + 2 else 0.0
+        kept, held = stratified_split(
+            [""] * len(samples), share=share, seed=self.recipe.train.seed, least=FEWEST_HELD
+        )
+        return [samples[place] for place in kept], [samples[place] for place in held]
+
+    def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
+        labels = {label for sample in kept for label in boxes_of(sample).labels}
+        return {
+            "kind": "detector",
+            "classes": sorted(labels),
+            "detect": self.network,
+            "answer": {key: getattr(self.recipe.detect, key) for key in ANSWER},
+        }
+
+    def targets(self, kept: Sequence[Sample], card: Mapping[str, Any]) -> Tensor:
+        """Return (n, m, 6) float32 rows: corners in pixels of the input, class, passed over."""
+        number = {label: place for place, label in enumerate(card["classes"])}
+        most = max(len(boxes_of(sample).labels) for sample in kept)
+        rows = torch.full((len(kept), most, 6), float(NO_BOX))
+        height, width = card["size_hw"]
+        for row, sample in zip(rows, kept, strict=True):
+            boxes = boxes_of(sample)
+            own = torch.tensor(boxes.xywh, dtype=torch.float64)
+            own[:, 2:] += own[:, :2]
+            share = [width / boxes.size_hw[1], height / boxes.size_hw[0]]
+            many = len(own)
+            row[:many, :4] = (own * torch.tensor(share * 2, dtype=torch.float64)).float()
+            row[:many, 4] = torch.tensor([number[label] for label in boxes.labels])
+            row[:many, 5] = torch.from_numpy(boxes.passed).float()
+        return rows
+
+    def task(
+        self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
+    ) -> nn.Module:
+        settings = self.recipe.detect
+        return DetectTask(
+            cast(OneStageNetwork, network),
+            remedy=make_remedy(settings),
+            box_loss=BOX_LOSSES[settings.box_loss].make(),
+            weights=Weights(settings.box_weight, settings.repulsion),
+            sampling=Sampling(settings.sampled, settings.foreground),
+        )
+
+    def watch(self, model: Model, held: Sequence[Sample], pictures: Pictures) -> float | None:
+        return None
+
+    def complete(self, task: nn.Module, pictures: Pictures, targets: Tensor) -> None:
+        """Nothing remains."""
+
+    def judge(
+        self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
+    ) -> DetectionScores | None:
+        model.save(run)
+        sizes = [boxes_of(sample).size_hw for sample in held]
+        found = model.detect_prepared(pictures, [str(one.path) for one in held], sizes)
+        scores = judge_detector(model, held, found, report=run / "report.html", run=run)
+        if scores is not None:
+            told = {name: asdict(figure) for name, figure in scores.headline}
+            model.card["score"] = {"on": "held-out pictures", **told}
+            model.save(run)
+        return scores
+
+
+def make_remedy(settings: DetectSettings) -> Any:
+    """Return the remedy that the recipe names, with its settings."""
+    row = look_up(REMEDIES, settings.remedy, "remedy")
+    names = REMEDY_SETTINGS.get(settings.remedy, {})
+    return row.make(**{own: getattr(settings, name) for own, name in names.items()})
+
+
+def network_settings(settings: DetectSettings) -> dict[str, Any]:
+    """Return what the network is made with, as the card keeps it; raises SettingError."""
+    ratios = _numbers(settings.ratios, "detect.ratios")
+    fine = _numbers(settings.fine_ratios, "detect.fine_ratios") if settings.fine_ratios else ratios
+    strides = [int(one) for one in _numbers(settings.strides, "detect.strides")]
+    if strides != sorted(set(strides)) or any(one & (one - 1) or one < 2 for one in strides):
+        raise SettingError(
+            f"detect.strides must be rising powers of two, as 8,16,32. Got '{settings.strides}'"
+        )
+    told = {
+        "family": settings.family,
+        "strides": strides,
+        "side": settings.side,
+        "scales": settings.scales,
+        "ratios": ratios,
+        "fine_ratios": fine,
+        "depth": settings.depth,
+    }
+    if settings.family == "two_stage":
+        told |= {key: getattr(settings, key) for key in SECOND_STAGE}
+    return told
+
+
+def _numbers(text: str, where: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(0 < one < 10_000 for one in found):
+        raise SettingError(f"{where} must be numbers above 0, as 0.5,1,2. Got '{text}' instead")
+    return found
