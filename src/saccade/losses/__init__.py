@@ -7,17 +7,20 @@ Each is a module that gives a scalar, the mean over its batch, and 0 for an empt
 - PAIR_LOSSES, for embedding: likewise, over all pairs or triplets of a batch; their methods
   ``pairs`` and ``triplets`` take drawn ones.
 - VALUE_LOSSES, for regression: called with (values, targets).
-- BOX_LOSSES: ``giou`` called with (boxes, targets), ``repulsion`` with (boxes, objects, own).
+- CORNER_LOSSES: ``giou`` called with (boxes, targets), ``repulsion`` with (boxes, objects, own).
 - MASK_LOSSES: called with (logits, masks).
 - PICTURE_LOSSES: ``content`` and ``style`` called with features and wanted ones,
   ``total_variation`` with pictures.
+
+For detectors there are also BOX_LOSSES in ``box_losses``, called with (offsets, anchors, corners),
+a value a box, and REMEDIES in ``remedies``.
 """
 
 from collections.abc import Mapping
 
 from saccade.errors import SettingError
 from saccade.losses.arcface import ArcFace
-from saccade.losses.boxes import GIoU, Repulsion
+from saccade.losses.box_losses import GIoU
 from saccade.losses.contrastive import Contrastive
 from saccade.losses.cross_entropy import CrossEntropy
 from saccade.losses.focal import Focal
@@ -26,6 +29,7 @@ from saccade.losses.hinge import Hinge
 from saccade.losses.lossless_triplet import LosslessTriplet
 from saccade.losses.masks import Dice
 from saccade.losses.pictures import Content, Style, TotalVariation
+from saccade.losses.repulsion import Repulsion
 from saccade.losses.triplet import BatchHardTriplet, SemiHardTriplet
 from saccade.losses.values import Absolute, Huber, Shrinkage, SmoothL1, Squared
 from saccade.names import look_up
@@ -131,11 +135,11 @@ VALUE_LOSSES = {
         range="[0, ∞)",
     ),
 }
-BOX_LOSSES = {
+CORNER_LOSSES = {
     "giou": Entry(
         build=GIoU,
         definition="1 - IoU + (hull - union) / hull",
-        source="Rezatofighi et al., 2019, arXiv:1902.09630, algorithm 2; torchvision",
+        source="Rezatofighi et al., 2019, arXiv:1902.09630, algorithm 2",
         range="[0, 2]",
     ),
     "repulsion": Entry(
@@ -179,7 +183,7 @@ LOSSES = {
     **VECTOR_LOSSES,
     **PAIR_LOSSES,
     **VALUE_LOSSES,
-    **BOX_LOSSES,
+    **CORNER_LOSSES,
     **MASK_LOSSES,
     **PICTURE_LOSSES,
 }
