@@ -158,6 +158,4 @@ def _mined(found, logits):
     background.sort(key=lambda n: (-logits[n], n))  # the loss grows with the logit
     objects = sum(role[3] for role in found)
     kept = set(background[: int(3 * objects)])
-    return [
-        (*role[:4], role[4] if role[3] or n in kept else 0.0) for n, role in enumerate(found)
-    ]
+    return [(*role[:4], role[4] if role[3] or n in kept else 0.0) for n, role in enumerate(found)]
