@@ -14,6 +14,7 @@ from torchvision import models
 
 import saccade.api.train
 from saccade.augment.disturbances import DISTURBANCES
+from saccade.boxes.suppression import SUPPRESSIONS
 from saccade.cli import bench, curves, learn, reference, tune
 from saccade.cli.app import build_app, main
 from saccade.config import AUTO, Recipe, override, read_recipe, settings
@@ -22,6 +23,8 @@ from saccade.data.pairs import SAMPLERS
 from saccade.data.readers import READERS
 from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.losses import LOSSES
+from saccade.losses.box_losses import BOX_LOSSES
+from saccade.losses.remedies import REMEDIES
 from saccade.metrics import METRICS, SIMILARITIES
 from saccade.nn import (
     ACTIVATIONS,
@@ -60,6 +63,9 @@ TABLES = {
     "Initialisations": INITIALISATIONS,
     "Layers": LAYERS,
     "Losses": LOSSES,
+    "Box losses": BOX_LOSSES,
+    "Remedies": REMEDIES,
+    "Suppressions": SUPPRESSIONS,
     "Optimisers": OPTIMISERS,
     "Samplers": SAMPLERS,
     "Readers": READERS,

@@ -9,7 +9,7 @@ import torch
 
 from saccade.class_tree import ClassTree
 from saccade.losses import (
-    BOX_LOSSES,
+    CORNER_LOSSES,
     LOGIT_LOSSES,
     LOSSES,
     MASK_LOSSES,
@@ -104,7 +104,7 @@ GROUPS = {
     **dict.fromkeys(VECTOR_LOSSES | PAIR_LOSSES, VECTORS),
     **dict.fromkeys(VALUE_LOSSES, VALUES),
     **dict.fromkeys(
-        BOX_LOSSES,
+        CORNER_LOSSES,
         Group(
             boxes(seed=0),
             (boxes(seed=1),),

