@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from saccade.boxes import FoundBoxes, TrueBoxes
+from saccade.boxes import BoolArray, FoundBoxes, TrueBoxes
 from saccade.errors import InputError
 from saccade.values import IntArray, Sample
 
@@ -26,7 +26,8 @@ class CocoTruth:
     """An annotation file: pictures and categories in the order of their ids, and the true boxes.
 
     ``pictures`` are the entries under "images", ``numbers`` and ``category_numbers`` find their
-    place, and that of a category, by id.
+    place, and that of a category, by id. ``difficult``, ``ignored``: (n,) bool, what the keys
+    "difficult" and "ignore" say of the boxes, which COCO's own tools pass over.
     """
 
     path: Path
@@ -35,20 +36,38 @@ class CocoTruth:
     categories: tuple[str, ...]
     category_numbers: Mapping[int, int]
     boxes: TrueBoxes
+    difficult: BoolArray
+    ignored: BoolArray
 
     def samples(self) -> list[Sample]:
         """Return the pictures without a label; texts and numbers of their entries are metadata."""
         return [
-            Sample(self.path.parent / _file_name(one), "", metadata=_columns(one))
+            Sample(self.path.parent / file_name(one), "", metadata=_columns(one))
             for one in self.pictures
         ]
 
 
 def read_truth(path: Path | str) -> CocoTruth:
-    """Read an annotation file.
+    """Read an annotation file that a detector is to be judged by.
 
     Raises InputError, naming the file and the entry, for what is missing, damaged or out of range,
     and for a file without a box that must be found.
+    """
+    truth = read_annotations(path)
+    for n, box in enumerate(truth.boxes.xywh.tolist()):
+        _refuse_negative(truth.path, "annotation", n, box)
+    if truth.boxes.crowd.all():
+        raise InputError(
+            f"{truth.path} holds no box that must be found, so nothing can be said of a detector; "
+            "give pictures with annotations"
+        )
+    return truth
+
+
+def read_annotations(path: Path | str) -> CocoTruth:
+    """Read an annotation file; it may hold no box, and boxes of negative width or height.
+
+    Raises InputError, naming the file and the entry, for what is missing, damaged or out of range.
     """
     place = Path(path)
     whole = _read(place)
@@ -63,11 +82,6 @@ def read_truth(path: Path | str) -> CocoTruth:
     numbers = _numbered(place, "image", images)
     category_numbers = _numbered(place, "category", categories)
     boxes = _true_boxes(place, annotations, numbers, category_numbers)
-    if boxes.crowd.all():
-        raise InputError(
-            f"{place} holds no box that must be found, so nothing can be said of a detector; "
-            "give pictures with annotations"
-        )
     in_order = sorted(categories, key=lambda one: category_numbers[one["id"]])
     return CocoTruth(
         path=place,
@@ -76,6 +90,8 @@ def read_truth(path: Path | str) -> CocoTruth:
         categories=tuple(str(one.get("name", one["id"])) for one in in_order),
         category_numbers=category_numbers,
         boxes=boxes,
+        difficult=_flags(place, annotations, "difficult"),
+        ignored=_flags(place, annotations, "ignore"),
     )
 
 
@@ -93,6 +109,8 @@ def read_results(path: Path | str, truth: CocoTruth) -> FoundBoxes:
             "COCO; an annotation file is the truth, not predictions"
         )
     columns = _common(place, "result", rows, truth.numbers, truth.category_numbers)
+    for n, box in enumerate(columns[2].tolist()):
+        _refuse_negative(place, "result", n, box)
     scores = [_number(place, "result", n, row, "score") for n, row in enumerate(rows)]
     for n, score in enumerate(scores):
         if not 0.0 <= score <= 1.0:
@@ -100,7 +118,8 @@ def read_results(path: Path | str, truth: CocoTruth) -> FoundBoxes:
     return FoundBoxes(*columns, np.array(scores, np.float64))
 
 
-def _file_name(picture: Mapping[str, Any]) -> str:
+def file_name(picture: Mapping[str, Any]) -> str:
+    """Return what an entry under "images" calls its file; its id where it does not say."""
     name = picture.get("file_name")
     return name if isinstance(name, str) and name else f"image {picture['id']}"
 
@@ -125,18 +144,24 @@ def _true_boxes(
     category_numbers: Mapping[int, int],
 ) -> TrueBoxes:
     picture, category, xywh = _common(place, "annotation", rows, numbers, category_numbers)
-    area, crowd = np.empty(len(rows)), np.empty(len(rows), bool)
+    area, crowd = np.empty(len(rows)), _flags(place, rows, "iscrowd")
     for n, row in enumerate(rows):
-        own = xywh[n, 2] * xywh[n, 3]
+        own = abs(xywh[n, 2] * xywh[n, 3])
         area[n] = _number(place, "annotation", n, row, "area") if "area" in row else own
         if not 0 <= area[n] <= MOST_AREA:
             raise InputError(
                 f"{place} annotation {n}: area must lie from 0 to {MOST_AREA:g}; got {area[n]:g}"
             )
-        if row.get("iscrowd", 0) not in (0, 1):
-            raise InputError(f"{place} annotation {n}: iscrowd must be 0 or 1")
-        crowd[n] = bool(row.get("iscrowd", 0))
     return TrueBoxes(picture, category, xywh, area, crowd)
+
+
+def _flags(place: Path, rows: Sequence[Mapping[str, Any]], key: str) -> BoolArray:
+    flags = np.empty(len(rows), bool)
+    for n, row in enumerate(rows):
+        if row.get(key, 0) not in (0, 1):
+            raise InputError(f"{place} annotation {n}: {key} must be 0 or 1")
+        flags[n] = bool(row.get(key, 0))
+    return flags
 
 
 def _common(
@@ -174,12 +199,15 @@ def _box(place: Path, what: str, n: int, row: Mapping[str, Any]) -> list[float]:
             f"{place} {what} {n}: bbox must be four finite numbers [x, y, width, height]; got "
             f"{_shown(box)}"
         )
+    return box
+
+
+def _refuse_negative(place: Path, what: str, n: int, box: Sequence[float]) -> None:
     if box[2] < 0 or box[3] < 0:
         raise InputError(
             f"{place} {what} {n}: bbox has a negative width or height; got {box}, which must be "
             "[x, y, width, height]"
         )
-    return box
 
 
 def _number(place: Path, what: str, n: int, row: Mapping[str, Any], key: str) -> float:
