@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from saccade.api.card import card
     from saccade.api.compare import compare
     from saccade.api.compare_predictions import compare_predictions
+    from saccade.api.convert import convert
     from saccade.api.cut import cut
     from saccade.api.evaluate import evaluate, load
     from saccade.api.explain import explain
@@ -85,6 +86,7 @@ _HOME = {
     "group": "api.review",
     "compare": "api.compare",
     "compare_predictions": "api.compare_predictions",
+    "convert": "api.convert",
     "cut": "api.cut",
     "enrol_photos": "api.pictures",
     "evaluate": "api.evaluate",
@@ -144,6 +146,7 @@ __all__ = [
     "check",
     "compare",
     "compare_predictions",
+    "convert",
     "cut",
     "decide",
     "enrol_photos",

@@ -205,50 +205,6 @@ def inside(root: Path, name: str, where: str) -> Path:
     return path
 
 
-def one_line(name: str) -> str:
-    """Return the name of a category as it is kept: no line breaks, single spaces."""
-    return " ".join(name.split())
-
-
-def inside(root: Path, name: str, where: str) -> Path:
-    """Return ``root / name`` without detours; InputError, naming ``where``, when it leaves."""
-    try:
-        joined = safe_join(root, name)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-    plain = _plain(root / name)
-    path = plain if plain.is_relative_to(root) else root / joined.relative_to(root.resolve())
-    if path == root:
-        raise InputError(f"{where}: {name!r} is no name of a picture; write it again")
-    return path
-
-
-def from_corners(corners: Sequence[float], first_pixel: int) -> tuple[float, ...]:
-    """Return [x, y, width, height] of xmin, ymin, xmax, ymax.
-
-    ``first_pixel`` 1: the corners are pixels inside the box, the picture's first is 1, and the
-    width is xmax - xmin + 1 (Everingham and others, "The PASCAL Visual Object Classes Challenge
-    2007 Development Kit"); a single pixel is a slip of the mouse, a box without width and height.
-    0: they are edges, those of the picture 0 and its width, and the width is xmax - xmin.
-    """
-    left, top, right, bottom = corners
-    if first_pixel and (left, top) != (right, bottom):
-        return (left - 1, top - 1, right - left + 1, bottom - top + 1)
-    return (left - first_pixel, top - first_pixel, right - left, bottom - top)
-
-
-def to_corners(xywh: Sequence[float], first_pixel: int) -> tuple[float, ...]:
-    """Return xmin, ymin, xmax, ymax, from which ``from_corners`` makes the box again."""
-    x, y, width, height = xywh
-    ends = (x + first_pixel, y + first_pixel, x + width, y + height)
-    return tuple(round(one, DECIMALS) for one in ends)
-
-
-def number_text(number: float) -> str:
-    """Return a number as the shortest text that is read as the same, whole ones without a point."""
-    return str(int(number)) if number == int(number) else repr(number)
-
-
 def _cut(xywh: Sequence[float], size_hw: tuple[int, int]) -> tuple[tuple[float, ...], float]:
     """Return what of a box lies in the picture, and by how many pixels it stands out at most."""
     x, y, width, height = xywh

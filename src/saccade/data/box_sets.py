@@ -4,6 +4,7 @@ A box is [x, y, width, height] in pixels, as in ``saccade.boxes``.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -104,8 +105,27 @@ class Losses:
     changed: Tally = field(default_factory=Tally)
 
 
-def __getattr__(name):
-    if name in ("from_corners", "to_corners", "number_text"):
-        from saccade.data import box_collector
-        return getattr(box_collector, name)
-    raise AttributeError(name)
+def from_corners(corners: Sequence[float], first_pixel: int) -> tuple[float, ...]:
+    """Return [x, y, width, height] of xmin, ymin, xmax, ymax.
+
+    ``first_pixel`` 1: the corners are pixels inside the box, the picture's first is 1, and the
+    width is xmax - xmin + 1 (Everingham and others, "The PASCAL Visual Object Classes Challenge
+    2007 Development Kit"); a single pixel is a slip of the mouse, a box without width and height.
+    0: they are edges, those of the picture 0 and its width, and the width is xmax - xmin.
+    """
+    left, top, right, bottom = corners
+    if first_pixel and (left, top) != (right, bottom):
+        return (left - 1, top - 1, right - left + 1, bottom - top + 1)
+    return (left - first_pixel, top - first_pixel, right - left, bottom - top)
+
+
+def to_corners(xywh: Sequence[float], first_pixel: int) -> tuple[float, ...]:
+    """Return xmin, ymin, xmax, ymax, from which ``from_corners`` makes the box again."""
+    x, y, width, height = xywh
+    ends = (x + first_pixel, y + first_pixel, x + width, y + height)
+    return tuple(round(one, DECIMALS) for one in ends)
+
+
+def number_text(number: float) -> str:
+    """Return a number as the shortest text that is read as the same, whole ones without a point."""
+    return str(int(number)) if number == int(number) else repr(number)
