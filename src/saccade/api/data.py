@@ -108,7 +108,7 @@ class TrainingData:
 
         It comes from the files' content, so moved pictures have the same, written anew another.
         """
-        judged = [one.numbers or one.label for one in self.held + self.fold + self._unused]
+        judged = [_judged_by(one) for one in self.held + self.fold + self._unused]
         tree = (self.card["tree"],) if "tree" in self.card else ()
         names = (DECODING, *self.pictures.shape, self.classes, judged, *tree)
         digest = hashlib.sha256(repr(names).encode())
@@ -146,6 +146,14 @@ class TrainingData:
         )
         self.card = card | self.procedure.card(self.kept)
         self.classes: list[str] = self.card.get("classes", [])
+
+
+def _judged_by(sample: Sample) -> object:
+    """What an answer for a sample is compared with."""
+    boxes = sample.boxes
+    if boxes is None:
+        return sample.numbers or sample.label
+    return boxes.labels, boxes.size_hw, boxes.xywh.tolist(), boxes.passed.tolist()
 
 
 def _card(

@@ -72,19 +72,22 @@ class DetectProcedure:
         return found if validation else found._replace(validation=[])
 
     def require(self, samples: Sequence[Sample], place: Path) -> None:
-        if not any(len(boxes_of(sample).labels) for sample in samples):
+        if not _asks(samples):
             raise InputError(f"data {place} hold no box; a detector needs some to learn from")
 
     def hold_out(
         self, samples: Sequence[Sample], validation: Sequence[Sample]
     ) -> tuple[list[Sample], list[Sample]]:
         if validation:
-            return list(samples), list(validation)
+            return list(samples), list(validation) if _asks(validation) else []
         share = self.recipe.data.validation if len(samples) >= FEWEST_HELD + 2 else 0.0
         kept, held = stratified_split(
             [""] * len(samples), share=share, seed=self.recipe.train.seed, least=FEWEST_HELD
         )
-        return [samples[place] for place in kept], [samples[place] for place in held]
+        judged = [samples[place] for place in held]
+        if not _asks(judged):
+            return list(samples), []
+        return [samples[place] for place in kept], judged
 
     def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
         labels = {label for sample in kept for label in boxes_of(sample).labels}
@@ -132,16 +135,20 @@ class DetectProcedure:
 
     def judge(
         self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
-    ) -> DetectionScores | None:
+    ) -> DetectionScores:
         model.save(run)
         sizes = [boxes_of(sample).size_hw for sample in held]
         found = model.detect_prepared(pictures, [str(one.path) for one in held], sizes)
         scores = judge_detector(model, held, found, report=run / "report.html", run=run)
-        if scores is not None:
-            told = {name: asdict(figure) for name, figure in scores.headline}
-            model.card["score"] = {"on": "held-out pictures", **told}
-            model.save(run)
+        told = {name: asdict(figure) for name, figure in scores.headline}
+        model.card["score"] = {"on": "held-out pictures", **told}
+        model.save(run)
         return scores
+
+
+def _asks(samples: Sequence[Sample]) -> bool:
+    """True when one of the samples has a box that must be found."""
+    return any((~boxes_of(sample).passed).any() for sample in samples)
 
 
 def make_remedy(settings: DetectSettings) -> Any:

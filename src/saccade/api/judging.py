@@ -14,6 +14,7 @@ from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
 from saccade.judge.by_group import ByGroup, judge_by_group
 from saccade.judge.classification import ClassificationScores, judge_classification
+from saccade.judge.detection_scores import DetectionScores
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
 from saccade.judge.intervals import bootstrap_over_identities
 from saccade.judge.operating_point import Wanted
@@ -26,7 +27,7 @@ from saccade.values import Broken, Float64Array, Interval, Sample
 if TYPE_CHECKING:
     from saccade.report import Section  # Loads the charts.
 
-Scores = EmbeddingScores | ClassificationScores | RegressionScores
+Scores = EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores
 Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
 
 

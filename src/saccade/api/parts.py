@@ -7,7 +7,6 @@ from typing import NamedTuple
 from saccade.data.readers import choose_part, find_parts
 from saccade.values import Sample
 
-
 LONGEST_SIDE = 64  # pixels that a whole picture is seen with, unless a size is named
 
 
@@ -19,9 +18,7 @@ class Parts(NamedTuple):
     validation: list[Sample]
 
 
-def read_parts(
-    source: Path, read: Callable[[Path], list[Sample]], *, validation: bool
-) -> Parts:
+def read_parts(source: Path, read: Callable[[Path], list[Sample]], *, validation: bool) -> Parts:
     """Return what ``read`` finds in the parts of labelled data; val only where it is asked for."""
     place = choose_part(source, ("train",))
     held = find_parts(source).get("val") if validation else None

@@ -15,7 +15,6 @@ from saccade.api.recipe import recipe_values, whole_recipe
 from saccade.api.repeated import read_plan_file, steady, trained_once, write_plan_file
 from saccade.api.train import Training
 from saccade.config import Recipe, override
-from saccade.data.readers import choose_part, find_parts
 from saccade.errors import InputError, SaccadeError
 from saccade.files import existing_folder
 from saccade.names import look_up

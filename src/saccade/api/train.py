@@ -43,7 +43,6 @@ from saccade.training.checkpoint import (
 )
 from saccade.training.loop import Record, steps_per_epoch
 from saccade.training.loop import train as train_loop
-from saccade.training.step import Changes
 from saccade.training.precision import choose_precision, faster_precision
 from saccade.training.run import (
     HISTORY_FILE,
@@ -56,6 +55,7 @@ from saccade.training.run import (
     require_free,
     write_environment,
 )
+from saccade.training.step import Changes
 from saccade.values import Broken
 
 

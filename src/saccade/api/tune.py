@@ -12,7 +12,6 @@ from saccade.api.train import Training
 from saccade.api.tune_folds import JUDGINGS
 from saccade.api.tune_plan import Standing, Values, make_plan, read_plan, write_plan
 from saccade.config import Recipe
-from saccade.data.readers import choose_part
 from saccade.errors import InputError, NotFiniteError
 from saccade.files import existing_folder, write_atomic
 from saccade.judge.tuning import Tuned, compare_trials
@@ -117,7 +116,7 @@ class Tuning:
         self.judging = look_up(JUDGINGS, base.task, "score for task")
         self.choices = self.plan.choices()
         self.recipes = [steady(each) for each in self.plan.recipes()]
-        samples = PROCEDURES[base.task](base).read(choose_part(self.data, ("train",)))
+        samples = PROCEDURES[base.task](base).parts(self.data, validation=False).samples
         self.folds = self.judging.deal(samples, self.plan.folds, self.plan.groups, base.train.seed)
         digest = self._checked()
         if resume is None:

@@ -43,9 +43,7 @@ class Augment:
         moves = self.moves(len(pictures), generator)
         if moves is not None:
             places = moves.places(pictures.shape[2], pictures.shape[3])
-            pictures = grid_sample(
-                pictures, places, padding_mode="reflection", align_corners=False
-            )
+            pictures = grid_sample(pictures, places, padding_mode="reflection", align_corners=False)
         return self.recoloured(pictures, generator)
 
     def with_targets(
@@ -62,9 +60,9 @@ class Augment:
         ``window`` (count,): the share of each picture's side that is looked at, at a random place
         within it, where it is below 1.
         """
-        if not (self.rotate or self.scale or self.shift or self.flip or self.crop):
-            if window is None or not bool((window < 1).any()):
-                return None
+        given = window is not None and bool((window < 1).any())
+        if not (self.rotate or self.scale or self.shift or self.flip or self.crop or given):
+            return None
         angle = _symmetric(count, generator) * math.radians(self.rotate)
         zoom = (1 + self.scale) ** _symmetric(count, generator)
         mirror = 1.0 - 2.0 * (torch.rand(count, generator=generator) < self.flip).float()

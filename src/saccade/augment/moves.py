@@ -27,7 +27,7 @@ class Moves:
     down: Tensor
 
     def places(self, height: int, width: int) -> Tensor:
-        """Return where each pixel comes from: (n, height, width, 2), as ``grid_sample`` takes it."""
+        """Return where each pixel comes from, for ``grid_sample``: (n, height, width, 2)."""
         # Places run from -1 to 1 on both axes, so a rotation must undo the aspect ratio.
         aspect = height / width
         cosine, sine, mirror, right, down = (

@@ -78,9 +78,7 @@ def make_anchors(
     of_levels = zip(cells, shapes.strides, shapes.sizes, shapes.ratios, strict=True)
     for (rows, columns), stride, sizes, ratios in of_levels:
         sides = torch.tensor([(s / r**0.5, s * r**0.5) for s in sizes for r in ratios])
-        down, across = (
-            (size_hw[0] / rows, size_hw[1] / columns) if map_hw else (stride, stride)
-        )
+        down, across = (size_hw[0] / rows, size_hw[1] / columns) if map_hw else (stride, stride)
         y = (torch.arange(rows) + 0.5) * down
         x = (torch.arange(columns) + 0.5) * across
         middles = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[:, :, None]

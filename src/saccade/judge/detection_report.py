@@ -68,7 +68,8 @@ def detection_report(
     """Return one self-contained HTML page.
 
     ``true`` and ``found``: the boxes judged; ``pictures``: their files, None for one that is not
-    at hand. ``extra``: further sections. ``history``: training records. ``about``: rows for the last table.
+    at hand. ``extra``: further sections. ``history``: training records. ``about``: rows for the
+    last table.
     """
     require_those_judged(pictures, scores.pictures)
     errors = box_errors(true, found, categories=len(scores.per_class))

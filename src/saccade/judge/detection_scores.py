@@ -10,7 +10,7 @@ from saccade.judge.box_intervals import FEW_UNITS
 from saccade.judge.by_group import ByGroup
 from saccade.judge.plain import as_json, plain
 from saccade.metrics.coco import FIRST_FIGURES
-from saccade.values import Interval
+from saccade.values import Broken, Interval
 
 FEW_BOXES = 30  # true boxes of a category; below, its figures have no interval
 FEW_MISTAKES = 10  # of a kind; below, what it costs has no interval
@@ -66,7 +66,7 @@ class DetectionScores:
 
     ``units``: pictures or groups, that were drawn; ``figures``: those of COCO, then of VOC;
     ``outside``: found boxes that lie wholly outside their picture. ``curves``: by overlap, the
-    mean precision of the categories at 101 recalls. ``worst``: numbers of the pictures with most
+    mean precision of the categories at 101 recalls; ``broken``: the pictures that were left out. ``worst``: numbers of the pictures with most
     mistakes.
     """
 
@@ -84,6 +84,7 @@ class DetectionScores:
     seed: int
     resamples: int
     by_group: ByGroup | None = None
+    broken: tuple[Broken, ...] = ()
 
     def figure(self, name: str) -> Interval | None:
         """Return a figure by its name, such as "AP50"."""

@@ -35,9 +35,7 @@ class Answers:
 class AnchorHead(nn.Module):
     """``shapes``: anchors at a place of each level; ``depth``: channels of the maps."""
 
-    def __init__(
-        self, *, depth: int, shapes: Sequence[int], classes: int, layers: int = 2
-    ) -> None:
+    def __init__(self, *, depth: int, shapes: Sequence[int], classes: int, layers: int = 2) -> None:
         super().__init__()
         self.classes = classes
         tower: list[nn.Module] = []
@@ -48,12 +46,7 @@ class AnchorHead(nn.Module):
                 nn.ReLU(inplace=True),
             ]
         self.tower = nn.Sequential(*tower)
-        self.last = nn.ModuleList(nn.Conv2d(depth, many * (5 + classes), 1) for many in shapes)
-        for layer in self.last:
-            nn.init.normal_(layer.weight, std=FIRST_DEVIATION)
-            nn.init.zeros_(layer.bias)
-            with torch.no_grad():
-                layer.bias.view(-1, 5 + classes)[:, 4] = -math.log(1 / PRIOR - 1)
+        self.last = nn.ModuleList(_last(depth, many, 5 + classes) for many in shapes)
 
     def forward(self, maps: Sequence[Tensor]) -> Answers:
         """(n, depth, h, w) of each level → the answers, level, row, column, shape in order."""
@@ -63,3 +56,15 @@ class AnchorHead(nn.Module):
             rows.append(answer.permute(0, 2, 3, 1).reshape(len(answer), -1, 5 + self.classes))
         whole = torch.cat(rows, dim=1)
         return Answers(whole[..., :4], whole[..., 4], whole[..., 5:])
+
+
+def _last(depth: int, shapes: int, numbers: int) -> nn.Conv2d:
+    """A convolution to so many numbers a shape, with the first objectness PRIOR."""
+    layer = nn.Conv2d(depth, shapes * numbers, 1)
+    nn.init.normal_(layer.weight, std=FIRST_DEVIATION)
+    bias = torch.zeros(shapes, numbers)
+    bias[:, 4] = -math.log(1 / PRIOR - 1)
+    with torch.no_grad():
+        assert layer.bias is not None
+        layer.bias.copy_(bias.flatten())
+    return layer

@@ -7,7 +7,6 @@ stride 2 (T.-Y. Lin and others, "Focal loss for dense object detection", ICCV 20
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -40,9 +39,7 @@ class Pyramid(nn.Module):
         beyond = [stride for stride in strides if stride > stages[-1].stride]
         self.lateral = nn.ModuleList(nn.Conv2d(stage.channels, depth, 1) for stage in used)
         self.smooth = nn.ModuleList(nn.Conv2d(depth, depth, 3, padding=1) for _ in used)
-        self.extra = nn.ModuleList(
-            nn.Conv2d(depth, depth, 3, stride=2, padding=1) for _ in beyond
-        )
+        self.extra = nn.ModuleList(nn.Conv2d(depth, depth, 3, stride=2, padding=1) for _ in beyond)
         self.strides = (*(stage.stride for stage in used), *beyond)
         self.map_hw = _sizes(used, len(beyond))
 

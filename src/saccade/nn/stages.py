@@ -48,7 +48,8 @@ def find_stages(backbone: nn.Module, *, channels: int, size_hw: tuple[int, int])
             found[stride] = Stage(names[id(layer)], stride, output.shape[1], map_hw)
 
     mode = backbone.training
-    handles = [layer.register_forward_hook(note) for name, layer in backbone.named_modules() if name]
+    inner = [layer for name, layer in backbone.named_modules() if name]
+    handles = [layer.register_forward_hook(note) for layer in inner]
     try:
         with torch.no_grad():
             backbone.eval()(torch.zeros(1, channels, height, width))

@@ -5,9 +5,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from saccade.boxes.suppression import SUPPRESSIONS
 from saccade.class_tree import ClassTree
 from saccade.errors import InputError
-from saccade.boxes.suppression import SUPPRESSIONS
 from saccade.nn.region_head import POOLS
 from saccade.tasks.detector import FAMILIES
 from saccade.tasks.neighbours import DISTANCES
@@ -188,4 +188,15 @@ def _units(card: dict[str, Any]) -> bool:
     return len(names) == len(centre) == len(spread) and numbers and min(spread) > 0
 
 
-CHECKS = (_sizes, _parts, _threshold, _classes, _tree, _units, _head, _colours, _temperature, _detector)
+CHECKS = (
+    _sizes,
+    _parts,
+    _threshold,
+    _classes,
+    _tree,
+    _units,
+    _head,
+    _colours,
+    _temperature,
+    _detector,
+)

@@ -23,7 +23,9 @@ class Kept(NamedTuple):
 
 
 @torch.inference_mode()
-def detect_batch(network: OneStageNetwork, pictures: Tensor, answer: Mapping[str, Any]) -> list[Kept]:
+def detect_batch(
+    network: OneStageNetwork, pictures: Tensor, answer: Mapping[str, Any]
+) -> list[Kept]:
     """(n, c, H, W) uint8 → the boxes of each picture, in pixels of the input.
 
     ``answer``: ``at_least``, the lowest score; ``suppression``, ``overlap`` and ``most``, see
@@ -53,7 +55,12 @@ def _kept(seen: Seen, answer: Mapping[str, Any]) -> Kept:
 
 
 def as_detection(
-    kept: Kept, name: str, classes: Sequence[str], *, from_hw: tuple[int, int], to_hw: tuple[int, int]
+    kept: Kept,
+    name: str,
+    classes: Sequence[str],
+    *,
+    from_hw: tuple[int, int],
+    to_hw: tuple[int, int],
 ) -> Detection:
     """Boxes in an input of size ``from_hw`` → in the picture, of size ``to_hw``."""
     corners = scale(kept.corners.double(), from_hw, to_hw)

@@ -1,4 +1,4 @@
-"""The networks of task ``detect``: one stage or two, on one backbone, one pyramid, one set of anchors.
+"""The networks of task ``detect``: one stage or two, on one backbone, pyramid and set of anchors.
 
 One stage: each anchor gives a box with a score a class, its objectness times the class's share of
 it (J. Redmon and A. Farhadi, "YOLOv3", 2018, arXiv:1804.02767). Two stages: the boxes that are
@@ -57,10 +57,9 @@ class OneStageNetwork(BackboneNetwork):
         super().__init__(**backbone)
         self.size_hw: tuple[int, int] = backbone["size_hw"]
         self.classes = classes
-        fixed = self.mean is not None
         self.pyramid = Pyramid(
             self.backbone,
-            channels=3 if fixed else backbone["channels"],
+            channels=backbone["channels"] if self.mean is None else 3,
             size_hw=self.size_hw,
             strides=strides,
             depth=depth,
@@ -121,14 +120,15 @@ class TwoStageNetwork(OneStageNetwork):
         return AnchorHead(depth=depth, shapes=shapes, classes=0)
 
     def forward(self, pictures: Tensor) -> list[Seen]:
-        """(n, c, H, W) float in [0, 1] → for each picture the proposals, moved, and their scores."""
+        """(n, c, H, W) float in [0, 1] → for each picture the proposals, moved, with scores."""
         maps = self.maps(pictures)
         proposed = self.proposed(self.head(maps))
         logits, offsets = self.regions(maps, proposed)
         many = [len(one) for one in proposed]
         boxes = clip(decode(offsets.float(), torch.cat(proposed)), self.size_hw)
         shares = logits.float().softmax(-1)[:, :-1]
-        return [Seen(*row) for row in zip(boxes.split(many), shares.split(many), strict=True)]
+        rows = zip(torch.split(boxes, many), torch.split(shares, many), strict=True)
+        return [Seen(*row) for row in rows]
 
     @torch.no_grad()
     def proposed(self, answers: Answers) -> list[Tensor]:

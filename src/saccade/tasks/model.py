@@ -261,9 +261,7 @@ class Model:
         """
         network = self.network
         if not isinstance(network, OneStageNetwork):
-            raise InputError(
-                f"{self.called} finds no objects; train a model with --task detect"
-            )
+            raise InputError(f"{self.called} finds no objects; train a model with --task detect")
         kept = [
             one
             for block in _blocks(pictures, DETECTED_TOGETHER)
