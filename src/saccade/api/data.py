@@ -19,7 +19,7 @@ from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import add_classes
 from saccade.nn import PLAIN
 from saccade.tasks.card import FORMAT
-from saccade.values import Broken
+from saccade.values import Broken, Sample
 
 
 class TrainingData:

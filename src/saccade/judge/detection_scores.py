@@ -66,8 +66,8 @@ class DetectionScores:
 
     ``units``: pictures or groups, that were drawn; ``figures``: those of COCO, then of VOC;
     ``outside``: found boxes that lie wholly outside their picture. ``curves``: by overlap, the
-    mean precision of the categories at 101 recalls; ``broken``: the pictures that were left out. ``worst``: numbers of the pictures with most
-    mistakes.
+    mean precision of the categories at 101 recalls. ``worst``: numbers of the pictures with most
+    mistakes. ``broken``: the pictures that were left out.
     """
 
     pictures: int
