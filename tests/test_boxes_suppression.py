@@ -63,7 +63,7 @@ def test_degenerate_boxes_suppress_nothing(kind):
 @pytest.mark.parametrize("kind", ["hard", "soft"])
 def test_classes_that_reach_below_zero_do_not_meet(kind):
     """Boxes which torchvision's batched_nms moves onto each other."""
-    boxes = torch.tensor([[-11.0, 0, -1, 10], [0.0, 0, 10, 10]])
+    boxes = torch.tensor([[-11.0, -11, -1, -1], [0.0, 0, 10, 10]])
     scores, classes = torch.tensor([0.5, 0.9]), torch.tensor([1, 0])
     assert batched_nms(boxes, scores, classes, 0.5).tolist() == [1]
     assert suppress(boxes, scores, classes, kind=kind)[0].tolist() == [1, 0]

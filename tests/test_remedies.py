@@ -148,6 +148,8 @@ def test_mining_counts_picture_by_picture():
     logits = torch.tensor([[0.0, 0, 1, 4, 3, 2], [5, 4, 3, 2, 1, 0]])
     roles = REMEDIES["hard_negative_mining"].make(ratio=1.0)(iou, logits=logits)
     assert roles.objectness_weight.tolist() == [[1, 1, 0, 1, 1, 0], [1, 0, 0, 0, 0, 1]]
+    roles = REMEDIES["hard_negative_mining"].make(ratio=1.5)(iou, logits=logits)
+    assert roles.objectness_weight.tolist() == [[1, 1, 0, 1, 1, 1], [1, 0, 0, 0, 0, 1]]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import math
 
+from tests.reference import boxes as geometry
+
 
 def unit(vector):
     length = math.sqrt(sum(x * x for x in vector))
@@ -165,22 +167,8 @@ def shrinkage(off, speed=10.0, centre=0.2):
 # Losses of boxes: (x1, y1, x2, y2)
 
 
-def area(box):
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-def shared(a, b):
-    return area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
-
-
-def iou(a, b):
-    return shared(a, b) / (area(a) + area(b) - shared(a, b))
-
-
 def giou(a, b):
-    hull = area((min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])))
-    union = area(a) + area(b) - shared(a, b)
-    return 1 - (iou(a, b) - (hull - union) / hull)
+    return 1 - geometry.giou(a, b)
 
 
 def smooth_ln(share, sigma):
@@ -194,11 +182,11 @@ def repulsion(boxes, objects, own, alpha=0.5, beta=0.5, sigma_objects=0.99, sigm
     for i, box in enumerate(boxes):
         others = [o for place, o in enumerate(objects) if place != own[i]]
         if others:
-            nearest = max(others, key=lambda o: iou(o, box))
-            covered = shared(box, nearest) / area(nearest)
+            nearest = max(others, key=lambda o: geometry.iou(o, box))
+            covered = geometry.covered(box, nearest)
             from_objects.append(smooth_ln(covered, sigma_objects))
         for j in range(i):
-            if own[i] != own[j] and iou(box, boxes[j]) > 0:
-                from_boxes.append(smooth_ln(iou(box, boxes[j]), sigma_boxes))
+            if own[i] != own[j] and geometry.iou(box, boxes[j]) > 0:
+                from_boxes.append(smooth_ln(geometry.iou(box, boxes[j]), sigma_boxes))
     means = [sum(found) / max(1, len(found)) for found in (from_objects, from_boxes)]
     return alpha * means[0] + beta * means[1]

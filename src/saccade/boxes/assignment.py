@@ -26,7 +26,8 @@ def greedy(iou: Tensor) -> Tensor:
     *batch, anchors, boxes = iou.shape
     pictures = math.prod(batch)
     # A row a true box: the first of equal ones is then that of the lowest box.
-    left = iou.detach().transpose(-1, -2).reshape(pictures, boxes, anchors).clone()
+    left = iou.detach().mT.clone(memory_format=torch.contiguous_format)
+    left = left.reshape(pictures, boxes, anchors)
     place = torch.full((pictures, anchors), NONE, device=iou.device)
     for _ in range(min(anchors, boxes)):
         best, at = left.reshape(pictures, boxes * anchors).max(1)

@@ -119,7 +119,7 @@ class HardNegativeMining(Unremedied):
         order = torch.where(background, cost, -torch.inf).argsort(-1, descending=True, stable=True)
         rank = torch.empty_like(order).scatter_(-1, order, _numbers(order))
         wanted = self.ratio * (roles.objectness > 0).sum(-1, keepdim=True)
-        weight = torch.where(background & (rank >= wanted), 0, roles.objectness_weight)
+        weight = torch.where(background & (rank + 1 > wanted), 0, roles.objectness_weight)
         return replace(roles, objectness_weight=weight)
 
 
