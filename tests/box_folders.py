@@ -59,6 +59,7 @@ def coco(folder, *, annotations=None, **changes):
     """Write two pictures, a.jpg and b.jpg, 64 x 48, with COCO's annotations; returns the .json."""
     for name in ("a.jpg", "b.jpg"):
         picture(folder / name)
+    first = {"id": 1, "image_id": 7, "category_id": 90, "bbox": [1, 2, 30, 40], "area": 600}
     document = {
         "info": {"year": 2014},
         "images": [
@@ -66,8 +67,7 @@ def coco(folder, *, annotations=None, **changes):
             {"id": 3, "file_name": "b.jpg", "width": 64, "height": 48},
         ],
         "categories": [{"id": 90, "name": "cat"}, {"id": 18, "name": "dog"}],
-        "annotations": annotations
-        or [{"id": 1, "image_id": 7, "category_id": 90, "bbox": [1, 2, 30, 40], "area": 600}],
+        "annotations": [first] if annotations is None else annotations,
     }
     file = folder / "instances.json"
     file.write_text(json.dumps(document | changes))

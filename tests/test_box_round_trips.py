@@ -78,7 +78,7 @@ def same(found, wanted):
 
 
 @pytest.mark.parametrize("to", BOX_FORMATS)
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(drawn=st.lists(rows(), max_size=12))
 def test_what_is_written_is_read_again(to, drawn):
     with tempfile.TemporaryDirectory() as folder:
