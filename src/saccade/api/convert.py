@@ -7,7 +7,7 @@ from typing import Any
 
 from saccade.data.box_readers import read_boxes
 from saccade.data.box_sets import Counted, Tally
-from saccade.data.box_writers import write_boxes
+from saccade.data.box_writers import require_writable, write_boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ def convert(
     Raises InputError for data that cannot be read, an ``out`` that exists, and names that the new
     format cannot hold.
     """
+    require_writable(out, to=to, pictures=pictures)
     sets = read_boxes(
         source, layout=layout, first_pixel=first_pixel, files_needed=pictures != "none"
     )

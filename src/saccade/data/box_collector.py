@@ -194,12 +194,12 @@ def one_line(name: str) -> str:
 
 def inside(root: Path, name: str, where: str) -> Path:
     """Return ``root / name`` without detours; InputError, naming ``where``, when it leaves."""
+    plain = os.path.normpath(name)
     try:
-        joined = safe_join(root, name)
+        joined = safe_join(root, plain)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-    plain = _plain(root / name)
-    path = plain if plain.is_relative_to(root) else root / joined.relative_to(root.resolve())
+    path = root / (joined.relative_to(root.resolve()) if Path(plain).is_absolute() else plain)
     if path == root:
         raise InputError(f"{where}: {name!r} is no name of a picture; write it again")
     return path

@@ -21,10 +21,8 @@ def write_boxes(
     names that stand in two of them get that of their part in front. Raises InputError when ``out``
     exists, or for names that the format cannot hold; then nothing is left behind.
     """
-    form, place = look_up(BOX_FORMATS, to, "format of boxes"), Path(out)
-    bring = look_up(PICTURES, pictures, "way to bring pictures")
-    _refuse(place)
-    existing_folder(place.absolute().parent, "folder")
+    require_writable(out, to=to, pictures=pictures)
+    form, bring, place = BOX_FORMATS[to], PICTURES[pictures], Path(out)
     names = _names(sets, one_folder=form.one_folder)
     draft = place.with_name(f".{place.name}.{os.getpid()}.part")
     shutil.rmtree(draft, ignore_errors=True)
@@ -39,6 +37,14 @@ def write_boxes(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return losses
+
+
+def require_writable(out: Path | str, *, to: str, pictures: str) -> None:
+    """Raise InputError when ``write_boxes`` would refuse these, whatever the sets."""
+    look_up(BOX_FORMATS, to, "format of boxes")
+    look_up(PICTURES, pictures, "way to bring pictures")
+    _refuse(Path(out))
+    existing_folder(Path(out).absolute().parent, "folder")
 
 
 def _refuse(place: Path) -> None:

@@ -46,7 +46,7 @@ def find(place: Path) -> dict[str, YoloPart]:
         return {}
     root = names.parent if place.is_file() else place
     if names.suffix == ".txt" or names.name == "obj.names":
-        known = dict(enumerate(lines(names)))
+        known = dict(enumerate(filter(None, lines(names))))
         folders = _usual(root)
     else:
         whole = read_yaml(names)
@@ -99,18 +99,15 @@ def write(sets: Mapping[str, BoxSet], folder: Path, names: Mapping[str, list[str
             if file.exists():
                 raise InputError(f"two pictures would share the labels {inner}; rename {name!r}")
             file.parent.mkdir(parents=True, exist_ok=True)
-            lines = _label_lines(one, range(places[n], places[n + 1]), n, losses)
-            file.write_text("".join(lines), encoding="utf-8")
+            text = _labels_of(one, range(places[n], places[n + 1]), n, losses)
+            file.write_text(text, encoding="utf-8")
         for kind in (IMAGES, LABELS):
             (folder / kind / part).mkdir(parents=True, exist_ok=True)
     first = next(iter(sets.values()))
     document: dict[str, Any] = {part: f"{IMAGES}/{part}" for part in sets if part}
     document["names"] = dict(enumerate(first.categories))
-    try:
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1 << 30)
-        write_atomic(folder / NAMES[0], text.encode())
-    except UnicodeEncodeError as error:
-        raise InputError("a category has a name that is no UTF-8 text; rename it") from error
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1 << 30)
+    write_atomic(folder / NAMES[0], text)
     return losses
 
 
@@ -123,7 +120,7 @@ def _take(
     file: Path, part: str, picture: int, numbers: Mapping[int, int], collector: Collector
 ) -> None:
     height, width = collector.size(part, picture)
-    for n, line in enumerate(lines(file, blank=True), 1):
+    for n, line in enumerate(lines(file), 1):
         cells, where = line.split(), f"{file} line {n}"
         if not cells:
             continue
@@ -158,9 +155,10 @@ def _around(outline: list[float]) -> list[float]:
     return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
 
 
-def _label_lines(one: BoxSet, rows: range, picture: int, losses: Losses) -> list[str]:
+def _labels_of(one: BoxSet, rows: range, picture: int, losses: Losses) -> str:
+    """Return the text of a picture's labels, with as many digits as a number has."""
     boxes, (height, width) = one.boxes, one.pictures[picture].size_hw
-    lines, name = [], str(one.pictures[picture].path)
+    text, name = "", str(one.pictures[picture].path)
     for row in rows:
         if boxes.crowd[row] or boxes.ignored[row]:
             losses.left_out.add(CROWDS, name)
@@ -169,8 +167,8 @@ def _label_lines(one: BoxSet, rows: range, picture: int, losses: Losses) -> list
             losses.changed.add(AS_PLAIN, name)
         x, y, wide, high = boxes.xywh[row].tolist()
         shares = ((x + wide / 2) / width, (y + high / 2) / height, wide / width, high / height)
-        lines.append(f"{boxes.category[row]} {' '.join(map(repr, shares))}\n")
-    return lines
+        text += f"{boxes.category[row]} {' '.join(map(repr, shares))}\n"
+    return text
 
 
 def _usual(root: Path) -> dict[str, Path]:
@@ -183,8 +181,10 @@ def _usual(root: Path) -> dict[str, Path]:
 
 def _labels(root: Path, images: Path) -> Path:
     """The folder of labels: the last "images" of the pictures' folder is "labels"."""
-    root = root.resolve()
-    parts = list(images.resolve().relative_to(root).parts)
+    root, images = root.resolve(), images.resolve()
+    if not images.is_relative_to(root):
+        raise InputError(f"{images} lies outside of {root}; put the pictures themselves there")
+    parts = list(images.relative_to(root).parts)
     if IMAGES not in parts:
         return images
     last = len(parts) - 1 - parts[::-1].index(IMAGES)

@@ -17,13 +17,14 @@ MOST_BYTES, MOST_YAML_BYTES = 16 << 20, 1 << 20  # of one file
 
 
 def names_file(place: Path) -> Path | None:
+    """Return the file with the names of the classes in a folder; None if there is none."""
     if place.is_file():
         return place if place.suffix.lower() in (".yaml", ".yml") else None
     return next((place / name for name in (*NAMES, *CLASSES) if (place / name).is_file()), None)
 
 
 def read_yaml(file: Path) -> Mapping[str, Any]:
-    """What a small YAML file says, every scalar as text: no objects, no numbers, no "no"."""
+    """Return what a small YAML file says, every scalar as text: no objects, no numbers, no "no"."""
     try:
         whole = yaml.load(read_text(file, MOST_YAML_BYTES), Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
@@ -37,6 +38,7 @@ def read_yaml(file: Path) -> Mapping[str, Any]:
 
 
 def classes(file: Path, whole: Mapping[str, Any]) -> dict[int, str]:
+    """Return the names of the classes by their numbers, in order; InputError if there are none."""
     names = whole.get("names")
     if isinstance(names, list):
         names = {str(n): name for n, name in enumerate(names)}
@@ -54,7 +56,10 @@ def classes(file: Path, whole: Mapping[str, Any]) -> dict[int, str]:
 
 
 def told_folders(file: Path, whole: Mapping[str, Any]) -> dict[str, Path]:
-    """The folders that train, val and test name in the file; "../" before them is passed over."""
+    """Return the folders of the parts that the file names; "../" before them is passed over.
+
+    Raises InputError for one that is not there or lies outside, or is named twice.
+    """
     folders: dict[str, Path] = {}
     base = file.parent
     for part in PARTS:
@@ -86,12 +91,13 @@ def _stays(base: Path, name: str) -> bool:
     return True
 
 
-def lines(file: Path, *, blank: bool = False) -> list[str]:
-    lines = [line.strip() for line in read_text(file).split("\n")]
-    return lines if blank else [line for line in lines if line]
+def lines(file: Path) -> list[str]:
+    """Return the lines of a text without the spaces around them, also blank ones."""
+    return [line.strip() for line in read_text(file).split("\n")]
 
 
 def read_text(file: Path, most: int = MOST_BYTES) -> str:
+    """Return a text in UTF-8 of at most so many bytes; InputError when it cannot be read."""
     try:
         if file.stat().st_size > most:
             raise InputError(f"{file} is larger than {most >> 20} MiB; make it smaller")
