@@ -82,6 +82,6 @@ def make_anchors(
         y = (torch.arange(rows) + 0.5) * down
         x = (torch.arange(columns) + 0.5) * across
         middles = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[:, :, None]
-        middles, sides = torch.broadcast_tensors(middles, sides)
+        middles, sides = torch.broadcast_tensors(middles, sides)  # type: ignore[no-untyped-call]
         levels.append(corners_from_centres(torch.cat([middles, sides], -1)).reshape(-1, 4))
     return torch.cat(levels)

@@ -76,7 +76,7 @@ def _ready(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     require_boxes(a)
     require_boxes(b)
     try:
-        torch.broadcast_shapes(a.shape, b.shape)
+        torch.broadcast_shapes(a.shape, b.shape)  # type: ignore[no-untyped-call]
     except RuntimeError:
         raise InputError(
             f"boxes of {tuple(a.shape)} and {tuple(b.shape)} do not go together; give as many of "

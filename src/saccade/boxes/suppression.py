@@ -52,7 +52,7 @@ class Hard:
     ) -> tuple[Tensor, Tensor]:
         """(n, 4), (n,), (n,) → (k,) places, the surest first, and their scores."""
         kept = torch.zeros_like(classes, dtype=torch.bool)
-        for one in classes.unique():
+        for one in torch.unique(classes):
             (own,) = torch.where(classes == one)
             kept[own[nms(corners[own], scores[own], self.iou)]] = True
         (places,) = torch.where(kept)
@@ -85,7 +85,9 @@ class Soft:
         self, corners: Tensor, scores: Tensor, classes: Tensor, most: int
     ) -> tuple[Tensor, Tensor]:
         """(n, 4), (n,), (n,) → (k,) places in the order they are kept, and their new scores."""
-        left, places, new = scores.clone(), [], []
+        left = scores.clone()
+        places: list[int] = []
+        new: list[Tensor] = []
         while left.numel() and len(places) < most:
             best = int(left.argmax())
             score = left[best].clone()

@@ -61,8 +61,8 @@ def _lines(done: "Converted") -> Iterator[str]:
     names = ", ".join(f"{shown(name):.{LETTERS}}" for name in done.categories[:SHOWN])
     more = ", …" if len(done.categories) > SHOWN else ""
     yield f"{len(done.categories):,} categories: {names}{more}"
-    for one in (*done.left_out, *done.changed):
-        yield f"{one.n:,} {one.what}; the first: {shown(one.first)}"
+    for told in (*done.left_out, *done.changed):
+        yield f"{told.n:,} {told.what}; the first: {shown(told.first)}"
     yield f"{done.to}: {shown(str(done.out))}"
 
 

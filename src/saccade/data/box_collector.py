@@ -234,20 +234,20 @@ def _set(of: _Part, names: tuple[str, ...], numbers: IntArray) -> BoxSet:
     xywh = np.array(of.boxes, np.float64).reshape(-1, 4)
     crowd, difficult, ignored = (np.array(one, bool) for one in columns[3:])
     order = np.argsort(picture, kind="stable")
-    every = (
-        picture,
-        numbers[category],
-        xywh,
-        np.array(columns[2], np.float64),
-        crowd,
-        difficult,
-        ignored,
+    boxes = BoxColumns(
+        picture=picture[order],
+        category=numbers[category][order],
+        xywh=xywh[order],
+        area=np.array(columns[2], np.float64)[order],
+        crowd=crowd[order],
+        difficult=difficult[order],
+        ignored=ignored[order],
     )
     return BoxSet(
         root=of.root,
         pictures=tuple(of.pictures),
         categories=names,
-        boxes=BoxColumns(*(column[order] for column in every)),
+        boxes=boxes,
         left_out=of.left_out.counted(),
         changed=of.changed.counted(),
     )

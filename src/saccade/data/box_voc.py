@@ -201,8 +201,8 @@ def _documents(one: BoxSet, names: list[str], losses: Losses) -> Iterator[Elemen
             SubElement(thing, "difficult").text = str(int(boxes.difficult[row] or hidden))
             frame = SubElement(thing, "bndbox")
             xywh = boxes.xywh[row].tolist()
-            for key, value in zip(CORNERS, to_corners(xywh, 1), strict=True):
-                SubElement(frame, key).text = number_text(value)
+            for key, corner in zip(CORNERS, to_corners(xywh, 1), strict=True):
+                SubElement(frame, key).text = number_text(corner)
             if hidden:
                 losses.changed.add(AS_DIFFICULT, name)
             if xywh[2:] == [1, 1]:

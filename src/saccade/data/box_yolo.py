@@ -72,9 +72,9 @@ def read(parts: Mapping[str, YoloPart], collector: Collector) -> dict[str, BoxSe
             f.relative_to(one.labels).as_posix(): f for f in sorted(one.labels.rglob("*.txt"))
         }
         for path in pictures_below(one.images):
-            name = path.relative_to(one.images)
-            picture = collector.picture(part, name.as_posix(), str(path))
-            file = labels.pop(name.with_suffix(".txt").as_posix(), None)
+            own = path.relative_to(one.images)
+            picture = collector.picture(part, own.as_posix(), str(path))
+            file = labels.pop(own.with_suffix(".txt").as_posix(), None)
             if file is not None and picture is not None:
                 _take(file, part, picture, numbers, collector)
         for name, file in labels.items():
