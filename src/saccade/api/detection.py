@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from saccade.api.box_samples import box_parts, boxes_of
-from saccade.api.judging import Scores, judge_model
+from saccade.api.judging import judge_model
 from saccade.api.parts import Parts
 from saccade.config import DetectSettings, Recipe
 from saccade.data.splits import stratified_split
 from saccade.data.stored import Pictures
 from saccade.errors import InputError, SettingError
+from saccade.judge.detection_scores import DetectionScores
 from saccade.losses.box_losses import BOX_LOSSES
 from saccade.losses.remedies import REMEDIES
 from saccade.names import look_up
@@ -134,11 +135,12 @@ class DetectProcedure:
 
     def judge(
         self, model: Model, held: Sequence[Sample], pictures: Pictures, *, run: Path
-    ) -> Scores:
+    ) -> DetectionScores:
         model.save(run)
         sizes = [boxes_of(sample).size_hw for sample in held]
         found = model.detect_prepared(pictures, [str(one.path) for one in held], sizes)
         scores = judge_model(model, held, found, report=run / "report.html", run=run)
+        assert isinstance(scores, DetectionScores)
         told = {name: asdict(figure) for name, figure in scores.headline}
         model.card["score"] = {"on": "held-out pictures", **told}
         model.save(run)

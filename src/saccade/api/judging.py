@@ -41,7 +41,7 @@ def judge_model(
     asked: Asked = NOTHING,
     chosen: bool = False,
 ) -> Scores:
-    """Judge what ``model`` answered, one for each sample, and write the report, if a place is given.
+    """Judge what ``model`` answered, one a sample, and write the report, if asked.
 
     ``run`` adds its training curve, ``broken`` the pictures that were left out. ``chosen``: these
     pictures chose the best epoch, which the report then says.

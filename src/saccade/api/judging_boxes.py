@@ -36,7 +36,9 @@ def detect_readable(
     found: list[Detection] = []
     for start in progress(range(0, len(samples), BLOCK)):
         found += model.detect(samples[start : start + BLOCK])
-    read, broken = part_broken(samples, {n: one.reason for n, one in enumerate(found) if one.reason})
+    read, broken = part_broken(
+        samples, {n: one.reason for n, one in enumerate(found) if one.reason}
+    )
     broken = [*gone, *broken]
     require_few(broken, of=len(samples) + len(gone), allowed=allowed)
     return [one for one in found if not one.reason], read, broken

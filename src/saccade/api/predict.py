@@ -41,10 +41,10 @@ def predict(
     ``answer.at_least`` of its card. ``out`` is a CSV file to write, with the columns path, label,
     probability; of a regressor path and each target; of a detector COCO's results, or a CSV of
     boxes. ``painted``: a folder for a detector's pictures with their boxes, none of which may be
-    there. ``neighbours`` is an HTML file to write, with the training pictures nearest to each, of a knn model. A picture
-    that cannot be read has a ``reason`` and no label or values. Raises InputError, with nothing
-    written, when no picture can be read, the run is an embedder, or a file has no folder to stand
-    in.
+    there. ``neighbours`` is an HTML file to write, with the training pictures nearest to each, of a
+    knn model. A picture that cannot be read has a ``reason`` and no label or values. Raises
+    InputError, with nothing written, when no picture can be read, the run is an embedder, or a file
+    has no folder to stand in.
     """
     if at_least is not None and not 0.0 <= at_least <= 1.0:
         raise SettingError(f"--at-least must be a probability, 0 to 1. Got {at_least} instead")
@@ -78,12 +78,12 @@ def predict(
         return estimates
     if model.objects is not None:
         folder = None if painted is None else Path(painted)
-        found = _some_answered(
-            find_objects(model, paths, at_least=at_least, painted=folder)
-        )
+        found = _some_answered(find_objects(model, paths, at_least=at_least, painted=folder))
         if place is not None:
             as_json = place.suffix.lower() == ".json"
-            text = coco_results(found, model.objects) if as_json else _csv(BOX_HEAD, csv_rows(found))
+            text = (
+                coco_results(found, model.objects) if as_json else _csv(BOX_HEAD, csv_rows(found))
+            )
             write_atomic(place, text)
         return found
     predictions = _some_answered(model.predict(paths, at_least=at_least or 0.0))

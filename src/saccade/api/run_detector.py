@@ -50,6 +50,8 @@ class RunDetector:
             )
             places = kept.numpy()
             found.append(
-                Detected(sure.xywh[places].astype(np.float32), sure.scores[places].astype(np.float32))
+                Detected(
+                    sure.xywh[places].astype(np.float32), sure.scores[places].astype(np.float32)
+                )
             )
         return found

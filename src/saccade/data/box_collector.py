@@ -174,23 +174,27 @@ class Collector:
             of.left_out.add(HIDDEN, str(path))
             return None
         if not is_picture(path):
-            return _broken(of, path, UNREADABLE, f"{path} has not the ending of a picture")
+            _leave_out(of, path, UNREADABLE, f"{path} has not the ending of a picture")
+            return None
         if not _is_file(path):
             if stated is not None and not self._files_needed:
                 return stated
-            return _broken(of, path, MISSING, f"{path} does not exist")
+            _leave_out(of, path, MISSING, f"{path} does not exist")
+            return None
         try:
             (height, width), _ = usual_size([path])
         except PictureError as error:
-            return _broken(of, path, UNREADABLE, str(error))
+            _leave_out(of, path, UNREADABLE, str(error))
+            return None
         found = (int(height), int(width))
         if stated not in (None, found):
             said = f"{stated[1]}x{stated[0]}" if stated else ""
-            return _broken(of, path, OTHER_SIZE, f"{path}, {found[1]}x{found[0]}, not {said}")
+            _leave_out(of, path, OTHER_SIZE, f"{path}, {found[1]}x{found[0]}, not {said}")
+            return None
         return found
 
 
-def _broken(of: _Part, path: Path, what: str, reason: str) -> None:
+def _leave_out(of: _Part, path: Path, what: str, reason: str) -> None:
     """Leave out a picture that should be there."""
     of.left_out.add(what, reason)
     of.broken.append(Broken(str(path), reason))

@@ -130,7 +130,7 @@ def file_name(picture: Mapping[str, Any]) -> str:
 
 
 def columns_of(picture: Mapping[str, Any]) -> dict[str, str]:
-    """Return what an entry says in text, numbers, true or false; lists and what is empty are left out."""
+    """Return what an entry says in text, numbers, true or false; other values are left out."""
     columns = {}
     for name, value in picture.items():
         if isinstance(value, bool):

@@ -26,7 +26,9 @@ def with_numbers(
     a picture or a class that the truth does not have.
     """
     if not rows or not all(
-        isinstance(row, dict) and isinstance(row.get(PICTURE), str) and isinstance(row.get(CLASS), str)
+        isinstance(row, dict)
+        and isinstance(row.get(PICTURE), str)
+        and isinstance(row.get(CLASS), str)
         for row in rows
     ):
         return list(rows)
