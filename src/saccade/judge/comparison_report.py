@@ -96,9 +96,8 @@ def _row(one: FigurePair, factor: float) -> tuple[str, ...]:
 
 
 def _speed_row(found: Speeds) -> tuple[str, ...]:
-    times = with_limits(found.ratio, lambda value: f"{_number(value)} times")
-    both = (with_limits(one, _number) for one in (found.a, found.b))
-    return "Pictures a second", *both, times, UNDEFINED
+    a, b, times = (with_limits(one, _number) for one in (found.a, found.b, found.ratio))
+    return "Pictures a second", a, b, f"{times} times A's", UNDEFINED
 
 
 def _trade(found: Compared, speeds: Speeds) -> Charts:
