@@ -1,6 +1,6 @@
 """Pictures with boxes as samples of a detector, and as what judges it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ from saccade.api.parts import Parts
 from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.data.box_readers import read_boxes
 from saccade.data.box_sets import BoxSet
+from saccade.data.readers import choose_part
 from saccade.errors import InputError
-from saccade.values import Detection, PictureBoxes, Sample
+from saccade.values import Broken, Detection, PictureBoxes, Sample
 
 
 def samples_of(given: BoxSet) -> list[Sample]:
@@ -29,31 +30,22 @@ def samples_of(given: BoxSet) -> list[Sample]:
             area=boxes.area[own],
             passed=passed[own],
         )
-        samples.append(Sample(picture.path, "", boxes=known))
+        samples.append(Sample(picture.path, "", metadata=picture.metadata, boxes=known))
     return samples
 
 
 def box_parts(source: Path) -> Parts:
     """Return the part train, or the undivided data, and the part val; raises InputError."""
     sets = read_boxes(source)
-    place, samples = part_of(source, sets, ("train",))
+    place = choose_part(source, ("train",), {part: source / part for part in sets if part})
+    samples = samples_of(sets["train" if "train" in sets else ""])
     return Parts(place, samples, samples_of(sets["val"]) if "val" in sets else [])
 
 
-def part_of(
-    source: Path, sets: Mapping[str, BoxSet], wanted: Sequence[str]
-) -> tuple[Path, list[Sample]]:
-    """Return where the first part in ``wanted`` is, or the undivided data, and its samples.
-
-    Raises InputError when the data are divided but have none of them.
-    """
-    for name in (*wanted, ""):
-        if name in sets:
-            return source / name, samples_of(sets[name])
-    raise InputError(
-        f"data {source} have no part {' or '.join(wanted)}, only {', '.join(sets)}; divide them "
-        "so, or name the place of one part"
-    )
+def samples_at(part: Path) -> tuple[list[Sample], tuple[Broken, ...]]:
+    """Return the samples of undivided data, or of one part, and the pictures left out of them."""
+    (found,) = read_boxes(part).values()
+    return samples_of(found), found.broken
 
 
 def boxes_of(sample: Sample) -> PictureBoxes:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from saccade.api.compare_detectors import compare_detectors
 from saccade.api.evaluate import answer_readable, load, report_place
 from saccade.api.judging import Rows
 from saccade.api.scoring import of_classes, of_numbers
 from saccade.api.sealed import is_sealed, judged_part, record_opening
 from saccade.config import DataSettings, Recipe, override
+from saccade.data.columns import with_columns
 from saccade.data.readers import column, read_data
 from saccade.errors import InputError
 from saccade.files import write_atomic
@@ -26,6 +28,7 @@ def compare(
     data: Path | str,
     *,
     groups: str | None = None,
+    metadata: Path | str | None = None,
     open_test: bool = False,
     report: Path | str | None = None,
     broken: float = DataSettings().broken,
@@ -34,10 +37,11 @@ def compare(
     """Judge two models, or those of run folders, on the same pictures, and compare them.
 
     Classifiers by accuracy, embedders by rank-1 accuracy as ``evaluate`` searches, regressors by
-    their mean absolute error (of several targets, each in deviations of its truth). ``data`` is
-    what ``read_data`` reads; of divided data the part val, or test with ``open_test``, which the
-    run folders record. ``groups`` names a column of its metadata: pictures of one value are alike,
-    and are resampled together; searches of one identity always are. ``report``: an HTML file to
+    their mean absolute error (of several targets, each in deviations of its truth), detectors by
+    average precision, and by pictures a second. ``data`` is what ``evaluate`` reads; of divided
+    data the part val, or test with ``open_test``, which the run folders record. ``groups`` names a
+    column of its metadata: pictures of one value are alike, and are resampled together; searches of
+    one identity always are. ``metadata``: a table with further columns. ``report``: an HTML file to
     write. ``broken`` and ``progress`` as for ``evaluate``. Raises InputError for models of
     different tasks.
     """
@@ -45,23 +49,17 @@ def compare(
     models = tuple(one if isinstance(one, Model) else load(one) for one in (a, b))
     _require_alike(*models)
     allowed = override(Recipe(), [("data.broken", broken)], where="compare").data.broken
-    part = judged_part(data, open_test=open_test)
-    samples = read_data(
-        part,
-        targets=models[0].targets or (),
-        nested=bool(models[0].card.get("nested")),
-    )
-    for model in models:
-        if model.classes is not None:
-            numbered([sample.label for sample in samples], model.classes)
-    answers = []
-    for model in models:  # What cannot be read is the same for both.
-        rows, kept, _ = answer_readable(model, samples, allowed=allowed, progress=progress)
-        answers.append(rows)
-    found = _compared(models, answers, kept, groups)
+    boxes = models[0].objects is not None
+    part = judged_part(data, open_test=open_test, boxes=boxes)
+    if boxes:
+        found, pictures = compare_detectors(
+            models, part, groups=groups, metadata=metadata, allowed=allowed, progress=progress
+        )
+    else:
+        found, pictures = _by_label(models, part, groups, metadata, allowed, progress)
     for run in (a, b):
-        if is_sealed(part) and not isinstance(run, Model) and Path(run).is_dir():
-            record_opening(Path(run), part, pictures=len(kept), score={"compared": found.sentence})
+        if is_sealed(part, boxes=boxes) and not isinstance(run, Model) and Path(run).is_dir():
+            record_opening(Path(run), part, pictures=pictures, score={"compared": found.sentence})
     if place is not None:
         from saccade.judge.comparison_report import comparison_report  # Loads the charts.
 
@@ -89,7 +87,33 @@ def _require_alike(a: Model, b: Model) -> None:
 def _kind(model: Model) -> str:
     if model.dimension:
         return "embedder"
+    if model.objects is not None:
+        return "detector"
     return "regressor" if model.targets is not None else "classifier"
+
+
+def _by_label(
+    models: Sequence[Model],
+    part: Path,
+    groups: str | None,
+    metadata: Path | str | None,
+    allowed: float,
+    progress: Callable[[range], Iterable[int]],
+) -> tuple[Compared, int]:
+    samples = read_data(
+        part,
+        targets=models[0].targets or (),
+        nested=bool(models[0].card.get("nested")),
+    )
+    samples = with_columns(samples, metadata)
+    for model in models:
+        if model.classes is not None:
+            numbered([sample.label for sample in samples], model.classes)
+    answers = []
+    for model in models:  # What cannot be read is the same for both.
+        rows, kept, _ = answer_readable(model, samples, allowed=allowed, progress=progress)
+        answers.append(rows)
+    return _compared(models, answers, kept, groups), len(kept)
 
 
 def _compared(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.api.box_samples import box_parts, boxes_of
-from saccade.api.judging_boxes import judge_detector
+from saccade.api.judging import judge_model
 from saccade.api.parts import Parts
 from saccade.config import DetectSettings, Recipe
 from saccade.data.splits import stratified_split
@@ -139,7 +139,8 @@ class DetectProcedure:
         model.save(run)
         sizes = [boxes_of(sample).size_hw for sample in held]
         found = model.detect_prepared(pictures, [str(one.path) for one in held], sizes)
-        scores = judge_detector(model, held, found, report=run / "report.html", run=run)
+        scores = judge_model(model, held, found, report=run / "report.html", run=run)
+        assert isinstance(scores, DetectionScores)
         told = {name: asdict(figure) for name, figure in scores.headline}
         model.card["score"] = {"on": "held-out pictures", **told}
         model.save(run)

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from saccade.api.judging import Asked, Rows, Scores, judge_model
+from saccade.api.asked import Asked
+from saccade.api.box_samples import samples_at
+from saccade.api.judging import Answers, Rows, Scores, judge_model
+from saccade.api.judging_boxes import detect_readable
 from saccade.api.sealed import is_sealed, judged_part, openings, record_opening, times
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken, require_few
+from saccade.data.columns import with_columns
 from saccade.data.pictures import refuse_picture
 from saccade.data.readers import read_data
 from saccade.errors import InputError
@@ -40,6 +44,7 @@ def evaluate(
     groups: str | None = None,
     by: str | None = None,
     alarm: Wanted | None = None,
+    metadata: Path | str | None = None,
     open_test: bool = False,
     broken: float = DataSettings().broken,
     progress: Callable[[range], Iterable[int]] = iter,
@@ -51,24 +56,24 @@ def evaluate(
     are left out and named in ``broken`` of the answer; above the share ``broken`` of them
     InputError is raised, as for a report that cannot be written. ``groups`` names the column of
     metadata whose pictures are alike, so that the intervals draw them together; ``by`` one whose
-    values are judged each by itself. ``progress`` is handed the range of the blocks to answer and
+    values are judged each by itself; ``metadata`` is a table with further columns, see
+    ``with_columns``. ``progress`` is handed the range of the blocks to answer and
     passes it through, as a progress bar does.
     An embedder: each picture takes its turn as the only enrolled one of its identity; the others
     are searched. The figures carry 95 % intervals from a bootstrap over the identities.
     A classifier: each picture is answered, and the figures' intervals are over the pictures;
     InputError for a class that it has not learned. ``alarm``: the threshold for one class.
     A regressor: likewise; the data need the targets that it was trained on, by their names.
+    A detector: ``data`` is what ``read_boxes`` reads, and the figures are COCO's.
     """
     loaded = model if isinstance(model, Model) else load(model)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
     place = report_place(report)
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
-    part = judged_part(data, open_test=open_test)
-    samples = read_data(part, targets=loaded.targets or (), nested=bool(loaded.card.get("nested")))
-    if loaded.classes is not None:
-        numbered([sample.label for sample in samples], loaded.classes)
-    rows, samples, left_out = answer_readable(loaded, samples, allowed=allowed, progress=progress)
-    opened = is_sealed(part) and run is not None
+    boxes = loaded.objects is not None
+    part = judged_part(data, open_test=open_test, boxes=boxes)
+    rows, samples, left_out = answers_at(loaded, part, metadata, allowed=allowed, progress=progress)
+    opened = is_sealed(part, boxes=boxes) and run is not None
     note = times(len(openings(run)) + 1) if opened and run else ""
     asked = Asked(groups=groups, by=by, alarm=alarm, note=note)
     scores = judge_model(loaded, samples, rows, report=place, run=run, broken=left_out, asked=asked)
@@ -120,6 +125,30 @@ def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, An
         "impostor_pairs": len(impostor),
         "identities": len(set(labels)),
     }
+
+
+def answers_at(
+    model: Model,
+    part: Path,
+    metadata: Path | str | None = None,
+    *,
+    allowed: float,
+    progress: Callable[[range], Iterable[int]],
+) -> tuple[Answers, list[Sample], list[Broken]]:
+    """Read what is judged, with the columns of a table ``metadata``, and answer what can be read.
+
+    Returns an answer a sample, their samples, and the pictures that cannot be read. Raises
+    InputError for what the model has not learned, and for too many of the last.
+    """
+    if model.objects is not None:
+        samples, gone = samples_at(part)
+        samples = with_columns(samples, metadata)
+        return detect_readable(model, samples, gone, allowed=allowed, progress=progress)
+    samples = read_data(part, targets=model.targets or (), nested=bool(model.card.get("nested")))
+    samples = with_columns(samples, metadata)
+    if model.classes is not None:
+        numbered([sample.label for sample in samples], model.classes)
+    return answer_readable(model, samples, allowed=allowed, progress=progress)
 
 
 def answer_readable(

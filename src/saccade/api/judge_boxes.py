@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from saccade.api.asked import sections_of
 from saccade.api.evaluate import report_place
-from saccade.api.judging import sections_of
 from saccade.boxes import FoundBoxes
 from saccade.data.coco import MOST_PIXELS, CocoTruth, read_results, read_truth
 from saccade.data.columns import with_columns

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from saccade.api.asked import sections_of
 from saccade.api.evaluate import report_place
-from saccade.api.judging import sections_of
 from saccade.data.columns import with_columns
 from saccade.data.masks import pair_masks, read_mask
 from saccade.data.readers import column

@@ -1,14 +1,16 @@
 """Answers already computed, judged task by task: figures, groups, and the report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saccade.api.about import CHOSE_THE_EPOCH, about
+from saccade.api.asked import NOTHING, Asked, sections_of
+from saccade.api.judging_boxes import judge_detector
 from saccade.data.readers import column
 from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
@@ -17,51 +19,21 @@ from saccade.judge.classification import ClassificationScores, judge_classificat
 from saccade.judge.detection_scores import DetectionScores
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
 from saccade.judge.intervals import bootstrap_over_identities
-from saccade.judge.operating_point import Wanted
 from saccade.judge.protocol import one_shot
 from saccade.judge.regression import RegressionScores, judge_regression
 from saccade.tasks.model import Model
 from saccade.training.run import read_history
-from saccade.values import Broken, Float64Array, Interval, Sample
-
-if TYPE_CHECKING:
-    from saccade.report import Section  # Loads the charts.
+from saccade.values import Broken, Detection, Float64Array, Interval, Sample
 
 Scores = EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores
 Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What else is to be told of the pictures judged.
-
-    ``groups``: the column of metadata whose pictures are alike and count together; ``by``: the one
-    whose values are judged each by itself; ``alarm``: what an alarm for one class may cost;
-    ``note``: what the reader of the report must know.
-    """
-
-    groups: str | None = None
-    by: str | None = None
-    alarm: Wanted | None = None
-    note: str = ""
-
-    def named(self, samples: Sequence[Sample]) -> list[str] | None:
-        """The group of each sample, or None where each stands for itself."""
-        return None if self.groups is None else column(samples, self.groups)
-
-    @property
-    def units(self) -> str:
-        """What is drawn for the intervals."""
-        return "pictures" if self.groups is None else "groups"
-
-
-NOTHING = Asked()
+Answers = Rows | Sequence[Detection]
 
 
 def judge_model(
     model: Model,
     samples: Sequence[Sample],
-    rows: Rows,
+    rows: Answers,
     *,
     report: Path | None,
     run: Path | None,
@@ -69,7 +41,7 @@ def judge_model(
     asked: Asked = NOTHING,
     chosen: bool = False,
 ) -> Scores:
-    """Judge what ``model`` answered, a row a sample, and write the report, if a place is given.
+    """Judge what ``model`` answered, one a sample, and write the report, if asked.
 
     ``run`` adds its training curve, ``broken`` the pictures that were left out. ``chosen``: these
     pictures chose the best epoch, which the report then says.
@@ -85,6 +57,8 @@ def judge_model(
     judge: Callable[..., Scores] = judge_embedder if model.dimension else judge_classifier
     if model.targets is not None:
         judge = judge_regressor
+    elif model.objects is not None:
+        judge = judge_detector
     return replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
 
 
@@ -224,12 +198,3 @@ def by_group_of(
     values = column(samples, by)
     how: dict[str, Any] = {"units": units, "lower_is_better": lower_is_better}
     return judge_by_group(judge, values, column=by, **how)
-
-
-def sections_of(found: ByGroup | None) -> "list[Section]":
-    """Return the section of a report on groups; none where nobody asked for them."""
-    if found is None:
-        return []
-    from saccade.judge.by_group_report import by_group_section
-
-    return [by_group_section(found)]

@@ -27,9 +27,16 @@ class FrameNames:
 
 
 def open_detector(detector: Detector | Path | str) -> Detector:
-    """Return a detector; an .onnx file is opened. Raises InputError when file or card are none."""
+    """Return a detector; an .onnx file with its card, or a run folder, is opened.
+
+    Raises InputError when it is neither, or the run is no detector's.
+    """
     if not isinstance(detector, str | Path):
         return detector
+    if Path(detector).is_dir():
+        from saccade.api.run_detector import RunDetector
+
+        return RunDetector(detector)
     from saccade.exchange import load_detector
 
     return load_detector(Path(detector))
@@ -61,7 +68,7 @@ def find_in_photos(
 ) -> Iterator[Names]:
     """Yield for each photo its boxes with their names, in order; no name twice in a photo.
 
-    ``detector``: an object, or an .onnx file with its card. ``top``: hits told for each box. What
+    ``detector``: as ``open_detector`` takes it. ``top``: hits told for each box. What
     is too small, blurred, dark or does not fit is told and not searched, unless ``any_quality``. A
     photo that cannot be read gets its reason and no box. ``exact`` and ``where`` as of
     ``Gallery.find_vectors``. Raises InputError, naming the photo, for a detector's answer that is

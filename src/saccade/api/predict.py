@@ -1,4 +1,4 @@
-"""``predict``: which of its classes a classifier sees in pictures, or a regressor's numbers."""
+"""``predict``: the classes, numbers or boxes that a model sees in pictures."""
 
 import csv
 import io
@@ -8,13 +8,20 @@ from typing import TypeVar
 
 from saccade.api.evaluate import load
 from saccade.api.neighbours import neighbours_page, require_neighbours
+from saccade.api.predict_objects import (
+    BOX_HEAD,
+    coco_results,
+    csv_rows,
+    find_objects,
+    require_ending,
+)
 from saccade.data.pictures import find_pictures, refuse_picture
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder, write_atomic
 from saccade.tasks.model import Model
-from saccade.values import Estimate, Prediction
+from saccade.values import Detection, Estimate, Prediction
 
-Answer = TypeVar("Answer", Prediction, Estimate)
+Answer = TypeVar("Answer", Prediction, Estimate, Detection)
 CSV_HEAD = ("path", "label", "probability")
 
 
@@ -22,22 +29,26 @@ def predict(
     run: Path | str | Model,
     pictures: Sequence[Path | str],
     *,
-    at_least: float = 0.0,
+    at_least: float | None = None,
     out: Path | str | None = None,
     neighbours: Path | str | None = None,
-) -> list[Prediction] | list[Estimate]:
-    """Say for each picture which class it shows, or its numbers; folders are searched at any depth.
+    painted: Path | str | None = None,
+) -> list[Prediction] | list[Estimate] | list[Detection]:
+    """Say for each picture which class it shows, its numbers, or which objects are where in it.
 
-    An answer whose probability is below ``at_least`` is "unsure". ``out`` is a CSV file to write,
-    with the columns path, label, probability; of a regressor path and each target. ``neighbours``
-    is an HTML file to write, with the training pictures nearest to each, of a knn model. A picture
-    that cannot be read has a ``reason`` and no label or values. Raises InputError, with nothing
-    written, when no picture can be read, the run is an embedder, or a file has no folder to stand
-    in.
+    Folders are searched at any depth. An answer whose probability is below ``at_least`` is
+    "unsure"; a detector tells the boxes with that score, 0.5 unless named, and none below the
+    ``answer.at_least`` of its card. ``out`` is a CSV file to write, with the columns path, label,
+    probability; of a regressor path and each target; of a detector COCO's results, or a CSV of
+    boxes. ``painted``: a folder for a detector's pictures with their boxes, none of which may be
+    there. ``neighbours`` is an HTML file to write, with the training pictures nearest to each, of a
+    knn model. A picture that cannot be read has a ``reason`` and no label or values. Raises
+    InputError, with nothing written, when no picture can be read, the run is an embedder, or a file
+    has no folder to stand in.
     """
-    if not 0.0 <= at_least <= 1.0:
+    if at_least is not None and not 0.0 <= at_least <= 1.0:
         raise SettingError(f"--at-least must be a probability, 0 to 1. Got {at_least} instead")
-    place = None if out is None else writable(Path(out), "a CSV file with --out")
+    place = None if out is None else writable(Path(out), "a file with --out")
     sheet = None
     if neighbours is not None:
         sheet = writable(Path(neighbours), "an HTML file with --neighbours")
@@ -55,13 +66,27 @@ def predict(
         )
     if sheet is not None:
         require_neighbours(model)
+    if painted is not None and model.objects is None:
+        raise SettingError(f"--painted is for detectors, and this is {model.called}; leave it out")
+    if place is not None and model.objects is not None:
+        require_ending(place)
     paths = [found for item in pictures for found in find_pictures(Path(item))]
     if model.targets is not None:
         estimates = _some_answered(model.estimate(paths))
         if place is not None:
             write_atomic(place, _numbers_csv(estimates, model.targets))
         return estimates
-    predictions = _some_answered(model.predict(paths, at_least=at_least))
+    if model.objects is not None:
+        folder = None if painted is None else Path(painted)
+        found = _some_answered(find_objects(model, paths, at_least=at_least, painted=folder))
+        if place is not None:
+            as_json = place.suffix.lower() == ".json"
+            text = (
+                coco_results(found, model.objects) if as_json else _csv(BOX_HEAD, csv_rows(found))
+            )
+            write_atomic(place, text)
+        return found
+    predictions = _some_answered(model.predict(paths, at_least=at_least or 0.0))
     if place is not None:
         write_atomic(place, _csv(CSV_HEAD, map(_row, predictions)))
     if sheet is not None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from saccade.api.asked import sections_of
 from saccade.api.evaluate import report_place
 from saccade.api.judge_boxes import judge_boxes
 from saccade.api.judge_masks import judge_masks
-from saccade.api.judging import by_group_of, sections_of
+from saccade.api.judging import by_group_of
 from saccade.data.columns import with_columns
 from saccade.data.predictions import read_predictions
 from saccade.data.readers import column, read_data

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from saccade.data.box_readers import find_box_parts, part_at
 from saccade.data.readers import choose_part, find_parts
 from saccade.data.tables import is_table
 from saccade.errors import InputError
@@ -19,16 +20,16 @@ IDX_TEST = "t10k-"
 OPENINGS_FILE = "test_openings.jsonl"
 
 
-def judged_part(data: Path | str, *, open_test: bool | None) -> Path:
+def judged_part(data: Path | str, *, open_test: bool | None, boxes: bool = False) -> Path:
     """Return the place of what is judged: the part val of divided data, else all of undivided.
 
     ``open_test``: the part test instead, which is sealed otherwise, also where it is named itself;
-    None where a command never opens it. Raises InputError when that is the only part to judge on,
-    or there is none to open.
+    None where a command never opens it. ``boxes``: the data are pictures with boxes. Raises
+    InputError when that is the only part to judge on, or there is none to open.
     """
     place = Path(data)
-    parts = find_parts(place)
-    named = is_sealed(place)
+    parts = find_box_parts(place) if boxes else find_parts(place)
+    named = is_sealed(place, boxes=boxes)
     if open_test and not named and SEALED not in parts:
         raise InputError(f"data {place} have no part {SEALED} to open; leave out --open-test")
     if open_test:
@@ -40,7 +41,7 @@ def judged_part(data: Path | str, *, open_test: bool | None) -> Path:
             f"looked at once, when all is chosen; "
             f"{'name other pictures' if open_test is None else remedy}"
         )
-    return choose_part(place, ("val",))
+    return choose_part(place, ("val",), parts)
 
 
 def has_sealed(data: Path | str) -> bool:
@@ -49,8 +50,10 @@ def has_sealed(data: Path | str) -> bool:
     return is_sealed(place) or SEALED in find_parts(place)
 
 
-def is_sealed(place: Path) -> bool:
-    """True for the part test of divided data."""
+def is_sealed(place: Path, *, boxes: bool = False) -> bool:
+    """True for the part test of divided data, of pictures with ``boxes`` where they have them."""
+    if boxes:
+        return (part_at(place) or ("", ""))[1] == SEALED
     folder = place.absolute().parent
     named = place.name == SEALED or place.name.startswith(IDX_TEST)
     if not named or not (place.exists() or is_table(place)):

@@ -38,7 +38,8 @@ def compare(
     b
         Another one, of the same task.
     data
-        Folder with one sub-folder a class, CSV, idx pair or .npz; its part val, if divided.
+        Folder with one sub-folder a class, CSV, idx pair or .npz, or pictures with boxes, for
+        detectors; its part val, if divided.
     predictions
         In place of A, B and DATA, two files or folders: CSV of classes, COCO results, or masks.
     truth
@@ -47,7 +48,7 @@ def compare(
         Column of the data's table, or key of COCO's images, whose pictures are alike, such as
         session, and count together.
     metadata
-        With --predictions: a CSV with the column path and others, for --groups.
+        A CSV with the column path and others, for --groups.
     ignore
         Of masks: the number of the pixels that do not count.
     open_test
@@ -67,10 +68,10 @@ def compare(
         found = _foreign(predictions, truth, groups, metadata, ignore, report)
     elif a is None or b is None or data is None:
         raise SettingError(NEEDED)
-    elif metadata is not None or ignore is not None:
-        raise SettingError("--metadata and --ignore are for --predictions; leave them out")
+    elif ignore is not None:
+        raise SettingError("--ignore is for --predictions; leave it out")
     else:
-        found = _runs(a, b, data, groups, open_test, report, broken, json)
+        found = _runs(a, b, data, groups, metadata, open_test, report, broken, json)
     if json:
         say_json({**found.to_dict(), "report": report})
     else:
@@ -85,6 +86,7 @@ def _runs(
     b: str,
     data: Path,
     groups: str | None,
+    metadata: Path | None,
     open_test: bool,
     report: Path | None,
     broken: float,
@@ -97,6 +99,7 @@ def _runs(
         b,
         data,
         groups=groups,
+        metadata=metadata,
         open_test=open_test,
         report=report,
         broken=broken,
@@ -131,6 +134,10 @@ def _print(found: "Compared") -> None:
         say(f"  pictures that one has right: {alone}; p {found.p:.3g} (McNemar)")
     elif found.p is not None:
         say(f"  p of the difference in {found.figure}: {found.p:.3g} (paired, jackknife)")
+    if found.speeds is not None:
+        for name, fast in (("A", found.speeds.a), ("B", found.speeds.b)):
+            say(f"  {name}  pictures a second {fast.value:.3g} [{fast.low:.3g}, {fast.high:.3g}]")
+        say(f"  {found.speeds.sentence}")
     drawn = "left out of both alike" if found.others else "drawn for both models alike"
     say(f"  95 % intervals from {found.difference.n} {found.units}, {drawn}")
     if found.warning:

@@ -15,7 +15,7 @@ def cut(
     out: Path,
     /,
     *,
-    detector: Annotated[Path, Parameter(help="An .onnx file with its card; it finds the boxes.")],
+    detector: Annotated[Path, Parameter(help="It finds the boxes: an .onnx file or a run.")],
     size: Annotated[int, Parameter(help="Pixels of a crop's side.")] = 112,
     largest: Largest = False,
     any_quality: AnyQuality = False,

@@ -38,7 +38,8 @@ def evaluate(
     run
         Run folder, or the word pixels for plain pixels; an embedder sees new classes too.
     data
-        Folder with one sub-folder a class, CSV, idx pair or .npz; its part val, if divided.
+        Folder with one sub-folder a class, CSV, idx pair or .npz, or pictures with boxes, for a
+        detector; its part val, if divided.
     predictions
         In place of RUN: a CSV of classes, a COCO results.json of boxes, or a folder of masks.
     truth
@@ -57,7 +58,7 @@ def evaluate(
     ignore
         Of masks: the number of the pixels that do not count.
     metadata
-        With --predictions: a CSV with the column path and others, for --groups and --by.
+        A CSV with the column path and others, for --groups and --by.
     open_test
         Judge the sealed part test; the run records it.
     report
@@ -74,15 +75,17 @@ def evaluate(
                 "evaluate needs RUN and DATA, or --predictions and --truth; give one of the two"
             )
         return _foreign(predictions, truth, groups, by, wanted, ignore, metadata, report, json)
-    if ignore is not None or metadata is not None:
-        raise SettingError("--ignore and --metadata are for --predictions; leave them out")
+    if ignore is not None:
+        raise SettingError("--ignore is for --predictions; leave it out")
     if run is None or data is None:
         raise SettingError("evaluate needs RUN and DATA, or --predictions FILE and --truth DATA")
     from saccade.api.evaluate import PIXELS, load, seen_in_training
     from saccade.api.evaluate import evaluate as judge
     from saccade.api.sealed import is_sealed, judged_part, openings, times
 
-    part = judged_part(data, open_test=open_test)
+    model = load(run)
+    boxes = model.objects is not None
+    part = judged_part(data, open_test=open_test, boxes=boxes)
     if not json:
         print_part(data, part)
     place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
@@ -95,12 +98,14 @@ def evaluate(
         groups=groups,
         by=by,
         alarm=wanted,
+        metadata=metadata,
         open_test=open_test,
         broken=broken,
         progress=progress,
     )
-    seen = seen_in_training(load(run), part)
-    opened = len(openings(Path(run))) if is_sealed(part) and run != PIXELS else 0
+    seen = seen_in_training(model, part)
+    sealed = is_sealed(part, boxes=boxes) and run != PIXELS
+    opened = len(openings(Path(run))) if sealed else 0
     if json:
         more = {"seen_in_training": seen, "report": place, "test_opened": opened}
         say_json({**scores.to_dict(), **more})

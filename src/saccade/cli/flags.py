@@ -22,7 +22,8 @@ Where = Annotated[
     str | None, Parameter(help='Only pictures whose facts fit: "site = A and year >= 2020".')
 ]
 Detector = Annotated[
-    Path | None, Parameter(help="Pictures are photos; an .onnx file with its card finds the boxes.")
+    Path | None,
+    Parameter(help="Pictures are photos; this finds boxes: an .onnx file or a run."),
 ]
 Largest = Annotated[
     bool, Parameter(negative="", help="With --detector: of several boxes, take the largest.")

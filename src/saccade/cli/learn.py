@@ -1,5 +1,6 @@
 """Commands that teach and answer: train, predict."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from saccade.names import suggest
 if TYPE_CHECKING:
     from saccade.api.train import Training
     from saccade.training.loop import Record
-    from saccade.values import Estimate, Prediction
+    from saccade.values import Detection, Estimate, Prediction
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
@@ -116,45 +117,68 @@ def predict(
     /,
     *pictures: Path,
     out: Path | None = None,
-    at_least: float = 0.0,
+    at_least: float | None = None,
     neighbours: Path | None = None,
+    painted: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Say which class pictures show, or their numbers; exit code 1 when every answer is unsure.
+    """Say which class, numbers or objects pictures show; exit code 1 when nothing is sure.
 
     Parameters
     ----------
     run
-        Run folder of a classifier or a regressor.
+        Run folder of a classifier, a regressor or a detector.
     pictures
         Picture files, or folders that are searched at any depth.
     out
-        CSV file to write: path, label, probability; of a regressor path and each target.
+        CSV file to write: path, label, probability; of a regressor path and each target; of a
+        detector a box a line, or COCO results where the name ends in .json.
     at_least
-        Probability, 0 to 1, below which the answer is unsure.
+        Probability, 0 to 1, below which the answer is unsure; of a detector the least score of a
+        box, 0.5 unless named.
     neighbours
         HTML file to write: the training pictures nearest to each, of a model with model.name knn.
+    painted
+        Folder to write the pictures of a detector to, as PNG with their boxes and classes.
     json
         Print one JSON document instead of text.
     """
     from saccade.api.predict import predict as answer
 
-    found = answer(run, pictures, at_least=at_least, out=out, neighbours=neighbours)
+    found = answer(
+        run, pictures, at_least=at_least, out=out, neighbours=neighbours, painted=painted
+    )
     if json:
         say_json([_answer(one) for one in found])
     else:
         for one in found:
             say(_line(one))
-        for file in filter(None, (out, neighbours)):
+        for file in filter(None, (out, neighbours, painted)):
             say(f"written: {shown(str(file))}")
     broken = [one.reason for one in found if one.reason]
     if broken:
         raise InputError(f"{len(broken)} of {len(found)} pictures have no answer: {broken[0]}")
-    return 0 if any(getattr(one, "sure", True) for one in found) else 1
+    return 0 if any(_sure(one) for one in found) else 1
 
 
-def _answer(one: "Prediction | Estimate") -> dict[str, Any]:
-    from saccade.values import Estimate  # Loads NumPy.
+def _sure(one: "Prediction | Estimate | Detection") -> bool:
+    from saccade.values import Detection, Estimate  # Loads NumPy.
+
+    return bool(one.labels) if isinstance(one, Detection) else isinstance(one, Estimate) or one.sure
+
+
+def _answer(one: "Prediction | Estimate | Detection") -> dict[str, Any]:
+    from saccade.values import Detection, Estimate
+
+    if isinstance(one, Detection):
+        each = zip(one.labels, one.scores.tolist(), one.xywh.tolist(), strict=True)
+        boxes = [{"label": label, "score": score, "box": box} for label, score, box in each]
+        return {
+            "picture": one.picture,
+            "size_hw": None if one.reason else one.size_hw,
+            "boxes": None if one.reason else boxes,
+            "error": one.reason or None,
+        }
 
     if isinstance(one, Estimate):
         return {"picture": one.picture, "values": one.values or None, "error": one.reason or None}
@@ -165,14 +189,17 @@ def _answer(one: "Prediction | Estimate") -> dict[str, Any]:
     return {**entries, "answer": one.answer, "error": None, "sure": one.sure}
 
 
-def _line(one: "Prediction | Estimate") -> str:
-    from saccade.values import Estimate
+def _line(one: "Prediction | Estimate | Detection") -> str:
+    from saccade.values import Detection, Estimate
 
     if one.reason:
         return f"{shown(one.picture)}: {shown(one.reason)}"
     if isinstance(one, Estimate):
         numbers = (f"{shown(name)} {number:.6g}" for name, number in one.values.items())
         return f"{shown(one.picture)}: {'   '.join(numbers)}"
+    if isinstance(one, Detection):
+        counts = (f"{many} {shown(label)}" for label, many in Counter(one.labels).most_common())
+        return f"{shown(one.picture)}: {', '.join(counts) or 'nothing found'}"
     label = "" if one.sure else f"{shown(one.label)} "
     second = f"then {shown(one.runner_up)} {one.runner_up_probability:.4f}"
     return f"{shown(one.picture)}: {shown(one.answer)}   {label}{one.probability:.4f}   {second}"

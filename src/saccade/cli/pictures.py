@@ -70,11 +70,12 @@ def _find_in_photos(
 ) -> int:
     from saccade.api.gallery import Gallery
     from saccade.api.pictures import find_in_photos, open_detector
-    from saccade.data.pictures import find_pictures
+    from saccade.data.pictures import find_pictures, read_picture
+    from saccade.pictures.paint import painted, painted_places, write_painted
 
     paths = [found for item in photos for found in find_pictures(item)]
     finder = open_detector(options.detector)
-    targets = _targets(paths, options.painted)
+    targets = [] if options.painted is None else painted_places(paths, options.painted)
     answers: list[Names] = []
     with Gallery.open(gallery, embedder=embedder) as opened:
         warn_of_detector(opened, finder)
@@ -89,7 +90,8 @@ def _find_in_photos(
         )
         for names in bar(finding, total=len(paths), what="searching", quiet=json):
             if targets and not names.reason:
-                _paint(paths[len(answers)], names, targets[len(answers)])
+                photo = read_picture(paths[len(answers)])
+                write_painted(painted(photo, names), targets[len(answers)])
             answers.append(names)
     told = [_answer(one, targets[row] if targets else None) for row, one in enumerate(answers)]
     tell(told, [line for one in answers for line in _lines(one)], json=json)
@@ -134,33 +136,6 @@ def _find_in_video(
             say(json_module.dumps(_frame(found)))
             known = known or found.names.known
     return 0 if known else 1
-
-
-def _targets(photos: Sequence[Path], folder: Path | None) -> list[Path]:
-    """Return where each painted photo is to stand, nothing of which is there yet; none if None."""
-    if folder is None:
-        return []
-    targets: list[Path] = []
-    for photo in photos:
-        names = (f"{photo.stem}{'' if n == 1 else f'-{n}'}.png" for n in range(1, 1 + len(photos)))
-        taken = set(targets)
-        targets.append(next(folder / name for name in names if folder / name not in taken))
-    for target in targets:
-        if target.exists():
-            raise InputError(f"{target} exists already; name another folder for --painted")
-    folder.mkdir(parents=True, exist_ok=True)
-    return targets
-
-
-def _paint(photo: Path, names: "Names", target: Path) -> None:
-    from PIL import Image
-
-    from saccade.data.pictures import read_picture
-    from saccade.files import replacing
-    from saccade.pictures.paint import painted
-
-    with replacing(target) as temporary:
-        Image.fromarray(painted(read_picture(photo), names)).save(temporary, format="PNG")
 
 
 def _lines(names: "Names") -> Iterator[str]:

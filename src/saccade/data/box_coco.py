@@ -14,7 +14,7 @@ from typing import Any
 
 from saccade.data.box_collector import Collector
 from saccade.data.box_sets import BoxSet, Losses
-from saccade.data.coco import CocoTruth, file_name, read_annotations
+from saccade.data.coco import CocoTruth, columns_of, file_name, read_annotations
 from saccade.data.folders import PARTS
 from saccade.data.part_names import part_folders
 from saccade.errors import InputError
@@ -73,7 +73,8 @@ def _take(truth: CocoTruth, part: str, collector: Collector) -> None:
     numbers = []
     for one in truth.pictures:
         where = f"{truth.path} image {one['id']}"
-        numbers.append(collector.picture(part, file_name(one), where, _size(one)))
+        size, columns = _size(one), columns_of(one)
+        numbers.append(collector.picture(part, file_name(one), where, size, columns))
     names = [collector.category(name, str(truth.path)) for name in truth.categories]
     boxes = truth.boxes
     for n, xywh in enumerate(boxes.xywh.tolist()):

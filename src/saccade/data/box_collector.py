@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from saccade.data.box_sets import CONTROL, DECIMALS, BoxColumns, BoxPicture, Box
 from saccade.data.pictures import is_picture, usual_size
 from saccade.errors import InputError, PictureError
 from saccade.files import safe_join
-from saccade.values import IntArray
+from saccade.values import Broken, IntArray
 
 SLACK = 0.01  # pixels: a box that stands out by less is not told, for files are rounded
 MISSING = "pictures left out: there is no such file"
@@ -33,6 +33,7 @@ class _Part:
     boxes: list[tuple[float, ...]] = field(default_factory=list)
     left_out: Tally = field(default_factory=Tally)
     changed: Tally = field(default_factory=Tally)
+    broken: list[Broken] = field(default_factory=list)
 
 
 class Collector:
@@ -74,12 +75,18 @@ class Collector:
         return self.category(name, where)
 
     def picture(
-        self, part: str, name: str, where: str, size_hw: tuple[int, int] | None = None
+        self,
+        part: str,
+        name: str,
+        where: str,
+        size_hw: tuple[int, int] | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> int | None:
         """Return the number of a new picture in its part, or None, counted, for one left out.
 
-        ``name`` is below the part's folder; ``size_hw`` what the data say of its size. Raises
-        InputError for a name that leaves the folder, and for a picture that stands there twice.
+        ``name`` is below the part's folder; ``size_hw`` what the data say of its size,
+        ``metadata`` what else. Raises InputError for a name that leaves the folder, and for a
+        picture that stands there twice.
         """
         of = self._parts[part]
         path = inside(of.root, name, where)
@@ -91,7 +98,7 @@ class Collector:
         found = self._size(of, path, size_hw)
         if found is None:
             return None
-        of.pictures.append(BoxPicture(path, found))
+        of.pictures.append(BoxPicture(path, found, metadata or {}))
         return len(of.pictures) - 1
 
     def size(self, part: str, picture: int) -> tuple[int, int]:
@@ -167,24 +174,30 @@ class Collector:
             of.left_out.add(HIDDEN, str(path))
             return None
         if not is_picture(path):
-            of.left_out.add(UNREADABLE, f"{path} has not the ending of a picture")
+            _leave_out(of, path, UNREADABLE, f"{path} has not the ending of a picture")
             return None
         if not _is_file(path):
             if stated is not None and not self._files_needed:
                 return stated
-            of.left_out.add(MISSING, str(path))
+            _leave_out(of, path, MISSING, f"{path} does not exist")
             return None
         try:
             (height, width), _ = usual_size([path])
         except PictureError as error:
-            of.left_out.add(UNREADABLE, str(error))
+            _leave_out(of, path, UNREADABLE, str(error))
             return None
         found = (int(height), int(width))
         if stated not in (None, found):
             said = f"{stated[1]}x{stated[0]}" if stated else ""
-            of.left_out.add(OTHER_SIZE, f"{path}, {found[1]}x{found[0]}, not {said}")
+            _leave_out(of, path, OTHER_SIZE, f"{path}, {found[1]}x{found[0]}, not {said}")
             return None
         return found
+
+
+def _leave_out(of: _Part, path: Path, what: str, reason: str) -> None:
+    """Leave out a picture that should be there."""
+    of.left_out.add(what, reason)
+    of.broken.append(Broken(str(path), reason))
 
 
 def one_line(name: str) -> str:
@@ -250,4 +263,5 @@ def _set(of: _Part, names: tuple[str, ...], numbers: IntArray) -> BoxSet:
         boxes=boxes,
         left_out=of.left_out.counted(),
         changed=of.changed.counted(),
+        broken=tuple(of.broken),
     )

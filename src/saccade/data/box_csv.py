@@ -54,19 +54,24 @@ class _Row:
 
 
 def find(place: Path) -> dict[str, Path]:
-    """Return the table, which may be the only .csv of a folder; {} if there is none."""
+    """Return the table, which may be the only .csv of a folder, for each part; {} if none."""
     if place.is_file():
-        return {"": place} if place.suffix.lower() == ".csv" else {}
+        return _parts(place) if place.suffix.lower() == ".csv" else {}
     files = sorted(item for item in place.glob("*.csv") if item.is_file())
     if len(files) > 1:
         names = f"{files[0].name} and {files[1].name}"
         raise InputError(f"{place} holds {len(files)} tables, {names} among them; name one")
-    return {"": files[0]} if files else {}
+    return _parts(files[0]) if files else {}
+
+
+def _parts(table: Path) -> dict[str, Path]:
+    """The table again for each part that its column names; it is read through for them."""
+    return dict.fromkeys(sorted({_part(row) for row in _rows(table)}) or [""], table)
 
 
 def read(tables: Mapping[str, Path], collector: Collector) -> dict[str, BoxSet]:
     """Read the table, divided by its column part if it has one; categories in order of names."""
-    table = tables[""]
+    table = next(iter(tables.values()))
     pictures: dict[tuple[str, str], int | None] = {}
     parts: set[str] = set()
     for row in _rows(table):

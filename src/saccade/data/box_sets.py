@@ -4,15 +4,16 @@ A box is [x, y, width, height] in pixels, as in ``saccade.boxes``.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from saccade.boxes import BoolArray
-from saccade.values import Float64Array, IntArray
+from saccade.values import Broken, Float64Array, IntArray
 
 DECIMALS = 9  # of a pixel: numbers that were computed are rounded, so that whole ones stay whole
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # no text in any format
@@ -30,10 +31,11 @@ class Counted:
 
 
 class BoxPicture(NamedTuple):
-    """A picture's file, and its height and width in pixels."""
+    """A picture's file, its height and width in pixels, and what else the data say of it."""
 
     path: Path
     size_hw: tuple[int, int]
+    metadata: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +62,7 @@ class BoxSet:
     """One part of the data: pictures below ``root``, the names of all categories, the boxes.
 
     ``left_out`` counts pictures and boxes that could not be used, ``changed`` what was read
-    otherwise than it stands there.
+    otherwise than it stands there. ``broken`` names the pictures left out, but for hidden ones.
     """
 
     root: Path
@@ -69,6 +71,7 @@ class BoxSet:
     boxes: BoxColumns
     left_out: tuple[Counted, ...] = ()
     changed: tuple[Counted, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
     def names(self) -> list[str]:
         """Return the pictures' names below ``root``, with / between folders."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from saccade.boxes import BoolArray, FoundBoxes, TrueBoxes
+from saccade.data.coco_names import with_numbers
 from saccade.errors import InputError
 from saccade.values import IntArray, Sample
 
@@ -42,7 +43,7 @@ class CocoTruth:
     def samples(self) -> list[Sample]:
         """Return the pictures without a label; texts and numbers of their entries are metadata."""
         return [
-            Sample(self.path.parent / file_name(one), "", metadata=_columns(one))
+            Sample(self.path.parent / file_name(one), "", metadata=columns_of(one))
             for one in self.pictures
         ]
 
@@ -98,6 +99,7 @@ def read_annotations(path: Path | str) -> CocoTruth:
 def read_results(path: Path | str, truth: CocoTruth) -> FoundBoxes:
     """Read a list of results, {"image_id", "category_id", "bbox", "score"} each; it may be empty.
 
+    Where all results have "file_name" and "category", these count in place of the ids.
     Raises InputError, naming the file and the entry, for an id that ``truth`` does not have, a box
     or a score that is no number or out of range.
     """
@@ -108,6 +110,9 @@ def read_results(path: Path | str, truth: CocoTruth) -> FoundBoxes:
             f"{place} must be a list of results with image_id, category_id, bbox and score, as in "
             "COCO; an annotation file is the truth, not predictions"
         )
+    images = {file_name(one): one["id"] for one in truth.pictures}
+    classes = dict(zip(truth.categories, sorted(truth.category_numbers), strict=True))
+    rows = with_numbers(place, rows, images, classes)
     columns = _common(place, "result", rows, truth.numbers, truth.category_numbers)
     for n, box in enumerate(columns[2].tolist()):
         _refuse_negative(place, "result", n, box)
@@ -124,8 +129,8 @@ def file_name(picture: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) and name else f"image {picture['id']}"
 
 
-def _columns(picture: Mapping[str, Any]) -> dict[str, str]:
-    """What an entry says in text, numbers, true or false; lists and what is empty are left out."""
+def columns_of(picture: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an entry says in text, numbers, true or false; other values are left out."""
     columns = {}
     for name, value in picture.items():
         if isinstance(value, bool):

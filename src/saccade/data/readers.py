@@ -1,6 +1,6 @@
 """The one door to data on disk: what stands at a path decides how it is read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,12 +64,15 @@ def find_parts(source: Path | str) -> dict[str, Path]:
     return _reader_of(path).parts(path)
 
 
-def choose_part(source: Path | str, wanted: Sequence[str]) -> Path:
+def choose_part(
+    source: Path | str, wanted: Sequence[str], parts: Mapping[str, Path] | None = None
+) -> Path:
     """Return the place of the first part in ``wanted`` that exists; ``source`` when undivided.
 
-    Raises InputError when ``source`` is divided but has none of them.
+    ``parts``: where they are, if ``find_parts`` is not to be asked. Raises InputError when
+    ``source`` is divided but has none of them.
     """
-    parts = find_parts(source)
+    parts = find_parts(source) if parts is None else parts
     for name in wanted:
         if name in parts:
             return parts[name]

@@ -22,6 +22,7 @@ from saccade.intervals import LEVEL
 from saccade.judge.drops import SHARES, grouped, score_interval
 from saccade.judge.intervals import RESAMPLES, paired_bootstrap
 from saccade.judge.plain import plain
+from saccade.judge.speed import Speeds
 from saccade.values import Interval
 
 FEW = 30  # units; below, an interval says little
@@ -47,7 +48,7 @@ class Compared:
     ``n`` of an interval counts the ``units`` that were resampled, pictures or groups. ``only_a``
     and ``only_b``: pictures that one alone has right, and ``p`` of McNemar's test; None for scores
     that are not right or wrong, or that come in groups. Of boxes and masks, ``p`` is of the test in
-    ``paired_figures``, and ``others`` are told besides.
+    ``paired_figures``, and ``others`` are told besides; ``speeds`` where they were measured.
     """
 
     figure: str
@@ -59,6 +60,7 @@ class Compared:
     only_b: int | None = None
     p: float | None = None
     others: tuple[FigurePair, ...] = ()
+    speeds: Speeds | None = None
 
     @property
     def figures(self) -> tuple[FigurePair, ...]:

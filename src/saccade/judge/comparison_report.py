@@ -4,8 +4,21 @@ from collections.abc import Mapping
 
 from saccade.judge.comparison import HIGHER, Compared, FigurePair
 from saccade.judge.report_frame import framed
+from saccade.judge.speed import Speeds
 from saccade.judge.wording import UNDEFINED, percent, tile, with_limits
-from saccade.report import Chart, Charts, Part, Section, Table, Text, Tiles, interval_chart
+from saccade.report import (
+    Chart,
+    Charts,
+    Part,
+    Section,
+    Table,
+    Text,
+    Tiles,
+    TradePoint,
+    interval_chart,
+    trade_chart,
+)
+from saccade.values import Interval
 
 
 def comparison_report(
@@ -15,9 +28,15 @@ def comparison_report(
     title: str = "Is one of two models better?",
 ) -> str:
     """Return one self-contained HTML page. ``about``: rows for the last table."""
+    sections = [
+        Section("The result", _result(found)),
+        Section("The difference", _difference(found)),
+    ]
+    if found.speeds is not None:
+        sections.append(Section("Better or faster", (_trade(found, found.speeds),)))
     return framed(
         title,
-        [Section("The result", _result(found)), Section("The difference", _difference(found))],
+        sections,
         method=_method(found),
         history=None,
         about=about,
@@ -55,10 +74,10 @@ def _difference(found: Compared) -> tuple[Part, ...]:
             "one seems to differ by chance more often than one alone."
         )
     head = ("Figure", "A", "B", "B less A", "p")
-    parts: list[Part] = [
-        told,
-        Table(head, tuple(_row(one, factor) for one in found.figures), caption=caption),
-    ]
+    rows = [_row(one, factor) for one in found.figures]
+    if found.speeds is not None:
+        rows.append(_speed_row(found.speeds))
+    parts: list[Part] = [told, Table(head, tuple(rows), caption=caption)]
     if found.only_a is not None and found.only_b is not None:
         parts.append(
             Text(
@@ -74,6 +93,32 @@ def _row(one: FigurePair, factor: float) -> tuple[str, ...]:
     gap = with_limits(one.difference, lambda value: _number(factor * value))
     p = UNDEFINED if one.p is None else f"{one.p:.3g}"
     return one.figure, with_limits(one.a, write), with_limits(one.b, write), gap, p
+
+
+def _speed_row(found: Speeds) -> tuple[str, ...]:
+    a, b, times = (with_limits(one, _number) for one in (found.a, found.b, found.ratio))
+    return "Pictures a second", a, b, f"{times} times A's", UNDEFINED
+
+
+def _trade(found: Compared, speeds: Speeds) -> Charts:
+    """The figure that decides against pictures a second."""
+    pairs = (("A", speeds.a, found.a), ("B", speeds.b, found.b))
+    chart = trade_chart(
+        [TradePoint(name, _ends(fast), _ends(good)) for name, fast, good in pairs],
+        title=f"{found.figure} against pictures a second",
+        x_label="Pictures a second",
+        y_label=found.figure,
+        percent="y",
+    )
+    caption = (
+        f"Up is better, right is faster. {speeds.sentence}; medians of one picture at a time, from "
+        "file to boxes, in turns on the same pictures."
+    )
+    return Charts((Chart(f"{found.figure} against pictures a second", chart, caption),))
+
+
+def _ends(one: Interval) -> tuple[float, float, float]:
+    return one.value, one.low, one.high
 
 
 def _number(value: float) -> str:

@@ -60,6 +60,7 @@ def detection_report(
     found: FoundBoxes,
     *,
     pictures: Sequence[Path | None],
+    note: str = "",
     extra: Sequence[Section] = (),
     history: Sequence[Mapping[str, Any]] | None = None,
     about: Mapping[str, str] | None = None,
@@ -68,13 +69,13 @@ def detection_report(
     """Return one self-contained HTML page.
 
     ``true`` and ``found``: the boxes judged; ``pictures``: their files, None for one that is not
-    at hand. ``extra``: further sections. ``history``: training records. ``about``: rows for the
-    last table.
+    at hand. ``note``: what the reader must know of the pictures. ``extra``: further sections.
+    ``history``: training records. ``about``: rows for the last table.
     """
     require_those_judged(pictures, scores.pictures)
     errors = box_errors(true, found, categories=len(scores.per_class))
     sections = [
-        Section("The result", _summary(scores)),
+        Section("The result", (*_summary(scores), *([Text(note, "note")] if note else []))),
         Section("Sure or complete", (_curves(scores),)),
         Section("Why boxes are wrong", _mistakes(scores)),
         Section("Class by class", (_per_class(scores),)),

@@ -1,20 +1,23 @@
-"""Boxes and names painted on a photo, to be read on any ground.
+"""Boxes and names painted on a photo, to be read on any ground, and the files of painted photos.
 
 Letters are those of DejaVu Sans, which comes with matplotlib: Latin, Greek, Cyrillic, Hebrew,
 Arabic; others, such as Chinese, are shown as frames.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from saccade.errors import InputError
+from saccade.files import replacing
 from saccade.pictures.photo import Named, Names
 from saccade.report.canvas import COLOURS
 from saccade.report.text import short
-from saccade.values import UInt8Array
+from saccade.values import Detection, UInt8Array
 
 LEAST_SIDE = 480  # pixels: a smaller photo is painted larger
 LONGEST_NAME = 40  # letters
@@ -26,8 +29,59 @@ KNOWN, STRANGER, UNSEARCHED = COLOURS[2], COLOURS[1], "#555555"
 Rectangle = tuple[float, float, float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A box [x, y, width, height] in the photo's pixels, its words, and the colour of both."""
+
+    box: Sequence[float]
+    words: str
+    colour: str
+
+
 def painted(photo: UInt8Array, names: Names) -> UInt8Array:
-    """Return (H, W, 3) uint8: the photo, or a multiple of it, with its boxes and their names.
+    """Return a photo with its boxes and the names of those whom they show, as ``with_marks``."""
+    return with_marks(photo, [Mark(box.box, _words(box), _colour(box)) for box in names.boxes])
+
+
+def painted_objects(photo: UInt8Array, found: Detection, classes: Sequence[str]) -> UInt8Array:
+    """Return a photo with what was found in it, as ``with_marks``: a colour a class, its score."""
+    colour = {label: COLOURS[n % len(COLOURS)] for n, label in enumerate(classes)}
+    each = zip(found.xywh.tolist(), found.labels, found.scores.tolist(), strict=True)
+    return with_marks(
+        photo,
+        [
+            Mark(box, f"{short(label, LONGEST_NAME)} {score:.2f}", colour[label])
+            for box, label, score in each
+        ],
+    )
+
+
+def painted_places(photos: Sequence[Path], folder: Path) -> list[Path]:
+    """Make ``folder`` and return where each painted photo is to stand, none of which is there yet.
+
+    Raises InputError where one is, as where the photos themselves are.
+    """
+    places: list[Path] = []
+    taken: set[Path] = set()
+    for photo in photos:
+        names = (f"{photo.stem}{'' if n == 1 else f'-{n}'}.png" for n in range(1, 1 + len(photos)))
+        places.append(next(folder / name for name in names if folder / name not in taken))
+        taken.add(places[-1])
+    for place in places:
+        if place.exists():
+            raise InputError(f"{place} exists already; name another folder for --painted")
+    folder.mkdir(parents=True, exist_ok=True)
+    return places
+
+
+def write_painted(picture: UInt8Array, place: Path) -> None:
+    """Write a painted photo as PNG, whole or not at all."""
+    with replacing(place) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
+
+
+def with_marks(photo: UInt8Array, marks: Sequence[Mark]) -> UInt8Array:
+    """Return (H, W, 3) uint8: the photo, or a multiple of it, with boxes and words, surest first.
 
     The surest box lies on top. A name longer than LONGEST_NAME letters, or than the photo is wide,
     is cut; it stands above its box, or below or inside where there is no room.
@@ -36,11 +90,11 @@ def painted(photo: UInt8Array, names: Names) -> UInt8Array:
     pen = ImageDraw.Draw(image)
     letters = max(SMALLEST_LETTER, max(image.size) // LETTER_SHARE)
     line = max(2, letters // 6)
-    for box in reversed(names.boxes):
-        _frame(pen, _corners(box, factor), _colour(box), line)
+    for mark in reversed(marks):
+        _frame(pen, _corners(mark, factor), mark.colour, line)
     taken: list[Rectangle] = []
-    for box in names.boxes:
-        taken.append(_label(pen, box, _corners(box, factor), taken, letters, image.size))
+    for mark in marks:
+        taken.append(_label(pen, mark, _corners(mark, factor), taken, letters, image.size))
     return np.asarray(image)
 
 
@@ -51,8 +105,8 @@ def _large_enough(photo: UInt8Array) -> tuple[Image.Image, int]:
     return (image.resize(size, Image.Resampling.BICUBIC) if factor > 1 else image), factor
 
 
-def _corners(box: Named, factor: int) -> Rectangle:
-    x, y, width, height = (factor * side for side in box.box)
+def _corners(mark: Mark, factor: int) -> Rectangle:
+    x, y, width, height = (factor * side for side in mark.box)
     return x, y, x + width, y + height
 
 
@@ -72,7 +126,7 @@ def _frame(pen: ImageDraw.ImageDraw, corners: Rectangle, colour: str, line: int)
 
 def _label(
     pen: ImageDraw.ImageDraw,
-    box: Named,
+    mark: Mark,
     corners: Rectangle,
     taken: list[Rectangle],
     letters: int,
@@ -80,12 +134,12 @@ def _label(
 ) -> Rectangle:
     """Write the name where it covers no other; return the place it took."""
     font = _font(letters)
-    text = _fitting(pen, _words(box), font, size[0] - letters)
+    text = _fitting(pen, mark.words, font, size[0] - letters)
     width, height = pen.textlength(text, font) + letters * 0.6, letters * 1.45
     places = list(_places(corners, width, height, size))
     place = next((one for one in places if not any(_meet(one, other) for other in taken)), None)
     place = place or places[0]
-    pen.rectangle(place, fill=_colour(box), outline="white")
+    pen.rectangle(place, fill=mark.colour, outline="white")
     middle = (place[1] + place[3]) / 2
     pen.text((place[0] + letters * 0.3, middle), text, "white", font, anchor="lm")
     return place

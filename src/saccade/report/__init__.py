@@ -27,6 +27,7 @@ from saccade.report.parts import (
     Tiles,
 )
 from saccade.report.pictures import data_uri
+from saccade.report.trade_chart import TradePoint, trade_chart
 
 __all__ = [
     "Chart",
@@ -43,6 +44,7 @@ __all__ = [
     "Text",
     "Tile",
     "Tiles",
+    "TradePoint",
     "bar_chart",
     "confusion_chart",
     "data_uri",
@@ -53,5 +55,6 @@ __all__ = [
     "line_chart",
     "page",
     "scatter_chart",
+    "trade_chart",
     "with_boxes",
 ]
