@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saccade.api.changes import make_changes
 from saccade.api.best import Best, better, restored
+from saccade.api.changes import make_changes
 from saccade.api.data import TrainingData
 from saccade.api.full_batch import require_full_batch
 from saccade.api.judging import Scores

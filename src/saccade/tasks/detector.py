@@ -91,8 +91,12 @@ class OneStageNetwork(BackboneNetwork):
     def forward(self, pictures: Tensor) -> list[Seen]:
         """(n, c, H, W) float in [0, 1] → for each picture a box and its scores an anchor."""
         answers: Answers = self.head(self.maps(pictures))
-        scores = answers.objectness.sigmoid()[..., None] * answers.classes.softmax(-1)
-        return [Seen(*row) for row in zip(self.placed(answers), scores, strict=True)]
+        rows = zip(self.placed(answers), self.scores(answers), strict=True)
+        return [Seen(*row) for row in rows]
+
+    def scores(self, answers: Answers) -> Tensor:
+        """Return the scores (n, a, classes): objectness times each class's share of it."""
+        return answers.objectness.sigmoid()[..., None] * answers.classes.softmax(-1)
 
     def placed(self, answers: Answers) -> Tensor:
         """Return the boxes (n, a, 4), corners in pixels, within the picture."""
@@ -151,8 +155,7 @@ class TwoStageNetwork(OneStageNetwork):
 
 def _require_bounded(shapes: AnchorShapes, map_hw: Sequence[tuple[int, int]]) -> None:
     many = sum(
-        own * rows * columns
-        for own, (rows, columns) in zip(shapes.shapes(), map_hw, strict=True)
+        own * rows * columns for own, (rows, columns) in zip(shapes.shapes(), map_hw, strict=True)
     )
     if many > MOST_ANCHORS:
         raise InputError(
