@@ -1,4 +1,4 @@
-"""Networks and losses of detectors: what goes in may be odd; what comes out is finite and its own."""
+"""Networks and losses of detectors: whatever goes in, what comes out is finite and its own."""
 
 import copy
 import json

@@ -82,11 +82,11 @@ def test_the_vectors_of_the_graph_are_those_of_the_model(mirror, channels, tmp_p
 
 def test_other_models_are_refused_and_nothing_is_left(tmp_path):
     file = tmp_path / "m.onnx"
-    with pytest.raises(InputError, match="two stages .* --detect.family one_stage"):
+    with pytest.raises(InputError, match=r"two stages .* --detect.family one_stage"):
         saccade.export_model(model("two_stage"), file)
     with pytest.raises(InputError, match="trained embedder or detector"):
         saccade.export_model("pixels", file)
-    with pytest.raises(SaccadeError, match="no object 'cta'.*cat"):
+    with pytest.raises(SaccadeError, match=r"no object 'cta'.*cat"):
         saccade.export_model(model(), file, object="cta")
     with pytest.raises(InputError, match=r"must end in \.onnx"):
         saccade.export_model(model(), tmp_path / "m.pt")

@@ -7,7 +7,7 @@ from saccade.training.step import Changes
 
 
 def make_changes(recipe: Recipe) -> Changes:
-    """Return what a batch goes through; raises SettingError for a mosaic where there are no boxes."""
+    """Return what a batch goes through; raises SettingError for a mosaic without boxes."""
     chosen = dict(vars(recipe.augment))
     mosaic = chosen.pop("mosaic")
     if recipe.task == "detect":

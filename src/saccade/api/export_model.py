@@ -1,4 +1,4 @@
-"""``export_model``: a trained model as an ONNX file with its card, for Saccade and for other programs."""
+"""``export_model``: a trained model as an ONNX file with its card, for other programs too."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -44,7 +44,7 @@ def export_model(
 
 def _lines(done: "Exported") -> Iterator[str]:
     height, width = done.size_hw
-    yield f"graph: {shown(str(done.file))}   kind: {done.kind}   input: pictures nx3x{height}x{width}"
+    yield f"graph: {shown(str(done.file))}   kind: {done.kind}   input: nx3x{height}x{width}"
     yield f"outputs: {', '.join(done.outputs)}   differs from the model by at most {done.apart:.1g}"
     if done.classes:
         columns = (f"{place} {shown(name)}" for place, name in enumerate(done.classes))
