@@ -24,7 +24,7 @@ SHOWN_SIDE = 320  # pixels that the longer side of a picture is shown with at le
 METHOD = (
     "The first of each row is the picture as it is read, at the size that the network sees. The "
     "others are drawn at random, as in training, where every epoch draws anew.",
-    "Solid boxes are to be found. Of a dotted one too little is left, or it is marked as "
+    "Solid boxes are to be found. Of a dashed one too little is left, or it is marked as "
     "difficult, or as a crowd: it is neither to be found nor background. An object of which less "
     "than 15 % is left has no box.",
 )
