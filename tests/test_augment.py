@@ -152,6 +152,49 @@ def test_the_generator_decides():
     assert torch.equal(torch.random.get_rng_state(), global_state)
 
 
+def test_the_draws_are_those_of_all_runs_before():
+    # What an earlier release made of these pictures, where there was no crop and no colour.
+    pictures = torch.rand(4, 3, 16, 20, generator=Generator().manual_seed(1))
+    changed = augment(pictures, **STRONG)
+    means = [
+        [0.41407734, 0.43468007, 0.44494343],
+        [0.56172901, 0.53512204, 0.52771490],
+        [0.82655489, 0.84432429, 0.86671650],
+        [0.10653683, 0.09553269, 0.10472535],
+    ]
+    sums = [
+        [2.17280817, 12.62044716, 5.47243547],
+        [2.61878705, -8.49296570, -2.99957323],
+        [4.43976355, 0.22219658, -6.03737020],
+        [3.70345020, -2.35673165, 1.26054955],
+    ]
+    torch.testing.assert_close(changed.mean((2, 3)), torch.tensor(means), atol=1e-4, rtol=0)
+    slope = torch.linspace(-1, 1, 320).view(16, 20)
+    torch.testing.assert_close((changed * slope).sum((2, 3)), torch.tensor(sums), atol=0.01, rtol=0)
+
+
+def test_a_crop_is_a_window_of_the_picture():
+    # Each pixel's value is where it was: across in the first channel, down in the second.
+    across, down = torch.linspace(0, 1, 40), torch.linspace(0, 1, 30)
+    picture = torch.stack(torch.broadcast_tensors(across, down[:, None]))
+    changed = augment(picture.expand(64, -1, -1, -1), crop=0.5)
+    sides = changed.amax((2, 3)) - changed.amin((2, 3))
+    assert float(sides.min()) > 0.44
+    assert float(sides[:, 0].std()) > 0.05
+    torch.testing.assert_close(sides[:, 0], sides[:, 1], atol=0.03, rtol=0)
+    beyond = [float(changed.amin()), 1 - float(changed.amax())]
+    assert min(beyond) >= -1e-5
+
+
+def test_colour_changes_each_channel_by_one_factor():
+    pictures = noise(32, 3, 8, 8) * 0.5 + 0.1
+    factors = augment(pictures, colour=0.5) / pictures
+    torch.testing.assert_close(factors, factors[:, :, :1, :1].expand_as(factors))
+    assert float(factors.max()) <= 1.5
+    assert float(factors.min()) >= 1 / 1.5 - 1e-6
+    assert float(factors[:, :, 0, 0].std(1).min()) > 0
+
+
 @settings(max_examples=40)
 @given(
     rotate=st.floats(0, 180),

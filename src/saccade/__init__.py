@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from saccade.api.cut import cut
     from saccade.api.evaluate import evaluate, load
     from saccade.api.explain import explain
+    from saccade.api.export_model import Exported, export_model
     from saccade.api.gallery import Gallery
     from saccade.api.inside import look_inside
     from saccade.api.inspect import inspect
@@ -55,6 +56,7 @@ _HOME = {
     "Decomposition": "judge.bias_variance",
     "Estimate": "values",
     "Explanation": "judge.explanation",
+    "Exported": "api.export_model",
     "Found": "values",
     "Gallery": "api.gallery",
     "GalleryError": "errors",
@@ -96,6 +98,7 @@ _HOME = {
     "limits": "api.limits",
     "explain": "api.explain",
     "explain_mistakes": "api.mistakes",
+    "export_model": "api.export_model",
     "label_next": "api.label_next",
     "learning_curve": "api.learning_curve",
     "load": "api.evaluate",
@@ -117,6 +120,7 @@ __all__ = [
     "Decomposition",
     "Estimate",
     "Explanation",
+    "Exported",
     "Found",
     "Gallery",
     "GalleryError",
@@ -153,6 +157,7 @@ __all__ = [
     "evaluate",
     "explain",
     "explain_mistakes",
+    "export_model",
     "find_in_photos",
     "find_in_video",
     "group",

@@ -19,6 +19,7 @@ from saccade.judge.detection_scores import DetectionScores
 from saccade.losses.box_losses import BOX_LOSSES
 from saccade.losses.remedies import REMEDIES
 from saccade.names import look_up
+from saccade.tasks.card import MOST_OF_A_LIST
 from saccade.tasks.detect import DetectTask, Sampling, Weights
 from saccade.tasks.detect_targets import NO_BOX
 from saccade.tasks.detector import OneStageNetwork
@@ -79,21 +80,25 @@ class DetectProcedure:
         self, samples: Sequence[Sample], validation: Sequence[Sample]
     ) -> tuple[list[Sample], list[Sample]]:
         if validation:
+            _require_known(samples, validation)
             return list(samples), list(validation) if _asks(validation) else []
         share = self.recipe.data.validation if len(samples) >= FEWEST_HELD + 2 else 0.0
         kept, held = stratified_split(
             [""] * len(samples), share=share, seed=self.recipe.train.seed, least=FEWEST_HELD
         )
-        judged = [samples[place] for place in held]
-        if not _asks(judged):
+        known = _labels([samples[place] for place in kept])
+        # A picture with a class that no other has is learned from: it could not be judged.
+        judged = [samples[place] for place in held if _labels([samples[place]]) <= known]
+        apart = {id(sample) for sample in judged}
+        left = [sample for sample in samples if id(sample) not in apart]
+        if not (_asks(judged) and _asks(left)):
             return list(samples), []
-        return [samples[place] for place in kept], judged
+        return left, judged
 
     def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
-        labels = {label for sample in kept for label in boxes_of(sample).labels}
         return {
             "kind": "detector",
-            "classes": sorted(labels),
+            "classes": sorted(_labels(kept)),
             "detect": self.network,
             "answer": {key: getattr(self.recipe.detect, key) for key in ANSWER},
         }
@@ -152,6 +157,22 @@ def _asks(samples: Sequence[Sample]) -> bool:
     return any((~boxes_of(sample).passed).any() for sample in samples)
 
 
+def _labels(samples: Sequence[Sample]) -> set[str]:
+    return {label for sample in samples for label in boxes_of(sample).labels}
+
+
+def _require_known(samples: Sequence[Sample], validation: Sequence[Sample]) -> None:
+    """Raise InputError, before anything is learned, for a class that could not be."""
+    known = _labels(samples)
+    for sample in validation:
+        for label in boxes_of(sample).labels:
+            if label not in known:
+                raise InputError(
+                    f"{sample.path} of the part val shows '{label}', which no picture to learn "
+                    "from does; add some, or leave the class out"
+                )
+
+
 def make_remedy(settings: DetectSettings) -> Any:
     """Return the remedy that the recipe names, with its settings."""
     row = look_up(REMEDIES, settings.remedy, "remedy")
@@ -187,6 +208,9 @@ def _numbers(text: str, where: str) -> list[float]:
         found = [float(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if not found or not all(0 < one < 10_000 for one in found):
-        raise SettingError(f"{where} must be numbers above 0, as 0.5,1,2. Got '{text}' instead")
+    if not 0 < len(found) <= MOST_OF_A_LIST or not all(0 < one < 10_000 for one in found):
+        raise SettingError(
+            f"{where} must be 1 to {MOST_OF_A_LIST} numbers above 0, as 0.5,1,2. Got '{text}' "
+            "instead"
+        )
     return found

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from saccade.api.best import Best, better, restored
+from saccade.api.changes import make_changes
 from saccade.api.data import TrainingData
 from saccade.api.full_batch import require_full_batch
 from saccade.api.judging import Scores
@@ -25,7 +26,6 @@ from saccade.api.resume import (
     resumed_recipe,
 )
 from saccade.api.weights import Weights, chosen_parts, find_weights
-from saccade.augment import Augment, BoxAugment
 from saccade.config import AUTO, Recipe, to_toml
 from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
@@ -55,7 +55,6 @@ from saccade.training.run import (
     require_free,
     write_environment,
 )
-from saccade.training.step import Changes
 from saccade.values import Broken
 
 
@@ -129,6 +128,7 @@ class Training:
             require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
         require_full_batch(self.recipe)
+        self.changes = make_changes(self.recipe)
         self.weights = self._first_weights(resume)
         self.data = TrainingData(
             source,
@@ -267,7 +267,7 @@ class Training:
             self.data.pictures,
             self.data.targets,
             batches=self.batches,
-            augment=self._changes(),
+            augment=self.changes,
             optimiser=self.learner.optimiser,
             schedule=self.schedule,
             epochs=settings.epochs,
@@ -278,14 +278,6 @@ class Training:
             first_epoch=self.first_epoch,
             after_step=after_step(l1=optim.l1, max_norm=optim.max_norm),
         )
-
-    def _changes(self) -> Changes:
-        """The random changes of pictures, and of boxes in them."""
-        chosen = dict(vars(self.recipe.augment))
-        mosaic = chosen.pop("mosaic")
-        if self.recipe.task == "detect":
-            return BoxAugment(Augment(**chosen), mosaic=mosaic)
-        return Augment(**chosen)
 
     def finish(self) -> Run:
         """Complete the model, judge it on what was held out, and write model and report."""

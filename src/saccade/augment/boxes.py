@@ -72,7 +72,10 @@ class BoxAugment:
 
 
 def followed(targets: Tensor, moves: Moves, size_hw: tuple[int, int]) -> Tensor:
-    """Return the targets after a move; boxes end at the picture, little that is left is ignored."""
+    """Return the targets after a move; boxes end at the picture, little that is left is ignored.
+
+    What was to be ignored stays so however little of it is left, as it is no background yet.
+    """
     height, width = size_hw
     whole = moves.boxes(targets[..., :4], height, width)
     most = whole.new_tensor([width, height] * 2)
@@ -80,7 +83,8 @@ def followed(targets: Tensor, moves: Moves, size_hw: tuple[int, int]) -> Tensor:
     sides = (corners[..., 2:] - corners[..., :2]).clamp(min=0)
     full = (whole[..., 2:] - whole[..., :2]).prod(dim=-1).clamp(min=1e-6)
     seen = sides.prod(dim=-1) / full
-    gone = (seen < LEAST_SEEN) | (sides.min(dim=-1).values < LEAST_SIDE)
+    passed = targets[..., 5] != 0
+    gone = ((seen < LEAST_SEEN) & ~passed) | (sides.min(dim=-1).values < LEAST_SIDE)
     classes = torch.where(gone, targets.new_tensor(NO_BOX), targets[..., 4])
     ignored = torch.where(seen < SURELY_SEEN, targets.new_tensor(1.0), targets[..., 5])
     return torch.cat([corners, classes[..., None], ignored[..., None]], dim=-1)

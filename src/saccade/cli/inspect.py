@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saccade.cli.options import Flag
-from saccade.cli.output import progress_bar, say, say_json, shown, table
+from saccade.cli.output import progress_bar, say, say_json, shown, table, tell
+from saccade.errors import InputError
 
 if TYPE_CHECKING:
     from saccade.judge.inspection import Inspection
@@ -21,6 +22,8 @@ def inspect(
     report: Path | None = None,
     write: Path | None = None,
     model: str | None = None,
+    augment: Flag = False,
+    recipe: Path | None = None,
     json: Flag = False,
 ) -> int:
     """Look for copies, leaks, wrong labels and useless pictures; exit code 1 when any is found.
@@ -36,9 +39,18 @@ def inspect(
         changed; a label that is doubted stays, beside the one suggested.
     model
         Run folder of an embedder, which then says what is alike; without, pixels do.
+    augment
+        Write only a sheet of pictures, each several times as training would change it, with its
+        boxes where there are any: augmented.html, or the page that --report names.
+    recipe
+        With --augment: TOML file whose settings are shown; without, the usual ones.
     json
         Print one JSON document instead of text.
     """
+    if augment:
+        return _augmented(data, report=report, recipe=recipe, others=(write, model), json=json)
+    if recipe is not None:
+        raise InputError("--recipe says how pictures are changed; it needs --augment")
     from saccade.api.inspect import inspect as look
 
     progress = progress_bar("looking", quiet=json)
@@ -48,6 +60,20 @@ def inspect(
     else:
         _print(found, report=report, write=write)
     return 1 if found.suggestions else 0
+
+
+def _augmented(
+    data: Path, *, report: Path | None, recipe: Path | None, others: tuple[object, ...], json: bool
+) -> int:
+    if any(one is not None for one in others):
+        raise InputError("--augment looks for nothing; leave out --write and --model")
+    from saccade.api.augmented import SHEET, augmented
+
+    page = report or Path(SHEET)
+    many = augmented(data, recipe=recipe, report=page)
+    told = f"{many:,} pictures as training would see them: {shown(str(page))}"
+    tell({"pictures": many, "report": page}, [told], json=json)
+    return 0
 
 
 def _print(found: "Inspection", *, report: Path | None, write: Path | None) -> None:

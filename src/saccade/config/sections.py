@@ -222,9 +222,14 @@ class DetectSettings:
         high=1000,
     )
     proposals: int = setting(
-        2000, "two_stage: likeliest anchors before those that overlap are left out", low=1
+        2000,
+        "two_stage: likeliest anchors before those that overlap are left out",
+        low=1,
+        high=1_000_000,
     )
-    kept: int = setting(300, "two_stage: proposals that the second stage looks at", low=1)
+    kept: int = setting(
+        300, "two_stage: proposals that the second stage looks at", low=1, high=100_000
+    )
     sampled: int = setting(64, "two_stage: proposals of a picture to learn from", low=2)
     foreground: float = setting(
         0.25, "two_stage: largest share of those that are objects", low=0.01, high=1

@@ -16,6 +16,7 @@ from saccade.errors import InputError
 from saccade.names import suggest
 from saccade.values import Float32Array
 
+ANY = -1  # as the column of the object: whichever is surest; written "any"
 OPEN = "?"  # stands where only the user knows the answer
 MAX_SIDE = 4096
 EMBEDDER, DETECTOR = "embedder", "detector"
@@ -266,8 +267,8 @@ FIELDS = {
     ),
     "embedder.dimension": Field("the length of the vectors", lambda v: _whole(v, 1, 1 << 16)),
     "detector.object": Field(
-        "the column of the scores, counted from 0, that is the object",
-        lambda value: _whole(value, 0, 1 << 16),
+        'the column of the scores, counted from 0, that is the object, or "any": the surest of all',
+        lambda value: ANY if value == "any" else _whole(value, 0, 1 << 16),
     ),
     "detector.coding": Field(
         "corners (left, top, right, bottom), xywh (left, top, width, height), centre (centre x, "

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torchvision.ops import nms
 
-from saccade.exchange.card import DETECTOR, read_card
+from saccade.exchange.card import ANY, DETECTOR, read_card
 from saccade.exchange.fit import Placement
 from saccade.exchange.priors import decode_boxes, decode_points, make_priors
 from saccade.exchange.session import Session
@@ -62,12 +62,12 @@ class OnnxDetector:
     def _scores(self, scores: Float32Array) -> Float32Array:
         """(n, m, columns) → those of the object, (n, m), in [0, 1]."""
         wanted = self._session.card.object
-        if scores.ndim != 3 or scores.shape[2] <= wanted:
+        if scores.ndim != 3 or scores.shape[2] <= max(wanted, 0):
             raise self._session.refusal(
-                f"its scores have shape {scores.shape}, without a column {wanted} "
+                f"its scores have shape {scores.shape}, without a column {max(wanted, 0)} "
                 "(detector.object); (pictures, boxes, columns) is needed"
             )
-        chosen: Float32Array = scores[:, :, wanted]
+        chosen: Float32Array = scores.max(axis=2) if wanted == ANY else scores[:, :, wanted]
         if chosen.size and (chosen.min() < 0 or chosen.max() > 1):
             raise self._session.refusal(
                 f"its scores reach from {chosen.min():.4g} to {chosen.max():.4g}; they must lie in "

@@ -79,7 +79,9 @@ def first_card(file: Path, *, kind: str | None = None) -> FirstCard:
     for name, (_, meaning) in outputs.items():
         if meaning == OPEN:
             unknown[f"outputs.{name}"] = f"one of {', '.join(MEANINGS[found])}, or no line"
-    text = _text({name: (values.get(name, OPEN), fields[name].text) for name in fields}, outputs)
+    text = card_text(
+        {name: (values.get(name, OPEN), fields[name].text) for name in fields}, outputs
+    )
     return FirstCard(card_of(file), text, found, str(outline.input), outputs, unknown)
 
 
@@ -127,7 +129,7 @@ def _input(port: Port, file: Path) -> dict[str, Any]:
     return found
 
 
-def _text(fields: dict[str, tuple[Any, str]], outputs: dict[str, tuple[str, str]]) -> str:
+def card_text(fields: dict[str, tuple[Any, str]], outputs: dict[str, tuple[str, str]]) -> str:
     """The TOML of a card: above each field a comment that says what it must be."""
     lines: list[str] = []
     table = ""

@@ -116,9 +116,8 @@ class HardNegativeMining(Unremedied):
             raise InputError("remedy hard_negative_mining needs the logits of the anchors")
         background = (roles.objectness == 0) & (roles.objectness_weight > 0)
         cost = roles.loss(wide(logits.detach()), roles.objectness)
-        order = torch.where(background, cost, -torch.inf).argsort(
-            dim=-1, descending=True, stable=True
-        )
+        hardest = torch.where(background, cost, -torch.inf)
+        order = hardest.argsort(dim=-1, descending=True, stable=True)
         rank = torch.empty_like(order).scatter_(-1, order, _numbers(order))
         wanted = self.ratio * (roles.objectness > 0).sum(-1, keepdim=True)
         weight = torch.where(background & (rank + 1 > wanted), 0, roles.objectness_weight)

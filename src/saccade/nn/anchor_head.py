@@ -53,7 +53,7 @@ class AnchorHead(nn.Module):
         rows = []
         for layer, found in zip(self.last, maps, strict=True):
             answer = layer(self.tower(found))
-            rows.append(answer.permute(0, 2, 3, 1).reshape(len(answer), -1, 5 + self.classes))
+            rows.append(answer.permute(0, 2, 3, 1).reshape(answer.shape[0], -1, 5 + self.classes))
         whole = torch.cat(rows, dim=1)
         return Answers(whole[..., :4], whole[..., 4], whole[..., 5:])
 

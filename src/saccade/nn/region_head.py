@@ -21,10 +21,17 @@ class RegionHead(nn.Module):
     """Two linear maps on the pooled box, then ``classes`` and one more, background, and offsets."""
 
     def __init__(
-        self, *, depth: int, strides: Sequence[float], classes: int, units: int, pool: str
+        self,
+        *,
+        depth: int,
+        strides: Sequence[int],
+        size_hw: tuple[int, int],
+        classes: int,
+        units: int,
+        pool: str,
     ) -> None:
         super().__init__()
-        self.strides = tuple(strides)
+        self.strides, self.size_hw = tuple(strides), size_hw
         self.pool = POOLS[pool]
         self.body = nn.Sequential(
             nn.Flatten(),
@@ -54,11 +61,18 @@ class RegionHead(nn.Module):
         level = self._level(corners)
         depth = maps[0].shape[1]
         pooled = maps[0].new_zeros(len(rows), depth, GRID, GRID)
-        for place, (found, stride) in enumerate(zip(maps, self.strides, strict=True)):
+        for place, found in enumerate(maps):
             mine = torch.nonzero(level == place).flatten()
-            looked_at = self.pool(found, rows[mine], 1 / stride)
+            looked_at = self.pool(found, self._on_map(rows[mine], found))
             pooled = pooled.index_copy(0, mine, looked_at.to(pooled.dtype))
         return pooled
+
+    def _on_map(self, rows: Tensor, found: Tensor) -> Tensor:
+        """Rows (m, 5), picture and corners, in places of a map that shares the input evenly."""
+        down, across = (
+            places / side for places, side in zip(found.shape[2:], self.size_hw, strict=True)
+        )
+        return rows * rows.new_tensor([1.0, across, down, across, down])
 
     def _level(self, corners: Tensor) -> Tensor:
         """(m, 4) → (m,) the place of the level that fits each box's area."""
@@ -68,16 +82,14 @@ class RegionHead(nn.Module):
         return (wanted[:, None].log2() - strides.log2()).abs().argmin(dim=1)
 
 
-def _align(maps: Tensor, rows: Tensor, scale: float) -> Tensor:
-    found: Tensor = roi_align(
-        maps, rows, GRID, spatial_scale=scale, sampling_ratio=SAMPLING, aligned=True
-    )
+def _align(maps: Tensor, rows: Tensor) -> Tensor:
+    found: Tensor = roi_align(maps, rows, GRID, sampling_ratio=SAMPLING, aligned=True)
     return found
 
 
-def _pool(maps: Tensor, rows: Tensor, scale: float) -> Tensor:
-    found: Tensor = roi_pool(maps, rows, GRID, spatial_scale=scale)
+def _pool(maps: Tensor, rows: Tensor) -> Tensor:
+    found: Tensor = roi_pool(maps, rows, GRID)
     return found
 
 
-POOLS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {"align": _align, "pool": _pool}
+POOLS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"align": _align, "pool": _pool}

@@ -16,6 +16,7 @@ STYLES = {
     "missed": (COLOURS[4], (1, 0), 4),
     "right": (COLOURS[2], (10, 6), 2),
     "wrong": (COLOURS[1], (3, 5), 3),
+    "ignored": (COLOURS[3], (3, 5), 2),
 }  # kind → colour, pixels drawn and left out along a line, width
 
 

@@ -27,6 +27,10 @@ NEEDED_KEYS = {
 # Of a detector's network: what are lists of numbers, and the largest of what are numbers.
 NETWORK_LISTS = ("strides", "ratios", "fine_ratios")
 NETWORK_NUMBERS = {"side": 1e4, "scales": 8, "depth": 4096}
+SECOND_STAGE = {"proposals": 10**6, "kept": 10**5, "units": 8192}
+WHOLE_NUMBERS = {"scales", "depth", *SECOND_STAGE}
+MOST_OF_A_LIST = 64
+LONGEST_SIDE = 4096  # pixels: a detector's network is shown a picture of its size when it is made
 # These may be missing; then the backbone has its own.
 PART_KEYS = ("activation", "normalisation")
 
@@ -119,27 +123,36 @@ def _detector(card: dict[str, Any]) -> bool:
     network, answer = card["detect"], card["answer"]
     if not (_names(card["classes"]) and isinstance(network, dict) and isinstance(answer, dict)):
         return False
-    return _network(network) and _answer(answer)
+    return max(card["size_hw"]) <= LONGEST_SIDE and _network(network) and _answer(answer)
 
 
 def _network(told: dict[str, Any]) -> bool:
-    second = {"proposals": 1e6, "kept": 1e5, "units": 8192}
     wanted = {"family", *NETWORK_LISTS, *NETWORK_NUMBERS}
     if told.get("family") == "two_stage":
-        wanted |= {*second, "pool"}
-    numbers = NETWORK_NUMBERS | second
+        wanted |= {*SECOND_STAGE, "pool"}
+    numbers = NETWORK_NUMBERS | SECOND_STAGE
     return (
         told.keys() == wanted
+        and all(isinstance(told.get(key, ""), str) for key in ("family", "pool"))
         and told["family"] in FAMILIES
         and told.get("pool", "align") in POOLS
         and all(_positive(told[key], most) for key, most in numbers.items() if key in told)
+        and all(type(told[key]) is int for key in WHOLE_NUMBERS & told.keys())
         and all(_list_of_numbers(told[key]) for key in NETWORK_LISTS)
+        and _strides(told["strides"])
     )
+
+
+def _strides(found: list[Any]) -> bool:
+    """True for rising powers of two, from 2 on."""
+    powers = all(type(one) is int and one > 1 and not one & (one - 1) for one in found)
+    return powers and found == sorted(set(found))
 
 
 def _answer(told: dict[str, Any]) -> bool:
     return (
         told.keys() == {"suppression", "overlap", "at_least", "most"}
+        and isinstance(told["suppression"], str)
         and told["suppression"] in SUPPRESSIONS
         and all(type(told[key]) in (int, float) for key in ("overlap", "at_least"))
         and all(0 <= told[key] <= 1 for key in ("overlap", "at_least"))
@@ -153,7 +166,9 @@ def _positive(value: Any, most: float) -> bool:
 
 
 def _list_of_numbers(found: Any) -> bool:
-    return isinstance(found, list) and bool(found) and all(_positive(v, 1e4) for v in found)
+    if not isinstance(found, list) or not 0 < len(found) <= MOST_OF_A_LIST:
+        return False
+    return all(_positive(value, 1e4) for value in found)
 
 
 def _names(found: Any) -> bool:

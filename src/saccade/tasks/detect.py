@@ -124,14 +124,15 @@ class DetectTask(nn.Module):
         ]
         logits, offsets = network.regions(maps, [one.corners for one in sampled])
         classes = torch.cat([one.classes for one in sampled])
-        loss = cross_entropy(logits.float(), classes)
+        many = max(1, len(classes))  # Where all is ignored there is nothing to learn.
+        loss = cross_entropy(logits.float(), classes, reduction="sum") / many
         objects = classes < network.classes
         misfit = self.box_loss(
             offsets[objects].float(),
             torch.cat([one.corners for one in sampled])[objects],
             torch.cat([_wanted(one, truths, row) for row, one in enumerate(sampled)]),
         )
-        return loss + self.weights.box * misfit.sum() / max(1, len(classes))
+        return loss + self.weights.box * misfit.sum() / many
 
 
 def _wanted(sampled: Sampled, truths: Truths, row: int) -> Tensor:

@@ -16,12 +16,14 @@ from saccade.boxes.anchors import AnchorShapes, make_anchors
 from saccade.boxes.coding import decode
 from saccade.boxes.formats import clip
 from saccade.boxes.suppression import suppress
+from saccade.errors import InputError
 from saccade.nn.anchor_head import AnchorHead, Answers
 from saccade.nn.pyramid import Pyramid
 from saccade.nn.region_head import RegionHead
 from saccade.tasks.network import BackboneNetwork
 
 PROPOSAL_IOU = 0.7  # of proposals that overlap more the likeliest stays (Ren et al., section 3.3)
+MOST_ANCHORS = 2_000_000  # of one picture; every one costs memory for each box of each picture
 SHORTEST_SIDE = 1.0  # pixels; boxes with a shorter one are no proposals
 
 
@@ -73,6 +75,7 @@ class OneStageNetwork(BackboneNetwork):
             ),
             ratios=(tuple(fine_ratios), *(tuple(ratios) for _ in levels[1:])),
         )
+        _require_bounded(shapes, self.pyramid.map_hw)
         anchors = make_anchors(self.size_hw, shapes, map_hw=self.pyramid.map_hw)
         self.register_buffer("anchors", anchors, persistent=False)
         self.head = self._head(depth, shapes.shapes())
@@ -88,8 +91,12 @@ class OneStageNetwork(BackboneNetwork):
     def forward(self, pictures: Tensor) -> list[Seen]:
         """(n, c, H, W) float in [0, 1] → for each picture a box and its scores an anchor."""
         answers: Answers = self.head(self.maps(pictures))
-        scores = answers.objectness.sigmoid()[..., None] * answers.classes.softmax(-1)
-        return [Seen(*row) for row in zip(self.placed(answers), scores, strict=True)]
+        rows = zip(self.placed(answers), self.scores(answers), strict=True)
+        return [Seen(*row) for row in rows]
+
+    def scores(self, answers: Answers) -> Tensor:
+        """Return the scores (n, a, classes): objectness times each class's share of it."""
+        return answers.objectness.sigmoid()[..., None] * answers.classes.softmax(-1)
 
     def placed(self, answers: Answers) -> Tensor:
         """Return the boxes (n, a, 4), corners in pixels, within the picture."""
@@ -110,7 +117,8 @@ class TwoStageNetwork(OneStageNetwork):
         self.proposals, self.kept = proposals, kept
         self.regions = RegionHead(
             depth=depth,
-            strides=[self.size_hw[0] / height for height, _ in self.pyramid.map_hw],
+            strides=self.pyramid.strides,
+            size_hw=self.size_hw,
             classes=self.classes,
             units=units,
             pool=pool,
@@ -143,6 +151,17 @@ class TwoStageNetwork(OneStageNetwork):
             places, _ = suppress(corners, likely, iou=PROPOSAL_IOU, most=self.kept)
             found.append(corners[places])
         return found
+
+
+def _require_bounded(shapes: AnchorShapes, map_hw: Sequence[tuple[int, int]]) -> None:
+    many = sum(
+        own * rows * columns for own, (rows, columns) in zip(shapes.shapes(), map_hw, strict=True)
+    )
+    if many > MOST_ANCHORS:
+        raise InputError(
+            f"a detector may have {MOST_ANCHORS:,} anchors, these settings make {many:,}; take "
+            "coarser strides, fewer scales or ratios, or smaller pictures"
+        )
 
 
 FAMILIES: dict[str, type[OneStageNetwork]] = {

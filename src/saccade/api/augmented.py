@@ -1,0 +1,90 @@
+"""A sheet of training pictures as a recipe would change them, before anything learns from them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from saccade.api.changes import make_changes
+from saccade.api.data import TrainingData
+from saccade.api.procedures import PROCEDURES
+from saccade.api.recipe import whole_recipe
+from saccade.config import Recipe
+from saccade.data.batches import load_readable
+from saccade.data.box_formats import BOX_FORMATS
+from saccade.data.pictures import refuse_picture
+from saccade.errors import InputError
+from saccade.files import write_atomic
+from saccade.judge.augmented_report import Changed, augmented_report
+from saccade.names import look_up
+
+PICTURES, COPIES = 8, 5
+SHEET = "augmented.html"
+
+
+def augmented(
+    data: Path | str,
+    *,
+    recipe: Recipe | Path | str | None = None,
+    report: Path | str = SHEET,
+    seed: int = 0,
+) -> int:
+    """Write an HTML page of some pictures, each several times as it would be trained on.
+
+    Boxes are drawn where the recipe's task is detect, or, without a recipe, where the data have
+    some. Returns how many pictures are shown. Raises InputError for data that cannot be read, and
+    for a page that would lie among them.
+    """
+    place = Path(report)
+    if place.is_dir() or not place.absolute().parent.is_dir():
+        raise InputError(f"report {place} must be a file in a folder that exists")
+    refuse_picture(place, "name another file with --report")
+    if not Path(data).exists():
+        raise InputError(f"data {data} does not exist; check the path")
+    chosen = whole_recipe(recipe, None if recipe is not None else _task(Path(data)), {})
+    changes = make_changes(chosen)
+    # Nothing is held out: what is shown may be any of the pictures.
+    chosen = replace(chosen, data=replace(chosen.data, validation=0.0))
+    procedure = look_up(PROCEDURES, chosen.task, "task")(chosen)
+    found = TrainingData(Path(data), recipe=chosen, procedure=procedure)
+    rows = torch.linspace(0, len(found.kept) - 1, min(PICTURES, len(found.kept))).round().long()
+    samples = [found.kept[row] for row in rows.tolist()]
+    height, width = found.card["size_hw"]
+    pixels, broken = load_readable(
+        samples, size_hw=(height, width), channels=found.card["channels"]
+    )
+    good = [row for row in range(len(samples)) if row not in broken]
+    if not good:
+        raise InputError(f"data {data}: {next(iter(broken.values()))}")
+    detects = chosen.task == "detect"
+    targets = procedure.targets(found.kept, found.card)[rows[good]]
+    generator, batch = Generator().manual_seed(seed), pixels.float() / 255
+    rounds = [(batch, targets)]
+    rounds += [changes.with_targets(batch.clone(), targets, generator) for _ in range(COPIES)]
+    shown = [
+        Changed(
+            samples[row].path,
+            samples[row].label,
+            [_shown(pictures[own]) for pictures, _ in rounds],
+            [wanted[own].numpy() if detects else None for _, wanted in rounds],
+        )
+        for own, row in enumerate(good)
+    ]
+    settings = {f"augment.{key}": f"{value:g}" for key, value in vars(chosen.augment).items()}
+    classes = found.classes if detects else []
+    page = augmented_report(shown, classes=classes, settings=settings, data=str(data))
+    write_atomic(place, page)
+    return len(shown)
+
+
+def _task(data: Path) -> str:
+    """Boxes where there are any in a format that is known, else classes."""
+    return "detect" if any(one.find(data) for one in BOX_FORMATS.values()) else "classify"
+
+
+def _shown(picture: Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+    """(c, H, W) float, roughly in [0, 1] → (H, W, 3) uint8."""
+    seen = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0)
+    return np.ascontiguousarray(seen.expand(-1, -1, 3).numpy())

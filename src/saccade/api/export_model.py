@@ -1,0 +1,144 @@
+"""``export_model``: a trained model as an ONNX file with its card, for other programs too."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from saccade.api.evaluate import load
+from saccade.errors import InputError, SaccadeError
+from saccade.exchange.card import DETECTOR, EMBEDDER, card_of, fields_of, read_card
+from saccade.exchange.first_card import USUAL, card_text
+from saccade.exchange.graphs import DetectorGraph, EmbedderGraph, graph_bytes
+from saccade.exchange.session import Session
+from saccade.exchange.trust import ENDING, read_outline
+from saccade.files import write_atomic
+from saccade.names import look_up
+from saccade.tasks.detector import OneStageNetwork, TwoStageNetwork
+from saccade.tasks.embed import EmbeddingNetwork
+from saccade.tasks.model import Model
+
+MOST_APART = 1e-3  # of the largest number that an output holds
+Graph = DetectorGraph | EmbedderGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: ``file`` and ``card``; the ``outputs`` of the graph.
+
+    ``apart``: how far the answers of graph and model differ at most, by the largest there is.
+    """
+
+    file: Path
+    card: Path
+    kind: str
+    size_hw: tuple[int, int]
+    outputs: tuple[str, ...]
+    classes: tuple[str, ...]
+    apart: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self) | {"file": str(self.file), "card": str(self.card)}
+
+
+def export_model(
+    model: Model | Path | str, file: Path | str, *, object: str = "any", force: bool = False
+) -> Exported:
+    """Write an embedder or a detector of one stage as ``FILE.onnx``, its card beside it.
+
+    ``model``: a Model, or the folder of a run. ``object``: the class of objects that the card says
+    is to be found, or "any". The graph is run and compared with the model before it is left there.
+    Files that are there are replaced only with ``force``. Raises InputError for other models.
+    """
+    place = Path(file)
+    for one in (place, card_of(place)):
+        if one.exists() and not force:
+            raise InputError(f"{one} exists already; name another file, or say --force")
+    if place.suffix.lower() != ENDING or not place.absolute().parent.is_dir():
+        raise InputError(f"{place} must end in {ENDING} and lie in a folder that exists")
+    loaded = model if isinstance(model, Model) else load(model)
+    graph = _graph(loaded)
+    content, told = graph_bytes(graph, loaded.size_hw), _card(loaded, object)
+    write_atomic(place, content)
+    write_atomic(card_of(place), told)
+    try:
+        apart = _apart(place, graph, loaded)
+    except SaccadeError:
+        place.unlink()
+        card_of(place).unlink()
+        raise
+    kind = DETECTOR if loaded.objects else EMBEDDER
+    return Exported(
+        place, card_of(place), kind, loaded.size_hw, graph.outputs, loaded.objects or (), apart
+    )
+
+
+def _graph(model: Model) -> Graph:
+    network = model.network
+    if isinstance(network, TwoStageNetwork):
+        raise InputError(
+            "a detector of two stages looks at a number of boxes that differs from picture to "
+            "picture, which the cards of graphs cannot tell; train with --detect.family one_stage"
+        )
+    if isinstance(network, OneStageNetwork):
+        return DetectorGraph(network, channels=model.channels)
+    if isinstance(network, EmbeddingNetwork):
+        mirror = bool(model.card.get("mirror"))
+        return EmbedderGraph(network, channels=model.channels, mirror=mirror)
+    raise InputError(
+        f"{model.called} has no card for a graph; a trained embedder or detector is needed"
+    )
+
+
+def _card(model: Model, object: str) -> str:
+    """Return the text of the card."""
+    values: dict[str, Any] = {
+        "kind": DETECTOR if model.objects else EMBEDDER,
+        "licence": model.card.get("licence", "unknown"),
+        "source": model.card.get("provenance", "unknown"),
+        "input.size": list(model.size_hw),
+        "input.layout": "nchw",
+        "input.colours": "rgb",
+        "input.mean": [0, 0, 0],
+        "input.std": [255, 255, 255],
+        "input.fit": "stretch",
+        "embedder.dimension": model.dimension,
+    }
+    meanings = ("vector",)
+    if model.objects:
+        columns = {name: column for column, name in enumerate(model.objects)}
+        values |= USUAL | {
+            "detector.object": "any" if object == "any" else look_up(columns, object, "object"),
+            "detector.coding": "corners",
+            "detector.units": "pixels",
+            "detector.iou": model.card["answer"]["overlap"],
+        }
+        meanings = DetectorGraph.outputs
+    fields = fields_of(values["kind"])
+    return card_text(
+        {name: (values[name], field.text) for name, field in fields.items()},
+        {name: ("", name) for name in meanings},
+    )
+
+
+def _apart(file: Path, graph: Graph, model: Model) -> float:
+    """Run the graph as it will be used; raises SaccadeError where it answers otherwise."""
+    kind = DETECTOR if model.objects else EMBEDDER
+    session = Session(read_outline(file), read_card(file, kind=kind))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, *model.size_hw, 3), np.uint8)
+    ((found, _),) = session.answers(list(pictures))
+    with torch.inference_mode():
+        wanted = graph(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
+    most = 0.0
+    for name, value in zip(graph.outputs, wanted, strict=True):
+        scale = max(1.0, float(value.abs().max()))
+        most = max(most, float(np.abs(found[name] - value.numpy()).max()) / scale)
+    if most > MOST_APART:
+        raise SaccadeError(
+            f"{file} answers otherwise than its model, by {most:.2g}; nothing is left there. "
+            "Report it, with the recipe of the run"
+        )
+    return most

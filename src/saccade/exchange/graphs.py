@@ -1,0 +1,86 @@
+"""Networks as ONNX graphs, from pixels to vectors or decoded boxes, that any runtime can run.
+
+Open Neural Network Exchange, operator set 17. The input is (n, 3, H, W) float in [0, 1], red, green
+and blue, for any n; overlapping boxes are left to who reads them, as in graphs of others.
+"""
+
+import io
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from saccade.errors import InputError
+from saccade.exchange.trust import library
+from saccade.tasks.detector import OneStageNetwork
+from saccade.tasks.embed import EmbeddingNetwork
+
+OPERATORS = 17
+INPUT = "pictures"
+GREY = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # of red, green, blue: ITU-R 601, as Pillow
+
+
+class DetectorGraph(nn.Module):
+    """Pictures → ``boxes`` (n, a, 4), corners in pixels, and ``scores`` (n, a, classes)."""
+
+    outputs = ("boxes", "scores")
+
+    def __init__(self, network: OneStageNetwork, *, channels: int) -> None:
+        super().__init__()
+        self.network, self.channels = network, channels
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, H, W) float in [0, 1] → boxes and scores."""
+        answers = self.network.head(self.network.maps(_coloured(pictures, self.channels)))
+        return self.network.placed(answers), self.network.scores(answers)
+
+
+class EmbedderGraph(nn.Module):
+    """Pictures → ``vector`` (n, dimension) of length 1; ``mirror`` as ``embed_batch``."""
+
+    outputs = ("vector",)
+
+    def __init__(self, network: EmbeddingNetwork, *, channels: int, mirror: bool) -> None:
+        super().__init__()
+        self.network, self.channels, self.mirror = network, channels, mirror
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor]:
+        """(n, 3, H, W) float in [0, 1] → the vectors."""
+        seen = _coloured(pictures, self.channels)
+        vectors = normalize(self.network(seen))
+        if self.mirror:
+            vectors = normalize(vectors + normalize(self.network(seen.flip(3))))
+        return (vectors,)
+
+
+def graph_bytes(graph: DetectorGraph | EmbedderGraph, size_hw: tuple[int, int]) -> bytes:
+    """Return the ONNX file; raises InputError where the network has parts that ONNX has not."""
+    library("onnx")
+    file, example = io.BytesIO(), torch.full((2, 3, *size_hw), 0.5)
+    try:
+        with warnings.catch_warnings():  # Of the tracer, on checks of shapes that never change.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                graph.eval(),
+                (example,),
+                file,
+                input_names=[INPUT],
+                output_names=list(graph.outputs),
+                dynamic_axes={name: {0: "n"} for name in (INPUT, *graph.outputs)},
+                opset_version=OPERATORS,
+                dynamo=False,
+            )
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(f"this network has a part that ONNX cannot hold: {why}") from error
+    return file.getvalue()
+
+
+def _coloured(pictures: Tensor, channels: int) -> Tensor:
+    """(n, 3, H, W) in [0, 1] → what the network sees: as it is, or grey, in steps of 1/255."""
+    if channels != 1:
+        return pictures
+    weights = pictures.new_tensor(GREY).view(1, 3, 1, 1)
+    grey = (pictures * weights).sum(1, keepdim=True)
+    return (grey * 255 + 0.5).floor() / 255
