@@ -18,11 +18,11 @@ from saccade.data.box_sets import BoxColumns, BoxPicture, BoxSet
 from saccade.values import Float64Array, IntArray, UInt8Array
 
 SHAPES = ("circle", "square", "triangle")
-PARTS = {"train": 160, "val": 40, "test": 60}  # pictures of each
-SIZE_HW = (64, 96)
-SIDES = (14, 34)  # pixels of a shape: the least and the most
-MOST = 4  # shapes of a picture; at least one
-SEEN = 0.5  # least share of a shape that others leave to be seen
+PARTS = {"train": 240, "val": 40, "test": 60}  # pictures of each
+SIZE_HW = (48, 72)
+SIDES = (14, 30)  # pixels of a shape: the least and the most
+MOST = 3  # shapes of a picture; at least one
+SEEN = 0.6  # least share of a shape that others leave to be seen
 MASKS = "masks"
 COLOURS = np.array(
     [(214, 60, 50), (40, 120, 210), (240, 180, 40), (70, 160, 80), (150, 80, 170), (230, 230, 225)]
