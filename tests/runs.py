@@ -23,6 +23,7 @@ OF_TASK = {
         "detect.units": 16,
         "detect.kept": 30,
         "detect.at_least": 0.0,
+        "optim.lr": 0.01,
     },
 }
 TRAIN = [sys.executable, "-m", "saccade", "train"]

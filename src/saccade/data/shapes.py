@@ -18,7 +18,7 @@ from saccade.data.box_sets import BoxColumns, BoxPicture, BoxSet
 from saccade.values import Float64Array, IntArray, UInt8Array
 
 SHAPES = ("circle", "square", "triangle")
-PARTS = {"train": 240, "val": 40, "test": 60}  # pictures of each
+PARTS = {"train": 360, "val": 40, "test": 60}  # pictures of each
 SIZE_HW = (48, 72)
 SIDES = (14, 30)  # pixels of a shape: the least and the most
 MOST = 3  # shapes of a picture; at least one
