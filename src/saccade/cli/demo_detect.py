@@ -15,15 +15,22 @@ if TYPE_CHECKING:
 
 FAMILIES = ("one_stage", "two_stage")
 SETTINGS = {
-    "train.epochs": 30,
+    "train.epochs": 20,
     "train.batch_size": 8,
     "train.precision": "float32",
     "model.width": 8,
-    "detect.depth": 32,
+    "augment.rotate": 0.0,
+    "augment.flip": 0.5,
+    "augment.erase": 0.0,
     "detect.strides": "4,8",
+    "detect.depth": 32,
     "detect.ratios": "1",
     "detect.positive": 0.5,
     "detect.negative": 0.4,
+    "detect.proposals": 200,
+    "detect.kept": 40,
+    "detect.sampled": 16,
+    "detect.units": 64,
 }
 PAINTED = 12  # pictures
 ENLARGED = 4  # times, to be looked at
@@ -33,7 +40,7 @@ SURE = 0.5  # least score of a box that is painted
 def demo_detect(out: Path, *, json: bool) -> int:
     """Draw shapes, train, judge and compare both families, and paint what the better one found."""
     shapes = out / "shapes"
-    counts = write_shapes(shapes)
+    counts = write_shapes(shapes, parts=PARTS)
     if not json:
         told = ", ".join(f"{n} in {PARTS[part]} pictures of {part}" for part, n in counts.items())
         say(f"drew shapes below {shapes}: {told}; their masks in {shapes / MASKS}")
@@ -59,7 +66,7 @@ def _judged(family: str, out: Path, shapes: Path, truth: Path, *, quiet: bool) -
     show("train", shapes, *words, *settings, quiet=quiet)
     found = _find(run, truth)
     write_atomic(run / "found.json", json.dumps(_results(found)))
-    _paint(found, out / "painted" / family)
+    paint(found, out / "painted" / family)
     asked = ("evaluate", "--predictions", run / "found.json", "--truth", truth)
     asked = (*asked, "--report", out / f"{family}.html")
     if quiet:
@@ -95,7 +102,7 @@ def _results(found: "Sequence[Detection]") -> list[dict[str, Any]]:
     ]
 
 
-def _paint(found: "Sequence[Detection]", folder: Path) -> None:
+def paint(found: "Sequence[Detection]", folder: Path) -> None:
     """Write the first pictures, enlarged, with their boxes and classes."""
     from PIL import Image, ImageDraw
 
