@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FAMILIES = ("one_stage", "two_stage")
 SETTINGS = {
-    "train.epochs": 16,
+    "train.epochs": 20,
     "train.batch_size": 8,
     "train.precision": "float32",
     "model.width": 8,
