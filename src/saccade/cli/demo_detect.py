@@ -67,8 +67,8 @@ def _judged(family: str, out: Path, shapes: Path, truth: Path, *, quiet: bool) -
     found = _find(run, truth)
     write_atomic(run / "found.json", json.dumps(_results(found)))
     paint(found, out / "painted" / family)
-    asked = ("evaluate", "--predictions", run / "found.json", "--truth", truth)
-    asked = (*asked, "--report", out / f"{family}.html")
+    report = ("--report", out / f"{family}.html")
+    asked = ("evaluate", "--predictions", run / "found.json", "--truth", truth, *report)
     if quiet:
         return {"family": family, **answer_of(*asked)}
     show(*asked, quiet=False)

@@ -76,9 +76,9 @@ def train(
         final = last and last.to_json()
         told = {"run": run.folder, "final": final, "validation": scores, "broken": run.broken}
         if background is not None:
-            data = training.data
+            counts = training.data
             told["background"] = background._asdict()
-            told |= {"left_out": data.left_out, "changed": data.changed}
+            told |= {"left_out": counts.left_out, "changed": counts.changed}
         say_json(told)
         return 0
     say(f"model: {shown(str(run.folder))}")

@@ -88,8 +88,8 @@ def write_shapes(root: Path, *, seed: int = 0, parts: Mapping[str, int] = PARTS)
 
 def _written(root: Path, part: str, count: int, draw: np.random.Generator) -> BoxSet:
     folder, masks = root / part, root / MASKS / part
-    for one in (folder, masks):
-        one.mkdir(parents=True, exist_ok=True)
+    for place in (folder, masks):
+        place.mkdir(parents=True, exist_ok=True)
     drawn = [draw_shapes(draw) for _ in range(count)]
     for number, one in enumerate(drawn):
         Image.fromarray(one.pixels).save(folder / f"{number:03}.png")
