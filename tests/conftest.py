@@ -6,6 +6,8 @@ import torch
 from hypothesis import HealthCheck, settings
 from PIL import Image, ImageDraw
 
+from saccade.data.shapes import write_shapes
+
 torch.set_num_threads(1)
 settings.register_profile(
     "fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -70,7 +72,15 @@ def number_table(class_folders, tmp_path_factory):
     return table
 
 
+@pytest.fixture(scope="session")
+def box_folder(tmp_path_factory):
+    """Return a folder of shapes and their boxes, 30 pictures to learn from and 6 to judge on."""
+    root = tmp_path_factory.mktemp("boxes")
+    write_shapes(root, parts={"train": 30, "val": 6})
+    return root
+
+
 @pytest.fixture
-def data_of_task(task, class_folders, number_table):
-    """Return what ``task`` learns from: the same pictures, with their classes or with numbers."""
-    return number_table if task == "regress" else class_folders
+def data_of_task(task, class_folders, number_table, box_folder):
+    """Return what ``task`` learns from: of the same pictures classes or numbers, or boxes."""
+    return {"regress": number_table, "detect": box_folder}.get(task, class_folders)

@@ -11,7 +11,21 @@ from saccade.training.run import read_history
 PR_CAPBSET_DROP = 24  # linux/prctl.h
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2  # linux/capability.h
 # What a task needs to be told of the data that ``data_of_task`` gives.
-OF_TASK = {"embed": {}, "classify": {}, "regress": {"data.target": "hue,corners"}}
+OF_TASK = {
+    "embed": {},
+    "classify": {},
+    "regress": {"data.target": "hue,corners"},
+    "detect": {
+        "data.size": "32x48",
+        "detect.family": "two_stage",
+        "detect.strides": "4,8",
+        "detect.depth": 16,
+        "detect.units": 16,
+        "detect.kept": 30,
+        "detect.at_least": 0.0,
+        "optim.lr": 0.01,
+    },
+}
 TRAIN = [sys.executable, "-m", "saccade", "train"]
 
 

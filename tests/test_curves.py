@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import saccade
 from saccade.api.bias_variance import BagSeries
 from saccade.api.learning_curve import CurveSeries
-from saccade.api.unit_scores import found_first, r2_units, ratio_units
+from saccade.api.unit_scores import SCORINGS, found_first, r2_units, ratio_units
 from saccade.cli.app import main
 from saccade.data.batches import load_readable
 from saccade.data.splits import bootstrap_sample, nested_shares
@@ -64,7 +64,7 @@ def test_shares_are_nested_and_bootstrap_samples_repeat():
     assert 10 < len({*drawn.tolist()}) < 24
 
 
-@pytest.mark.parametrize("task", OF_TASK)
+@pytest.mark.parametrize("task", SCORINGS)
 def test_nobody_learns_from_those_who_judge(task, data_of_task, tmp_path):
     settings = {**TINY, **OF_TASK[task]}
     series = CurveSeries(
@@ -88,7 +88,7 @@ def test_nobody_learns_from_those_who_judge(task, data_of_task, tmp_path):
         assert {*draw.places} < pool and len({*draw.places}) < len(draw.places)
 
 
-@pytest.mark.parametrize("task", OF_TASK)
+@pytest.mark.parametrize("task", SCORINGS)
 def test_both_finish_for_every_task(task, data_of_task, tmp_path):
     settings = {**TINY, **OF_TASK[task]}
     found = saccade.learning_curve(
@@ -336,3 +336,9 @@ def test_ctrl_c_says_how_to_go_on(class_folders, tmp_path, capsys, monkeypatch):
     words = ["bias-variance", str(class_folders), "--task", "classify", *flags(KNN)]
     assert main([*words, "--out", str(tmp_path / "b")]) == 130
     assert f"go on with: saccade bias-variance --resume {tmp_path / 'b'}" in capsys.readouterr().err
+
+
+def test_a_task_without_a_score_is_refused(box_folder, tmp_path, capsys):
+    words = ["learning-curve", str(box_folder), "--task", "detect", "--out", str(tmp_path / "c")]
+    assert main([*words, *flags(OF_TASK["detect"])]) == 2
+    assert "no score for task 'detect'" in capsys.readouterr().err

@@ -2,10 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from saccade.cli import demo_detect
 from saccade.cli.app import main
 from saccade.cli.demo import write_digits
+from saccade.config import Recipe, override, read_recipe
+from saccade.data import shapes
+from saccade.values import Detection
+from tests.documents import ROOT
 
 
 @pytest.mark.slow
@@ -41,3 +48,54 @@ def test_every_digit_is_written_once(tmp_path):
     for part in ("learn", "check", "strangers"):
         assert {path.name for path in (tmp_path / part).iterdir()} == set("0123456")
         assert len(list((tmp_path / part).rglob("*.png"))) == counts[part] > 100
+
+
+def test_a_demo_that_is_none_is_told(tmp_path, capsys):
+    assert main(["demo", "detekt", "--out", str(tmp_path / "x")]) == 2
+    assert "did you mean 'detect'?" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_recipe_of_the_shapes_is_that_of_the_demo():
+    told = override(Recipe(), demo_detect.SETTINGS.items(), where="the demo")
+    assert read_recipe(ROOT / "recipes" / "shapes.toml") == told
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The demo of detectors on few pictures, for a short time."""
+    monkeypatch.setattr(demo_detect, "PARTS", {"train": 8, "val": 3, "test": 4})
+    quick = {"train.epochs": 1, "model.width": 4, "detect.depth": 8, "detect.at_least": 0.0}
+    monkeypatch.setattr(demo_detect, "SETTINGS", demo_detect.SETTINGS | quick)
+
+
+def test_the_demo_of_detectors_goes_from_pictures_to_reports(small, tmp_path, capsys):
+    out = tmp_path / "demo"
+    assert main(["demo", "detect", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    for word in ("train", "evaluate", "compare"):
+        assert f"$ saccade {word} " in printed
+    for family in demo_detect.FAMILIES:
+        assert "<svg" in (out / f"{family}.html").read_text()
+        assert len(list((out / "painted" / family).glob("*.png"))) == 4
+    assert (out / "comparison.html").is_file()
+    assert main(["demo", "detect", "--out", str(out), "--json"]) == 0  # In place of the first.
+    answer = json.loads(capsys.readouterr().out)
+    assert [one["family"] for one in answer["judged"]] == list(demo_detect.FAMILIES)
+    assert answer["compared"]["figure"] == "AP"
+
+
+def test_painted_boxes_lie_where_they_were_found(tmp_path):
+    drawn = shapes.draw_shapes(np.random.default_rng(0))
+    Image.fromarray(drawn.pixels).save(tmp_path / "0.png")
+    box = np.array([[10.0, 12.0, 20.0, 16.0]])
+    sure, unsure = (
+        Detection(str(tmp_path / "0.png"), drawn.mask.shape, ("circle",), box, np.array([score]))
+        for score in (0.9, 0.1)
+    )
+    painted = []
+    for number, one in enumerate((sure, unsure)):
+        demo_detect.paint([one], tmp_path / str(number))
+        painted.append(np.asarray(Image.open(tmp_path / str(number) / "0.png"), np.int64))
+    rows, columns = np.nonzero((painted[0] != painted[1]).any(axis=2))
+    assert (rows.min(), columns.min(), rows.max(), columns.max()) == (48, 40, 112, 120)

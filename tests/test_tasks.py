@@ -24,7 +24,10 @@ SETTINGS = {
 
 
 def answers(model, pictures):
-    """Vectors (n, d), probabilities (n, k) or numbers (n, targets): a row a picture."""
+    """Vectors (n, d), probabilities (n, k), numbers (n, targets) or boxes: a row a picture."""
+    if model.objects is not None:
+        found = model.detect(pictures)
+        return np.array([[*one.xywh.mean(axis=0), one.scores.sum()] for one in found])
     if model.targets is not None:
         return np.array([list(one.values.values()) for one in model.estimate(pictures)])
     return model.embed(pictures) if model.classes is None else model.probabilities(pictures)

@@ -14,6 +14,7 @@ import pytest
 from tests.documents import ROOT, blocks
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "faces.md"
+DETECT = ROOT / "docs" / "tutorial" / "detect.md"
 DATA = os.environ.get("SACCADE_DATA")
 FACES = Path(DATA or "") / "faces_orl"
 LONGEST_S = 900
@@ -35,6 +36,23 @@ def run(words, folder):
     return done.stdout
 
 
+def run_blocks(tutorial, clone):
+    """Run the blocks of a tutorial in the folder ``clone``; what each printed: (block, output)."""
+    outputs = []
+    for block in blocks(tutorial, "bash", "python"):
+        words = ["bash", "-ec"] if block.language == "bash" else [sys.executable, "-c"]
+        outputs.append((block, run([*words, block.text], clone)))
+    return outputs
+
+
+def require_what_is_shown(tutorial, outputs):
+    """Each block of text is in what the block before it printed."""
+    known = dict(outputs)
+    for before, block in pairwise(blocks(tutorial, "bash", "python", "text")):
+        if block.language == "text":
+            assert block.text in known[before], block.place
+
+
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """What each block of the tutorial printed, in order: (block, output)."""
@@ -43,13 +61,7 @@ def printed(tmp_path_factory):
     clone = tmp_path_factory.mktemp("clone")
     (clone / "faces_orl").symlink_to(FACES.resolve())
     shutil.copytree(ROOT / "recipes", clone / "recipes")
-    outputs = []
-    for block in blocks(TUTORIAL, "bash", "python", "text"):
-        if block.language == "text":
-            continue
-        words = ["bash", "-ec"] if block.language == "bash" else [sys.executable, "-c"]
-        outputs.append((block, run([*words, block.text], clone)))
-    return outputs
+    return run_blocks(TUTORIAL, clone)
 
 
 def output_of(printed, command):
@@ -58,11 +70,18 @@ def output_of(printed, command):
 
 @pytest.mark.slow
 def test_the_tutorial_runs_and_prints_what_it_shows(printed):
-    shown = blocks(TUTORIAL, "bash", "python", "text")
-    outputs = dict(printed)
-    for before, block in pairwise(shown):
-        if block.language == "text":
-            assert block.text in outputs[before], block.place
+    require_what_is_shown(TUTORIAL, printed)
+
+
+@pytest.mark.slow
+def test_the_tutorial_of_detectors_runs_and_finds_shapes(tmp_path):
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    outputs = run_blocks(DETECT, tmp_path)
+    require_what_is_shown(DETECT, outputs)
+    assert "background with remedy ignore_band: " in output_of(outputs, "--out one")
+    found = output_of(outputs, "model.detect")
+    assert any(f"  {shape}" in found for shape in ("circle", "square", "triangle"))
+    assert (tmp_path / "shapes-demo" / "comparison.html").is_file()
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 from saccade.api.parts import Parts
 from saccade.boxes import FoundBoxes, TrueBoxes
 from saccade.data.box_readers import read_boxes
-from saccade.data.box_sets import BoxSet
+from saccade.data.box_sets import BoxSet, together
 from saccade.data.readers import choose_part
 from saccade.errors import InputError
 from saccade.values import Broken, Detection, PictureBoxes, Sample
@@ -34,12 +34,22 @@ def samples_of(given: BoxSet) -> list[Sample]:
     return samples
 
 
-def box_parts(source: Path) -> Parts:
-    """Return the part train, or the undivided data, and the part val; raises InputError."""
+def box_parts(source: Path, *, validation: bool) -> Parts:
+    """Return the part train, or the undivided data, and the part val; raises InputError.
+
+    Without ``validation`` the part val is left alone.
+    """
     sets = read_boxes(source)
     place = choose_part(source, ("train",), {part: source / part for part in sets if part})
-    samples = samples_of(sets["train" if "train" in sets else ""])
-    return Parts(place, samples, samples_of(sets["val"]) if "val" in sets else [])
+    read = ("train", "", "val") if validation else ("train", "")
+    used = [one for part, one in sets.items() if part in read]
+    return Parts(
+        place,
+        samples_of(sets["train" if "train" in sets else ""]),
+        samples_of(sets["val"]) if validation and "val" in sets else [],
+        left_out=together(count for one in used for count in one.left_out),
+        changed=together(count for one in used for count in one.changed),
+    )
 
 
 def samples_at(part: Path) -> tuple[list[Sample], tuple[Broken, ...]]:

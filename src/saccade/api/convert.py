@@ -1,12 +1,11 @@
 """``convert``: pictures with boxes from one format on disk to another."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from saccade.data.box_readers import read_boxes
-from saccade.data.box_sets import Counted, Tally
+from saccade.data.box_sets import Counted, together
 from saccade.data.box_writers import require_writable, write_boxes
 
 
@@ -73,13 +72,6 @@ def convert(
             )
             for part, one in sets.items()
         },
-        left_out=_together([*(c for one in sets.values() for c in one.left_out), *lost]),
-        changed=_together([*(c for one in sets.values() for c in one.changed), *changed]),
+        left_out=together([*(c for one in sets.values() for c in one.left_out), *lost]),
+        changed=together([*(c for one in sets.values() for c in one.changed), *changed]),
     )
-
-
-def _together(counts: Iterable[Counted]) -> tuple[Counted, ...]:
-    tally = Tally()
-    for one in counts:
-        tally.add(one.what, one.first, one.n)
-    return tally.counted()

@@ -31,6 +31,7 @@ class TrainingData:
     ``part``, and after them in the part val, of a fold that is neither; its samples are ``fold``.
     ``learned``: places to learn from, where it is not from all others; one that stands twice counts
     twice. Every picture is decoded then, so that all choices of them share a cache and a size.
+    ``left_out`` and ``changed``: what of true boxes was not used, or read otherwise, with counts.
     After ``decode``: ``pictures`` (n, c, H, W) uint8 with ``targets``, a row each,
     ``held_pictures`` and ``fold_pictures`` likewise, and ``broken``, the pictures that were left
     out. ``note`` says why the cache was not used, if it should have been.
@@ -55,7 +56,9 @@ class TrainingData:
         self.weights = weights
         places = frozenset(apart)
         wanted = bool(recipe.data.validation or learned)
-        self.part, samples, validation = procedure.parts(source, validation=wanted)
+        parts = procedure.parts(source, validation=wanted)
+        self.part, samples, validation = parts.place, parts.samples, parts.validation
+        self.left_out, self.changed = parts.left_out, parts.changed
         self._order = samples + validation
         self._decodes_all = learned is not None
         if learned is None:

@@ -69,8 +69,7 @@ class DetectProcedure:
         look_up(BOX_LOSSES, recipe.detect.box_loss, "loss of boxes")
 
     def parts(self, source: Path, *, validation: bool) -> Parts:
-        found = box_parts(source)
-        return found if validation else found._replace(validation=[])
+        return box_parts(source, validation=validation)
 
     def require(self, samples: Sequence[Sample], place: Path) -> None:
         if not _asks(samples):

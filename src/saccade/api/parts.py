@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from saccade.data.box_sets import Counted
 from saccade.data.readers import choose_part, find_parts
 from saccade.values import Sample
 
@@ -11,11 +12,16 @@ LONGEST_SIDE = 64  # pixels that a whole picture is seen with, unless a size is 
 
 
 class Parts(NamedTuple):
-    """``place``: the part train, or undivided data; its ``samples``; those of the part val."""
+    """``place``: the part train, or undivided data; its ``samples``; those of the part val.
+
+    ``left_out`` and ``changed`` count what a reader of boxes could not use, or read otherwise.
+    """
 
     place: Path
     samples: list[Sample]
     validation: list[Sample]
+    left_out: tuple[Counted, ...] = ()
+    changed: tuple[Counted, ...] = ()
 
 
 def read_parts(source: Path, read: Callable[[Path], list[Sample]], *, validation: bool) -> Parts:

@@ -14,6 +14,7 @@ from saccade.api.procedures import PROCEDURES
 from saccade.api.recipe import recipe_values, whole_recipe
 from saccade.api.repeated import read_plan_file, steady, trained_once, write_plan_file
 from saccade.api.train import Training
+from saccade.api.unit_scores import SCORINGS
 from saccade.config import Recipe, override
 from saccade.errors import InputError, SaccadeError
 from saccade.files import existing_folder
@@ -139,8 +140,10 @@ class Series:
     def _divide(self) -> None:
         """Part the pictures as ``train`` does: ``units`` to draw from, ``judged`` places."""
         procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
-        part, samples, validation = procedure.parts(self.data, validation=True)
-        procedure.require(samples, part)
+        look_up(SCORINGS, self.recipe.task, "score for task")
+        parts = procedure.parts(self.data, validation=True)
+        samples, validation = parts.samples, parts.validation
+        procedure.require(samples, parts.place)
         pool, judged = procedure.hold_out(samples, validation)
         if len(judged) < 2:
             raise InputError(

@@ -29,11 +29,13 @@ from saccade.api.weights import Weights, chosen_parts, find_weights
 from saccade.config import AUTO, Recipe, to_toml
 from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
+from saccade.losses.roles import BackgroundShares
 from saccade.names import look_up
 from saccade.nn import LEARNS_WORDS
 from saccade.nn.initialisation import needs_pictures
 from saccade.optim import FULL_BATCH, SCHEDULES, after_step, takes_whole_loss
 from saccade.optim.patience import Patience
+from saccade.tasks.detect import DetectTask
 from saccade.tasks.model import Model
 from saccade.training.checkpoint import (
     load_checkpoint,
@@ -56,6 +58,8 @@ from saccade.training.run import (
     write_environment,
 )
 from saccade.values import Broken
+
+SHOWN = 256  # pictures from which it is told how much of a detector's lesson is background
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,16 @@ class Training:
         """How many records are still to come at the start, unless the run stops early."""
         per_epoch = steps_per_epoch(self.batches, self.accumulate)
         return (self.recipe.train.epochs - self.first_epoch) * per_epoch
+
+    def background(self) -> BackgroundShares | None:
+        """Return how much of what a detector learns is background; None for other tasks.
+
+        From pictures as they are, without the random changes, at most SHOWN spread over all.
+        """
+        task, targets = self.learner.task, self.data.targets
+        if not isinstance(task, DetectTask):
+            return None
+        return task.background_shares(targets[:: -(-len(targets) // SHOWN)])
 
     def records(self) -> Iterator[Record]:
         """Train, yielding what happened in each step; a checkpoint is written after each epoch.

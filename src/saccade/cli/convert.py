@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from saccade.cli.flags import Json
-from saccade.cli.output import shown, tell
+from saccade.cli.output import line_of_count, shown, tell
 
 if TYPE_CHECKING:
     from saccade.api.convert import Converted
@@ -62,7 +62,7 @@ def _lines(done: "Converted") -> Iterator[str]:
     more = ", …" if len(done.categories) > SHOWN else ""
     yield f"{len(done.categories):,} categories: {names}{more}"
     for told in (*done.left_out, *done.changed):
-        yield f"{told.n:,} {told.what}; the first: {shown(told.first)}"
+        yield line_of_count(told)
     yield f"{done.to}: {shown(str(done.out))}"
 
 

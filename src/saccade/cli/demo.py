@@ -1,30 +1,26 @@
-"""``saccade demo``: the main job on handwritten digits, through the same commands a user types.
+"""``saccade demo``: a whole job, through the same commands a user types; by itself on digits.
 
 The digits are those that ship with scikit-learn (Alpaydin and Kaynak, UCI, 1998; 1,797 pictures of
 8x8), written out as PNG files. A model learns to tell 0 to 6 apart; 7, 8 and 9 it has never seen,
 and each is enrolled with one picture.
 """
 
-import contextlib
-import io
-import json
-import shlex
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
+from saccade.cli.demo_steps import answer_of, fresh_folder, say_command, show
 from saccade.cli.output import say, say_json, table
-from saccade.errors import InputError, SaccadeError
+from saccade.names import look_up
 
 if TYPE_CHECKING:
     from saccade.values import Interval
 
 LEARNED = range(7)
 LEARN, CHECK = 0.7, 0.15  # shares of the pictures of each learned digit; the rest are strangers
-MARK = ".made-by-saccade-demo"
 SETTINGS = (
     *("--train.epochs", "2", "--data.validation", "0", "--data.size", "32x32"),
     *("--data.extra_classes", "turned", "--model.backbone", "gradient_resnet"),
@@ -47,30 +43,45 @@ class Outcome:
 
 
 def demo(
-    *, out: Path = Path("saccade-demo"), json: Annotated[bool, Parameter(negative="")] = False
+    what: str = "digits",
+    /,
+    *,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Show the main job on handwritten digits, in under two minutes.
+    """Show a whole job in under two minutes: digits are told apart, or shapes are found.
 
     Parameters
     ----------
+    what
+        digits: handwritten digits, never seen in training, are searched; detect: detectors of both
+        families find drawn shapes, and are compared.
     out
-        Folder for the digits, the run and the galleries; made anew each time.
+        Folder for pictures, runs and reports, made anew each time; else saccade-demo, for detect
+        saccade-demo-detect.
     json
         Print one JSON document instead of text.
     """
-    _fresh_folder(out)
+    row = look_up(DEMOS, what, "demo")
+    place = out or row.out
+    fresh_folder(place)
+    return row.show(place, json=json)
+
+
+def demo_digits(out: Path, *, json: bool) -> int:
+    """Learn to tell digits apart, and search for those that were never seen."""
     digits = out / "digits"
     counts = write_digits(digits)
     run = out / "run"
     if not json:
         say(f"wrote {sum(counts.values())} pictures of handwritten digits below {digits}")
-    _saccade("train", digits / "learn", "--task", "embed", "--out", run, *SETTINGS, quiet=json)
+    show("train", digits / "learn", "--task", "embed", "--out", run, *SETTINGS, quiet=json)
     outcomes = [
         _try(PIXELS, out / "pixels.gallery", digits, quiet=json),
         _try(run, out / "learned.gallery", digits, quiet=json),
     ]
     report = run / "report.html"
-    _saccade("evaluate", run, digits / "find", "--report", report, quiet=json)
+    show("evaluate", run, digits / "find", "--report", report, quiet=json)
     if json:
         say_json({"outcomes": outcomes, "report": report})
     else:
@@ -111,8 +122,8 @@ def _part(digit: int, number: int, count: int) -> str:
 def _try(embedder: Path | str, gallery: Path, digits: Path, *, quiet: bool) -> Outcome:
     """Enrol one picture a digit, search all others and the strangers, and count."""
     words = ("--embedder", embedder, "--threshold-from", digits / "check")
-    _saccade("create", gallery, *words, quiet=quiet)
-    _saccade("enrol", gallery, digits / "enrol", quiet=quiet)
+    show("create", gallery, *words, quiet=quiet)
+    show("enrol", gallery, digits / "enrol", quiet=quiet)
     known = _answers(gallery, digits / "find", quiet=quiet)
     strangers = _answers(gallery, digits / "strangers", quiet=quiet)
     truth = [Path(answer["query"]).parent.name for answer in known]
@@ -138,43 +149,13 @@ def _interval(truth: list[str], answers: list[str]) -> "Interval":
 
 def _answers(gallery: Path, folder: Path, *, quiet: bool) -> list[dict[str, Any]]:
     """The JSON answer of ``saccade find``, kept instead of printed."""
-    kept = io.StringIO()
-    words = ("find", gallery, folder, "--top", "1", "--json")
+    words = ("find", gallery, folder, "--top", "1")
     if not quiet:
-        say(f"\n$ saccade {shlex.join(map(str, words))}")
-    with contextlib.redirect_stdout(kept):
-        _run(words)
-    answers: list[dict[str, Any]] = json.loads(kept.getvalue())
+        say_command(*words, "--json")
+    answers: list[dict[str, Any]] = answer_of(*words)
     if not quiet:
         say(f"{len(answers)} answers")
     return answers
-
-
-def _saccade(*words: object, quiet: bool) -> None:
-    """Run one command line as a user would, shown before it runs."""
-    if quiet:
-        with contextlib.redirect_stdout(io.StringIO()):
-            _run(words)
-        return
-    say(f"\n$ saccade {shlex.join(map(str, words))}")
-    _run(words)
-
-
-def _run(words: tuple[object, ...]) -> None:
-    from saccade.cli.app import WRONG_USE, main
-
-    code = main([str(word) for word in words])
-    if code >= WRONG_USE:
-        raise SaccadeError(f"the demo stopped: saccade {words[0]} ended with code {code}")
-
-
-def _fresh_folder(out: Path) -> None:
-    if out.exists():
-        if not (out / MARK).is_file():
-            raise InputError(f"{out} exists and was not made by the demo; name another with --out")
-        shutil.rmtree(out)
-    out.mkdir(parents=True)
-    (out / MARK).touch()
 
 
 def _print(outcomes: list[Outcome], counts: dict[str, int], report: Path) -> None:
@@ -194,4 +175,21 @@ def _print(outcomes: list[Outcome], counts: dict[str, int], report: Path) -> Non
     say(f"report: {report}")
 
 
+def _demo_detect(out: Path, *, json: bool) -> int:
+    from saccade.cli.demo_detect import demo_detect  # Loads NumPy.
+
+    return demo_detect(out, json=json)
+
+
+class Demo(NamedTuple):
+    """A row of DEMOS: the folder that it makes unless one is named, and what it does there."""
+
+    out: Path
+    show: Callable[..., int]
+
+
+DEMOS = {
+    "digits": Demo(Path("saccade-demo"), demo_digits),
+    "detect": Demo(Path("saccade-demo-detect"), _demo_detect),
+}
 COMMANDS = {"demo": demo}

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from saccade.cli.judged import print_part, print_scores
-from saccade.cli.output import bar, lines_of_broken, say, say_json, shown
+from saccade.cli.output import bar, line_of_count, lines_of_broken, say, say_json, shown
 from saccade.config import settings
 from saccade.errors import InputError, SettingError
 from saccade.names import suggest
 
 if TYPE_CHECKING:
     from saccade.api.train import Training
+    from saccade.losses.roles import BackgroundShares
     from saccade.training.loop import Record
     from saccade.values import Detection, Estimate, Prediction
 
@@ -33,15 +34,15 @@ def train(
     precision: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Learn from pictures with labels or numbers; any setting as --section.key value.
+    """Learn from pictures with labels, numbers or boxes; any setting as --section.key value.
 
     Parameters
     ----------
     words
-        DATA (class folders, CSV, idx pair or .npz; its part train, if divided) and settings; with
-        --resume, DATA only if it moved.
+        DATA (class folders, CSV, idx pair or .npz, for detect boxes as COCO, VOC, YOLO or CSV has
+        them; its part train, if divided) and settings; with --resume, DATA only if it moved.
     task
-        What is learned: embed (the default), classify or regress.
+        What is learned: embed (the default), classify, regress or detect.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
@@ -65,16 +66,21 @@ def train(
     from saccade.api.train import Training
 
     training = Training(data, task=task, recipe=recipe, out=out, settings=values, resume=resume)
+    background = training.background()
     try:
-        last = _follow(training, quiet=json)
+        last = _follow(training, background, quiet=json)
         run = training.finish()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(how_to_go_on(training.folder)) from None
     if json:
         scores = run.validation.to_dict() if run.validation else None
         final = last and last.to_json()
-        broken = run.broken
-        say_json({"run": run.folder, "final": final, "validation": scores, "broken": broken})
+        told = {"run": run.folder, "final": final, "validation": scores, "broken": run.broken}
+        if background is not None:
+            counts = training.data
+            told["background"] = background._asdict()
+            told |= {"left_out": counts.left_out, "changed": counts.changed}
+        say_json(told)
         return 0
     say(f"model: {shown(str(run.folder))}")
     if run.validation is None:
@@ -86,11 +92,15 @@ def train(
     return 0
 
 
-def _follow(training: "Training", *, quiet: bool) -> "Record | None":
+def _follow(
+    training: "Training", background: "BackgroundShares | None", *, quiet: bool
+) -> "Record | None":
     """Train to the end, telling of ten epochs on the way; returns the last record, if any came."""
     epochs, last = training.recipe.train.epochs, None
     if not quiet:
         print_part(training.data.source, training.data.part)
+        for count in (*training.data.left_out, *training.data.changed):
+            say(line_of_count(count))
         for line in lines_of_broken(training.data.broken):
             say(line)
         if training.data.note:
@@ -100,6 +110,11 @@ def _follow(training: "Training", *, quiet: bool) -> "Record | None":
         say(f"weights: {shown(weights.place)}; licence: {shown(weights.licence)}")
     if training.resumed and not quiet:
         say(f"{training.first_epoch} of {epochs} epochs are done")
+    if background is not None and not quiet:
+        say(
+            f"background with remedy {training.recipe.detect.remedy}: {background.counted:.1%} of "
+            f"the anchors that count, {background.all:.1%} of all"
+        )
     every = max(1, epochs // PRINTED_EPOCHS)
     for record in bar(training.records(), total=training.steps, what="training", quiet=quiet):
         last = record

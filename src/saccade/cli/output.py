@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from saccade.data.box_sets import Counted
     from saccade.gallery import GalleryStats
     from saccade.values import Broken, Found
 
@@ -38,6 +39,11 @@ def lines_of_broken(broken: "Sequence[Broken]") -> list[str]:
     """Name the pictures that were left out, a few of them, and say how many they are."""
     lines = [f"left out   {shown(item.reason)}" for item in broken[:PRINTED_BROKEN]]
     return [*lines, f"{len(broken)} pictures left out, unreadable"] if broken else []
+
+
+def line_of_count(one: "Counted") -> str:
+    """Say what of true boxes and their pictures was left out or changed, and where first."""
+    return f"{one.n:,} {one.what}; the first: {shown(one.first)}"
 
 
 def line_of_created(gallery: Path, stats: "GalleryStats") -> str:

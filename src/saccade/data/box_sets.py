@@ -4,7 +4,7 @@ A box is [x, y, width, height] in pixels, as in ``saccade.boxes``.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -98,6 +98,14 @@ class Tally:
     def counted(self) -> tuple[Counted, ...]:
         """Return what was counted."""
         return tuple(Counted(what, n, first) for what, (n, first) in self._found.items())
+
+
+def together(counts: Iterable[Counted]) -> tuple[Counted, ...]:
+    """Return the counts with those of the same words added up."""
+    tally = Tally()
+    for one in counts:
+        tally.add(one.what, one.first, one.n)
+    return tally.counted()
 
 
 @dataclass(frozen=True, slots=True)

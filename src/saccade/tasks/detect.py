@@ -8,7 +8,7 @@ Girshick, "Fast R-CNN", ICCV 2015, arXiv:1504.08083, section 2.3.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from saccade.boxes.assignment import NONE
 from saccade.boxes.coding import decode
 from saccade.boxes.overlaps import covered_matrix, iou_matrix
 from saccade.losses.repulsion import Repulsion
-from saccade.losses.roles import Roles
+from saccade.losses.roles import BackgroundShares, Roles
 from saccade.nn.anchor_head import Answers
 from saccade.tasks.detect_targets import Truths, read_targets
 from saccade.tasks.detector import OneStageNetwork, TwoStageNetwork
@@ -82,6 +82,21 @@ class DetectTask(nn.Module):
             logits=logits,
         )
         return roles
+
+    def background_shares(self, targets: Tensor) -> BackgroundShares:
+        """Return how much of what is learned of ``targets`` (n, m, 6), n ≥ 1, is background.
+
+        One picture is looked at after the other, for anchors and boxes together may be many. How
+        many of them hard_negative_mining takes does not depend on the answers, so there are none.
+        """
+        logits = self.network.anchors.new_zeros(1, len(self.network.anchors))
+        each = [self.roles(read_targets(one[None]), logits) for one in targets]
+        whole = replace(
+            each[0],
+            objectness=torch.cat([one.objectness for one in each]),
+            objectness_weight=torch.cat([one.objectness_weight for one in each]),
+        )
+        return whole.background_shares()
 
     def _anchors(self, answers: Answers, truths: Truths, roles: Roles) -> Tensor:
         many = roles.box.sum().clamp(min=1.0)

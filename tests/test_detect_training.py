@@ -1,0 +1,126 @@
+"""Detectors of both families learn, from drawn shapes; stopped or repeated they end alike."""
+
+import json
+
+import numpy as np
+import pytest
+
+import saccade
+from saccade.api.box_samples import found_boxes, samples_of, true_boxes
+from saccade.cli.demo_detect import FAMILIES, SETTINGS
+from saccade.data.box_readers import read_boxes
+from saccade.data.shapes import SHAPES, write_shapes
+from saccade.judge.detection import judge_detection
+from saccade.training.run import read_history
+from tests.runs import OF_TASK, weights_of, without_time
+
+QUICK = {
+    **OF_TASK["detect"],
+    "train.epochs": 3,
+    "train.batch_size": 10,
+    "train.threads": 1,
+    "train.precision": "float32",
+    "model.width": 4,
+    "optim.ema": 0.9,
+    "augment.mosaic": 0.3,
+    "augment.crop": 0.2,
+    "augment.colour": 0.1,
+}
+STEPS = 3 * QUICK["train.epochs"]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """The shapes of the demo."""
+    root = tmp_path_factory.mktemp("shapes") / "shapes"
+    write_shapes(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def detectors(drawn, tmp_path_factory):
+    """A finished run of each family, with the settings of the demo."""
+    folder = tmp_path_factory.mktemp("detectors")
+    changes = SETTINGS | {"train.threads": 1}
+    return {
+        family: saccade.train(
+            drawn, task="detect", out=folder / family, settings=changes | {"detect.family": family}
+        )
+        for family in FAMILIES
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nearly_all_shapes_are_found(detectors, drawn, family):
+    model = detectors[family].model
+    samples = samples_of(read_boxes(drawn)["test"])
+    found = model.detect([sample.path for sample in samples])
+    scores = judge_detection(
+        true_boxes(samples, model.objects),
+        found_boxes(found, model.objects),
+        pictures=len(samples),
+        classes=model.objects,
+    )
+    assert dict(scores.headline)["AP50"].value >= 0.9
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_run_keeps_its_card_its_score_and_its_report(detectors, drawn, family):
+    run = detectors[family]
+    card = json.loads((run.folder / "model.json").read_text())
+    assert card["classes"] == sorted(SHAPES) and card["detect"]["family"] == family
+    kept = card["score"]["AP50"]["value"]
+    assert kept == dict(run.validation.headline)["AP50"].value > 0.8
+    page = (run.folder / "report.html").read_text()
+    assert "<svg" in page and "data:image/" in page
+    losses = [record["loss"] for record in read_history(run.folder)]
+    assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_saved_detector_finds_the_same_boxes(detectors, drawn, family):
+    pictures = sorted((drawn / "val").glob("*.png"))[:5]
+    one, other = (
+        model.detect(pictures)
+        for model in (detectors[family].model, saccade.load(detectors[family].folder))
+    )
+    assert sum(len(found.labels) for found in one) >= 5
+    for mine, again in zip(one, other, strict=True):
+        assert mine.labels == again.labels
+        np.testing.assert_array_equal(mine.xywh, again.xywh)
+        np.testing.assert_array_equal(mine.scores, again.scores)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def unbroken(request, box_folder, tmp_path_factory):
+    """A short run that nothing disturbed."""
+    settings = QUICK | {"detect.family": request.param}
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return saccade.train(box_folder, task="detect", out=folder, settings=settings).folder, settings
+
+
+def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(
+    unbroken, box_folder, tmp_path
+):
+    whole, settings = unbroken
+    again = saccade.train(box_folder, task="detect", out=tmp_path / "again", settings=settings)
+    assert weights_of(again.folder) == weights_of(whole)
+    settings = settings | {"train.seed": 1, "train.epochs": 1}
+    other = saccade.train(box_folder, task="detect", out=tmp_path / "other", settings=settings)
+    first = [read_history(run)[0]["loss"] for run in (whole, other.folder)]
+    assert first[0] != first[1]
+
+
+@pytest.mark.parametrize("steps", [1, 4, STEPS])
+def test_a_detector_that_was_stopped_is_the_unbroken_one(unbroken, box_folder, tmp_path, steps):
+    whole, settings = unbroken
+    training = saccade.Training(box_folder, task="detect", out=tmp_path / "run", settings=settings)
+    records = training.records()
+    for _ in range(steps):
+        next(records)
+    records.close()
+    made = saccade.train(resume=tmp_path / "run").folder
+    assert weights_of(made) == weights_of(whole)
+    assert without_time(read_history(made)) == without_time(read_history(whole))
+    cards = [json.loads((run / "model.json").read_text()) for run in (made, whole)]
+    assert cards[0] == cards[1]
