@@ -107,7 +107,7 @@ def _card(model: Model, object: str) -> str:
         "input.fit": "stretch",
         "embedder.dimension": model.dimension,
     }
-    meanings = ("vector",)
+    meanings: tuple[str, ...] = ("vector",)
     if model.objects:
         columns = {name: column for column, name in enumerate(model.objects)}
         values |= USUAL | {

@@ -75,7 +75,12 @@ def train(
     if json:
         scores = run.validation.to_dict() if run.validation else None
         final = last and last.to_json()
-        told = {"run": run.folder, "final": final, "validation": scores, "broken": run.broken}
+        told: dict[str, Any] = {
+            "run": run.folder,
+            "final": final,
+            "validation": scores,
+            "broken": run.broken,
+        }
         if background is not None:
             counts = training.data
             told["background"] = background._asdict()

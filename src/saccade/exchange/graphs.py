@@ -64,7 +64,7 @@ def graph_bytes(graph: DetectorGraph | EmbedderGraph, size_hw: tuple[int, int]) 
             torch.onnx.export(
                 graph.eval(),
                 (example,),
-                file,
+                file,  # type: ignore[arg-type]  # torch takes any file
                 input_names=[INPUT],
                 output_names=list(graph.outputs),
                 dynamic_axes={name: {0: "n"} for name in (INPUT, *graph.outputs)},

@@ -85,7 +85,8 @@ def _drawn(picture: UInt8Array, targets: Float32Array | None) -> UInt8Array:
     if targets is None:
         return large
     boxes = []
-    for x1, y1, x2, y2, label, ignored in (targets * np.float32([factor] * 4 + [1, 1])).tolist():
+    scale = np.array([factor] * 4 + [1, 1], np.float32)
+    for x1, y1, x2, y2, label, ignored in (targets * scale).tolist():
         if label >= 0:
             kind = "ignored" if ignored else "true"
             boxes.append(DrawnBox((x1, y1, x2 - x1, y2 - y1), kind))
