@@ -95,6 +95,18 @@ class TinyEmbedder:
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+def new_gallery(folder, embedder=None, **choices):
+    """A gallery of what ``embedder`` makes, a new ``TinyEmbedder`` where none is given."""
+    embedder = embedder or TinyEmbedder()
+    return Gallery.create(
+        folder,
+        fingerprint=embedder.fingerprint,
+        dimension=embedder.dimension,
+        embedder=embedder,
+        **choices,
+    )
+
+
 def make_pictures(root, *, identities, each, seed=0, prefix="person"):
     """Write noise pictures in one sub-folder an identity; returns the samples, in order.
 

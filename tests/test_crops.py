@@ -11,12 +11,12 @@ from saccade.api import pictures as api
 from saccade.cli.app import main
 from saccade.errors import InputError
 from saccade.exchange import load_embedder
-from saccade.gallery import CropInfo, Gallery
+from saccade.gallery import CropInfo
 from saccade.gallery.crops import Crop
 from saccade.gallery.enrol import BATCH_PICTURES
 from saccade.pictures.crop import SIDE, side_for
 from saccade.values import UNKNOWN, Sample
-from tests.gallery_victim import TinyEmbedder
+from tests.gallery_victim import TinyEmbedder, new_gallery
 from tests.graphs import write_embedder
 from tests.squares import TEMPLATE, SquareDetector, ToldDetector, photo
 
@@ -53,13 +53,7 @@ def one(path, person, name):
 
 
 def new(folder, embedder):
-    return Gallery.create(
-        folder,
-        fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
-        threshold=0.9,
-        embedder=embedder,
-    )
+    return new_gallery(folder, embedder, threshold=0.9)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from PIL import Image
 from saccade.errors import GalleryError
 from saccade.gallery import Gallery, enrol, finding, store
 from saccade.values import Sample
+from tests import gallery_victim
 from tests.gallery_victim import TinyEmbedder, make_pictures
 from tests.reference import gallery as reference
 
@@ -20,13 +21,7 @@ EMBEDDER = TinyEmbedder()
 def new_gallery(folder, *, dimension=None, **settings_):
     if dimension is not None:
         return Gallery.create(folder, fingerprint="f" * 64, dimension=dimension, **settings_)
-    return Gallery.create(
-        folder,
-        fingerprint=EMBEDDER.fingerprint,
-        dimension=EMBEDDER.dimension,
-        embedder=EMBEDDER,
-        **settings_,
-    )
+    return gallery_victim.new_gallery(folder, EMBEDDER, **settings_)
 
 
 @pytest.fixture

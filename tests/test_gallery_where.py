@@ -12,7 +12,7 @@ from saccade.gallery import Gallery, narrowing
 from saccade.gallery.where import condition
 from saccade.values import Sample
 from tests import coded
-from tests.gallery_victim import TinyEmbedder, make_pictures
+from tests.gallery_victim import TinyEmbedder, make_pictures, new_gallery
 from tests.reference import conditions
 from tests.reference import gallery as reference
 
@@ -187,12 +187,7 @@ def test_facts_of_pictures_come_before_those_of_the_identity(tmp_path):
         Sample(one.path, one.label, metadata={"light": "day" if row % 2 else "night", "note": " "})
         for row, one in enumerate(make_pictures(tmp_path / "p", identities=4, each=2))
     ]
-    with Gallery.create(
-        tmp_path / "g",
-        fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
-        embedder=embedder,
-    ) as gallery:
+    with new_gallery(tmp_path / "g", embedder) as gallery:
         gallery.enrol(samples)
         name = samples[0].label
         gallery.describe(name, {"light": "dusk", "site": "A"})

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from saccade.api.gallery import Gallery
 from saccade.data.pictures import read_picture
@@ -527,7 +534,5 @@ TestGalleryWholeMachine = WholeMachine.TestCase
 
 @pytest.mark.slow
 def test_many_more_sequences():
-    class Longer(WholeMachine.TestCase):
-        settings = settings(max_examples=12, stateful_step_count=40, deadline=None)
-
-    Longer().runTest()
+    longer = settings(max_examples=12, stateful_step_count=40)
+    run_state_machine_as_test(WholeMachine, settings=longer)
