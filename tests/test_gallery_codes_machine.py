@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from saccade.errors import InputError, UnknownNameError
 from saccade.gallery import Gallery
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from tests import coded
 from tests.reference.gallery import as_stored
 

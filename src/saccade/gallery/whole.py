@@ -1,6 +1,5 @@
 """All pictures of a gallery at once, for whoever looks through it."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,33 +55,6 @@ def thumbnails(database: Database, numbers: IntArray) -> Iterator[tuple[int, byt
                 connection, numbers[start : start + CHUNK_THUMBNAILS].tolist()
             )
         yield from found.items()
-
-
-def apart(database: Database, mine: Whole) -> list[tuple[int, int]]:
-    """Return pairs of rows that do not show one identity, the lower first.
-
-    Those cut out of one photo, and those of which one was rejected as the other's identity.
-    """
-    place = {number: row for row, number in enumerate(mine.numbers.tolist())}
-    with database.reading() as connection:
-        crops = connection.execute("SELECT photo_key, picture FROM crops").fetchall()
-        rejected = connection.execute(
-            "SELECT p.number, r.identity FROM rejections r "
-            "JOIN pictures p ON p.source_key = r.source_key"
-        ).fetchall()
-        pointers = merges.Merges.read(connection)
-    photos: dict[int, list[int]] = {}
-    for photo, picture in crops:
-        if picture in place:
-            photos.setdefault(photo, []).append(place[picture])
-    pairs = {pair for rows in photos.values() for pair in itertools.combinations(sorted(rows), 2)}
-    for picture, identity in rejected:
-        if picture in place:
-            whose = int(pointers.of(np.array([identity]))[0])
-            others = np.flatnonzero(mine.identities == whose).tolist()
-            row = place[picture]
-            pairs |= {(min(row, other), max(row, other)) for other in others if other != row}
-    return sorted(pairs)
 
 
 def _joined(parts: list[IntArray]) -> IntArray:

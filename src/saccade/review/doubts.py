@@ -4,7 +4,7 @@ Each is a comparison of two partitions of the same pictures by ``likelihood``, m
 that such a mistake has before anything is looked at (PRIOR), and told when it is surer than SURE.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from saccade.values import Float64Array, IntArray
 PRIOR = 0.01  # share of pictures, or of identities, of which such a mistake is expected
 SURE = float(np.log(4.0))  # log odds: four of five of those just told are right
 FEWEST_EACH = 2  # pictures of each of two identities under one name
+MOST_PARTED = 4000  # pictures of an identity that are parted: the tree of all pairs takes 64 MB
 BLOCK = 4096
 
 
@@ -66,18 +67,19 @@ def twins(model: Likelihood, sets: Sets, codes: IntArray, who: IntArray) -> list
     return [Twins(int(first[i]), int(second[i]), float(odds[i])) for i in chosen]
 
 
-def two_under_one_name(model: Likelihood, sets: Sets, codes: IntArray) -> list[TwoUnderOneName]:
+def two_under_one_name(
+    model: Likelihood, sets: Sets, rows_of: Sequence[IntArray]
+) -> list[TwoUnderOneName]:
     """Return identities whose pictures are likelier of two, surest first.
 
     The two parts are those of Ward's tree (Ward, "Hierarchical grouping to optimize an objective
-    function", 1963); each has FEWEST_EACH pictures or more.
+    function", 1963); each has FEWEST_EACH pictures or more. ``rows_of``: those of each code, of
+    which more than MOST_PARTED are not looked at.
     """
     whole = model.of_sets(sets.counts, sets.sums, sets.squares)
-    order = np.argsort(codes, kind="stable")
-    members = np.split(order, np.cumsum(sets.counts)[:-1])
     found = []
-    for code, rows in enumerate(members):
-        if len(rows) < 2 * FEWEST_EACH:
+    for code, rows in enumerate(rows_of):
+        if not 2 * FEWEST_EACH <= len(rows) <= MOST_PARTED:
             continue
         part = fcluster(linkage(model.rows[rows], "ward"), 2, "maxclust") - 1
         smaller = rows[part == np.argmin(np.bincount(part))]
