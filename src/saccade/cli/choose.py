@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Embedder, Json
-from saccade.cli.options import BROKEN, BrokenShare
+from saccade.cli.options import BROKEN, BrokenShare, Embedder, GalleryFolder, Json
 from saccade.cli.output import lines_of_broken, shown, tell
 from saccade.errors import InputError
 
@@ -19,7 +18,7 @@ AGAIN = "it was for other similarities; set one: saccade threshold GALLERY VALUE
 
 
 def choose(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *settings: str,
     data: Annotated[Path | None, Parameter(name="--try")] = None,
@@ -34,8 +33,6 @@ def choose(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     settings
         templates=best: an identity is as alike as its best picture; templates=mean: as the mean of
         its pictures. A change drops the threshold.

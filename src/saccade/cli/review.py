@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import say, say_json, shown, tell
 from saccade.errors import InputError
 
@@ -26,7 +26,7 @@ Refuse = Annotated[
 
 
 def check(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *,
     accept: Accept = (),
@@ -38,8 +38,6 @@ def check(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     report
         HTML file to write, with the pictures.
     """
@@ -49,7 +47,7 @@ def check(
 
 
 def group(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *,
     at_least: Annotated[
@@ -64,8 +62,6 @@ def group(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     report
         HTML file to write, with the pictures.
     """

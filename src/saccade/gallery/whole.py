@@ -10,7 +10,8 @@ from saccade.gallery import merges, rows, store
 from saccade.gallery.database import Database
 from saccade.values import Float32Array, IntArray
 
-MOST_BYTES = 2 << 30  # of float32 vectors
+BYTES_A_NUMBER = 32  # of a vector: what a look through a gallery needs at its peak
+MOST_BYTES = 8 << 30
 CHUNK_THUMBNAILS = 256
 
 
@@ -32,11 +33,12 @@ def read(database: Database) -> Whole:
     with database.reading() as connection:
         meta = store.read_meta(connection)
         pictures = store.counts(connection)["pictures"]
-        if 4 * meta.dimension * pictures > MOST_BYTES:
+        needed = BYTES_A_NUMBER * meta.dimension * pictures
+        if needed > MOST_BYTES:
             raise InputError(
                 f"gallery {database.folder} has {pictures:,} pictures; looking through them takes "
-                f"{4 * meta.dimension * pictures / 2**30:.0f} GiB of memory, and at most "
-                f"{MOST_BYTES >> 30} are taken: export a part of it and look through that"
+                f"{needed / 2**30:.0f} GiB of memory, and at most {MOST_BYTES >> 30} are taken: "
+                "export a part of it and look through that"
             )
         chunks = list(rows.in_snapshot(connection))
         pointers = merges.Merges.read(connection)

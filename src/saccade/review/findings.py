@@ -20,6 +20,7 @@ KINDS = {
     "blurred": "blurred pictures",
     "light": "badly lit or clipped pictures",
 }
+BY_ODDS = ("wrong_name", "same", "two")  # those whose score is log odds
 GROUP = "group"  # unnamed pictures that show one identity: found by ``grouping``
 
 
