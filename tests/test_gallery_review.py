@@ -72,6 +72,7 @@ def test_nothing_is_done_where_one_cannot_be_decided(planted):
         for accept, refuse, says in [
             ([number["same"], 99], (), "no open proposal 99"),
             ([number["same"]], [99], "no open proposal 99"),
+            ([10**30, -1], [], "no open proposal 1000"),
             ([number["same"]], [number["same"]], "both accepted and refused"),
         ]:
             with pytest.raises(InputError, match=says):
@@ -252,7 +253,8 @@ def test_pictures_of_an_accepted_group_are_moved_and_removed(tmp_path):
 def test_copies_of_copies_are_decided_together(tmp_path):
     draw = np.random.default_rng(8)
     vectors, whose = people(draw, 12)
-    vectors = np.concatenate([vectors, vectors[:1], vectors[:1] + 1e-4, vectors[8:9]])
+    more = [vectors[:1] + 1e-3, vectors[:1] + 2e-3, vectors[8:9] + 1e-3]
+    vectors = np.concatenate([vectors, *more])
     with PlainGallery.create(tmp_path / "g", fingerprint="v", dimension=16) as made:
         made.enrol_vectors(
             unit(vectors), [str(one) for one in [*whose, 0, 0, 1]], [str(n) for n in range(99)]

@@ -196,7 +196,7 @@ def _members(gallery: Gallery, *, unnamed: bool) -> Members:
         mine.identities,
         mine.vectors,
         mine.threshold,
-        apart=tuple(known.rows()),
+        apart=known.rows() if unnamed else (),
         never_one=known.identities(),
         never=known.pictures(),
     )

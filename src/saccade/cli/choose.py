@@ -23,7 +23,10 @@ def choose(
     *settings: str,
     data: Annotated[Path | None, Parameter(name="--try")] = None,
     embedder: Embedder = None,
-    broken: BrokenShare = BROKEN,
+    broken: Annotated[
+        BrokenShare,
+        Parameter(help="With --try: share of the pictures that may be unreadable."),
+    ] = BROKEN,
     json: Json = False,
 ) -> int:
     """Choose how similarities are taken, or with --try see on pictures whether a choice helps.
@@ -38,8 +41,6 @@ def choose(
         its pictures. A change drops the threshold.
     data
         Labelled pictures, several of each class, on which each choice is judged.
-    broken
-        With --try: share of the pictures that may be unreadable.
     """
     if data is not None:
         if settings:

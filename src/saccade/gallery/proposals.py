@@ -82,7 +82,23 @@ def named(connection: sqlite3.Connection, number: int) -> Proposal:
 
 def find(connection: sqlite3.Connection, number: int) -> Proposal | None:
     """Return an open proposal, None when there is none of that number."""
-    return next((one for one in read(connection) if one.number == number), None)
+    row = None
+    if 0 < number < 1 << 62:
+        row = connection.execute(
+            "SELECT kind, score FROM proposals WHERE number = ? AND refused_at IS NULL", (number,)
+        ).fetchone()
+    if row is None:
+        return None
+    identities, pictures = (
+        tuple(
+            member
+            for (member,) in connection.execute(
+                f"SELECT {what} FROM proposed_{what} WHERE proposal = ? ORDER BY place", (number,)
+            )
+        )
+        for what in ("identity", "picture")
+    )
+    return Proposal(row[0], identities, pictures, row[1], number)
 
 
 def refuse(connection: sqlite3.Connection, number: int, *, at: str) -> None:

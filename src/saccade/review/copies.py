@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from saccade.gallery.near_copies import COPY
+from saccade.review.findings import rows_by
 from saccade.values import Float32Array, IntArray
 
 ROUNDING = 1e-5  # by which another order of sums can lower a cosine
@@ -45,29 +44,26 @@ def near_copies(
     real = ~np.isin(pairs, magnets).all(axis=1)
     pairs, alike = pairs[real], cosines[rows, columns][real]
     own = codes[pairs[:, 0]] == codes[pairs[:, 1]]
-    within = list(_stars(vectors, pairs[own]))
+    within = list(_stars(vectors, codes, np.unique(pairs[own])))
     across = _strongest(codes, pairs[~own], alike[~own])
     return sorted(within, key=_order), sorted(across, key=_order)
 
 
-def _stars(vectors: Float32Array, pairs: IntArray) -> Iterator[Copies]:
-    """Part each chain of copies: its oldest stays with those that are its own copies, and so on."""
-    if not len(pairs):
-        return
-    linked, ends = np.unique(pairs, return_inverse=True)
-    first, second = ends.reshape(pairs.shape).T
-    links = csr_array((np.ones(len(pairs), np.int8), (first, second)), shape=(len(linked),) * 2)
-    count, chain = connected_components(links, directed=False)
-    order = np.argsort(chain, kind="stable")
-    for part in np.split(order, np.cumsum(np.bincount(chain, minlength=count))[:-1]):
-        left = linked[part]
+def _stars(vectors: Float32Array, codes: IntArray, copied: IntArray) -> Iterator[Copies]:
+    """Of each identity: its oldest row stays with those that are its own copies, and so on.
+
+    ``copied`` (c,): rising rows that are a copy of any other.
+    """
+    _, whose = np.unique(codes[copied], return_inverse=True)
+    for rows in rows_by(whose, int(whose.max(initial=-1)) + 1):
+        left = copied[rows]
         while len(left) > 1:
             oldest, left = left[0], left[1:]
             alike = vectors[left] @ vectors[oldest]
-            copied = alike >= COPY - ROUNDING
-            if copied.any():
-                yield Copies((int(oldest), *left[copied].tolist()), float(alike[copied].min()))
-            left = left[~copied]
+            near = alike >= COPY - ROUNDING
+            if near.any():
+                yield Copies((int(oldest), *left[near].tolist()), float(alike[near].min()))
+            left = left[~near]
 
 
 def _strongest(codes: IntArray, pairs: IntArray, alike: Float32Array) -> list[Copies]:
