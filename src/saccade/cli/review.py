@@ -23,6 +23,7 @@ Refuse = Annotated[
     tuple[int, ...],
     Parameter(negative="", consume_multiple=True, help="Numbers of those not to propose again."),
 ]
+Report = Annotated[Path | None, Parameter(help="HTML file to write, with the pictures.")]
 
 
 def check(
@@ -31,16 +32,10 @@ def check(
     *,
     accept: Accept = (),
     refuse: Refuse = (),
-    report: Path | None = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
-    """Find what is probably wrong in a gallery; exit code 1 when something is proposed.
-
-    Parameters
-    ----------
-    report
-        HTML file to write, with the pictures.
-    """
+    """Find what is probably wrong in a gallery; exit code 1 when something is proposed."""
     from saccade.api import review
 
     return _look(gallery, review.check, accept, refuse, report, json)
@@ -55,16 +50,10 @@ def group(
     ] = None,
     accept: Accept = (),
     refuse: Refuse = (),
-    report: Path | None = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
-    """Say which unnamed pictures show one identity; exit code 1 when something is proposed.
-
-    Parameters
-    ----------
-    report
-        HTML file to write, with the pictures.
-    """
+    """Say which unnamed pictures show one identity; exit code 1 when something is proposed."""
     from saccade.api import review
 
     def look(opened: "Gallery", report: Path | None) -> "Reviewed":

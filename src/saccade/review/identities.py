@@ -42,7 +42,7 @@ def check_vectors(members: Members, *, threads: int = 2) -> Checked:
     found["magnet"] = tuple(_magnet(members, row, alike[row]) for row in attracting)
     within, across = near_copies(members.vectors, codes, places, cosines, attracting)
     found["copy"] = tuple(_copied(members, one) for one in [*within, *across])
-    notes = () if len(ids) > STRANGERS else (FEW_STRANGERS,)
+    notes: tuple[str, ...] = () if len(ids) > STRANGERS else (FEW_STRANGERS,)
     copied = [row for one in within for row in one.rows[1:]]
     kept = np.setdiff1d(np.arange(len(codes)), [*attracting.tolist(), *copied])
     used, left = np.unique(codes[kept], return_inverse=True)
