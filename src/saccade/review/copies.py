@@ -26,27 +26,35 @@ class Copies:
     cosine: float
 
 
-def near_copies(
-    vectors: Float32Array,
-    codes: IntArray,
-    places: IntArray,
-    cosines: Float32Array,
-    magnets: IntArray,
-) -> tuple[list[Copies], list[Copies]]:
-    """Return the copies within identities, and pairs across two; the most alike first.
+def copies_within(
+    vectors: Float32Array, codes: IntArray, places: IntArray, cosines: Float32Array
+) -> list[Copies]:
+    """Return the copies within identities, the most alike first.
 
     ``vectors`` (n, d) of length 1 and ``codes`` (n,), oldest first; ``places``, ``cosines`` of
-    ``neighbours.nearest``. Of two identities one pair is told, the most alike. Two ``magnets`` are
-    no copies: they only lie in one place.
+    ``neighbours.nearest``.
     """
-    rows, columns = np.nonzero(cosines >= COPY)
-    pairs = np.sort(np.stack([rows, places[rows, columns]], axis=1), axis=1)
-    real = ~np.isin(pairs, magnets).all(axis=1)
-    pairs, alike = pairs[real], cosines[rows, columns][real]
+    pairs, _ = _pairs(places, cosines)
     own = codes[pairs[:, 0]] == codes[pairs[:, 1]]
-    within = list(_stars(vectors, codes, np.unique(pairs[own])))
-    across = _strongest(codes, pairs[~own], alike[~own])
-    return sorted(within, key=_order), sorted(across, key=_order)
+    return sorted(_stars(vectors, codes, np.unique(pairs[own])), key=_order)
+
+
+def copies_across(
+    codes: IntArray, places: IntArray, cosines: Float32Array, magnets: IntArray
+) -> list[Copies]:
+    """Return of each two identities the pair of rows that is most alike, where it is a copy.
+
+    Two ``magnets`` are no copies: they only lie in one place.
+    """
+    pairs, alike = _pairs(places, cosines)
+    real = codes[pairs[:, 0]] != codes[pairs[:, 1]]
+    real &= ~np.isin(pairs, magnets).all(axis=1)
+    return sorted(_strongest(codes, pairs[real], alike[real]), key=_order)
+
+
+def _pairs(places: IntArray, cosines: Float32Array) -> tuple[IntArray, Float32Array]:
+    rows, columns = np.nonzero(cosines >= COPY)
+    return np.sort(np.stack([rows, places[rows, columns]], axis=1), axis=1), cosines[rows, columns]
 
 
 def _stars(vectors: Float32Array, codes: IntArray, copied: IntArray) -> Iterator[Copies]:

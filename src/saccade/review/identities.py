@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from saccade.review import doubts, likelihood
-from saccade.review.copies import Copies, near_copies
+from saccade.review.copies import Copies, copies_across, copies_within
 from saccade.review.findings import Checked, Finding, Members, rows_by
 from saccade.review.magnets import STRANGERS, magnets
 from saccade.review.neighbours import nearest, stranger_of_some, strangers
@@ -37,14 +37,16 @@ def check_vectors(members: Members, *, threads: int = 2) -> Checked:
         return Checked(len(codes), len(ids), found, (TOO_FEW,))
     places, cosines = nearest(members.vectors, threads=threads)
     who, alike = strangers(places, cosines, codes, most=LIKE)
-    usual = stranger_of_some(members.vectors, codes, STRANGERS)
-    attracting = magnets(alike, usual, threshold=members.threshold)
+    within = copies_within(members.vectors, codes, places, cosines)
+    copied = [row for one in within for row in one.rows[1:]]
+    rows = np.setdiff1d(np.arange(len(codes)), copied)
+    usual = stranger_of_some(members.vectors[rows], codes[rows], STRANGERS)
+    attracting = rows[magnets(alike[rows], usual, threshold=members.threshold)]
     found["magnet"] = tuple(_magnet(members, row, alike[row]) for row in attracting)
-    within, across = near_copies(members.vectors, codes, places, cosines, attracting)
+    across = copies_across(codes, places, cosines, attracting)
     found["copy"] = tuple(_copied(members, one) for one in [*within, *across])
     notes: tuple[str, ...] = () if len(ids) > STRANGERS else (FEW_STRANGERS,)
-    copied = [row for one in within for row in one.rows[1:]]
-    kept = np.setdiff1d(np.arange(len(codes)), [*attracting.tolist(), *copied])
+    kept = np.setdiff1d(rows, attracting)
     used, left = np.unique(codes[kept], return_inverse=True)
     if not likelihood.can_be_fitted(left):
         return Checked(len(codes), len(ids), found, (*notes, TOO_FEW))
