@@ -12,7 +12,7 @@ from saccade.api.review import check, decide, group
 from saccade.cli.app import main
 from saccade.errors import InputError
 from saccade.gallery import Gallery as PlainGallery
-from saccade.gallery import merges, proposals, store
+from saccade.gallery import merges, proposals, store, whole
 from saccade.values import Sample
 from tests.test_review import people, unit
 
@@ -146,6 +146,7 @@ def test_a_name_cannot_steer_the_page(planted, tmp_path):
         found = check(gallery, report=tmp_path / "check.html")
     page = (tmp_path / "check.html").read_text()
     assert found.report == tmp_path / "check.html"
+    assert "of these 1 to be wrong" in page
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
 
 
@@ -269,6 +270,15 @@ def test_copies_of_copies_are_decided_together(tmp_path):
         ]
         assert check(gallery).of("copy") == ()
         gallery.check()
+
+
+def test_the_memory_that_is_missing_is_told(planted, monkeypatch):
+    monkeypatch.setattr(whole, "MOST_BYTES", 32 * 16 * 240 - 1)
+    with Gallery.open(planted) as gallery, pytest.raises(InputError, match="has 240 pictures"):
+        check(gallery)
+    monkeypatch.setattr(whole, "MOST_BYTES", 32 * 16 * 240)
+    with Gallery.open(planted) as gallery:
+        assert check(gallery).pictures == 240
 
 
 def test_the_commands(planted, capsys, tmp_path):

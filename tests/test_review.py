@@ -73,6 +73,22 @@ def test_the_model_is_diagonal_and_has_the_spread_that_was_drawn():
     assert abs(off).max() < 0.02 * model.between.max()
 
 
+def test_of_many_pictures_some_are_learnt_from(monkeypatch):
+    vectors, whose = people(np.random.default_rng(61), 60)
+    vectors, whose = np.concatenate([vectors, vectors[:200]]), np.r_[whose, 60 + np.arange(200)]
+    monkeypatch.setattr(likelihood, "LEARNT_FROM", 200)
+    monkeypatch.setattr(likelihood, "LEAST_LEARNT", 5)
+    some = np.flatnonzero(np.isin(whose, np.unique(whose[likelihood._some(whose)])))
+    assert len(some) == 200 and some.max() < 480, "whole identities, of several pictures"
+    _, codes = np.unique(whose[some], return_inverse=True)
+    alone, model = likelihood.fit(vectors[some], codes), likelihood.fit(vectors, whose)
+    np.testing.assert_allclose(model.rows[some], alone.rows, atol=1e-8)
+    np.testing.assert_allclose(model.between, alone.between)
+    assert model.rows.shape == vectors.shape
+    monkeypatch.setattr(likelihood, "LEAST_LEARNT", 40)
+    assert len(likelihood._some(whose)) == 320
+
+
 def test_neighbours_are_those_of_brute_force():
     draw = np.random.default_rng(5)
     vectors, whose = people(draw, 40)

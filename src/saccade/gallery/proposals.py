@@ -146,6 +146,6 @@ def _there(
     """Return those of the numbers of ``table`` that exist."""
     rows = connection.execute(
         f"SELECT t.number FROM json_each(?) j JOIN {table} t ON t.number = j.value",
-        (json.dumps(sorted(set(itertools.chain(*numbers)))),),
+        (json.dumps(sorted(set(itertools.chain.from_iterable(numbers)))),),
     )
     return {number for (number,) in rows}

@@ -22,6 +22,7 @@ TRUSTED = 0.97  # share of the pictures, those nearest to their identity's mean,
 FEWEST_IDENTITIES, FEWEST_REPEATED = 5, 10
 LEAST_VARIANCE = 1e-9
 LEARNT_FROM = 50_000  # pictures, of identities that are drawn: more take memory, and tell no more
+LEAST_LEARNT = 1000  # identities
 BLOCK = 4096  # rows at once, beside which nothing else of their size is in memory
 
 
@@ -98,13 +99,18 @@ def blocks(n: int) -> Iterator[slice]:
 
 
 def _some(codes: IntArray) -> IntArray:
-    """Rows of identities that are drawn, at least LEARNT_FROM of them, or all."""
+    """Rows of identities that are drawn, about LEARNT_FROM of them, or all.
+
+    Those of several pictures come first, and LEAST_LEARNT identities are taken however many
+    pictures they have: without both nothing could be learnt.
+    """
     if len(codes) <= LEARNT_FROM:
         return np.arange(len(codes))
     counts = np.bincount(codes)
     drawn = np.random.default_rng(0).permutation(len(counts))
-    enough = np.searchsorted(np.cumsum(counts[drawn]), LEARNT_FROM) + 1
-    return np.flatnonzero(np.isin(codes, drawn[:enough]))
+    drawn = drawn[np.argsort(counts[drawn] == 1, kind="stable")]
+    enough = int(np.searchsorted(np.cumsum(counts[drawn]), LEARNT_FROM)) + 1
+    return np.flatnonzero(np.isin(codes, drawn[: max(enough, LEAST_LEARNT)]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
