@@ -215,16 +215,17 @@ def test_many_copies_are_one_finding():
 
 
 def test_a_copy_is_no_evidence():
-    """Two pictures beside the copies of another two: not two people, and so without the copies."""
-    draw = np.random.default_rng(43)
-    vectors, whose = people(draw, 40, each=3, scatter=0.6)
+    """With copies of some pictures the same is told, and as surely."""
+    vectors, whose = people(np.random.default_rng(43), 40, each=4)
+    whose[::17] = (whose[::17] + 3) % 40
+    times = np.where(np.arange(len(whose)) % 3 == 0, 6, 1)
     alone = check_vectors(members(vectors, whose))
-    copied = np.repeat(np.arange(len(whose)), np.where(np.arange(len(whose)) % 3 == 0, 6, 1))
-    many = check_vectors(members(vectors[copied], whose[copied]))
-    for kind in ("same", "two", "wrong_name"):
-        assert [one.score for one in many.found[kind]] == pytest.approx(
-            [one.score for one in alone.found[kind]]
-        )
+    many = check_vectors(members(np.repeat(vectors, times, axis=0), np.repeat(whose, times)))
+    assert len(alone.findings) >= 5
+    found = [one for one in many.findings if one.kind != "copy"]
+    assert [one.identities for one in found] == [one.identities for one in alone.findings]
+    scores = [one.score for one in alone.findings]
+    np.testing.assert_allclose([one.score for one in found], scores, rtol=1e-6)
 
 
 def test_copies_go_with_the_picture_under_a_wrong_name():
