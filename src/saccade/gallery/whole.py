@@ -10,7 +10,7 @@ from saccade.gallery import merges, rows, store
 from saccade.gallery.database import Database
 from saccade.values import Float32Array, IntArray
 
-BYTES_A_NUMBER = 32  # of a vector: reckoned of a look at its peak, four copies in float32, two in 64
+BYTES_A_NUMBER = 32  # reckoned of a look at its peak: four copies in float32, two in float64
 MOST_BYTES = 8 << 30
 CHUNK_THUMBNAILS = 256
 
