@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from saccade.errors import InputError, UnknownNameError
 from saccade.gallery import Gallery
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from tests import coded
 from tests.reference.gallery import as_stored
 

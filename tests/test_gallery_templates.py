@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from saccade.errors import InputError, UnknownNameError
 from saccade.gallery import Gallery, rows, templates
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from tests import coded
 from tests.reference.gallery import as_stored
 

@@ -25,7 +25,7 @@ from saccade.api.gallery import Gallery
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, UnknownNameError
 from saccade.gallery import terms
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from saccade.gallery.where import condition
 from saccade.values import Sample
 from tests import coded

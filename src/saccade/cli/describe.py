@@ -1,12 +1,11 @@
 """Commands on what is said of identities: describe, show, terms."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import shown, tell
 from saccade.errors import InputError
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def describe(
-    gallery: Path,
+    gallery: GalleryFolder,
     name: str,
     /,
     *facts: str,
@@ -26,8 +25,6 @@ def describe(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity that the facts are about.
     facts
@@ -48,13 +45,11 @@ def describe(
     return 0
 
 
-def show(gallery: Path, name: str, /, *, json: Json = False) -> int:
+def show(gallery: GalleryFolder, name: str, /, *, json: Json = False) -> int:
     """Show what is stored of an identity: its pictures, facts and terms.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity to show.
     """
@@ -67,7 +62,7 @@ def show(gallery: Path, name: str, /, *, json: Json = False) -> int:
 
 
 def terms(
-    gallery: Path,
+    gallery: GalleryFolder,
     name: str,
     /,
     *,
@@ -81,8 +76,6 @@ def terms(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity that the days are of.
     consent

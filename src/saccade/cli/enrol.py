@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import (
+from saccade.cli.index import bring_up
+from saccade.cli.options import (
     AnyQuality,
     Columns,
     Detector,
     Embedder,
+    GalleryFolder,
     Json,
     Largest,
     named_columns,
     require_vectors_alone,
 )
-from saccade.cli.index import bring_up
 from saccade.cli.output import bar, say, say_json, shown
 from saccade.errors import InputError
 
@@ -28,7 +29,7 @@ As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all
 
 
 def enrol(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *pictures: Path,
     as_: As = None,
@@ -47,8 +48,6 @@ def enrol(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     pictures
         Picture files, folders of pictures (with --as), or data with identities: class folders, a
         CSV, an idx pair, a .npz.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saccade.cli.options import Flag
+from saccade.cli.options import Json
 from saccade.cli.output import progress_bar, say, say_json, shown, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def inspect(
     report: Path | None = None,
     write: Path | None = None,
     model: str | None = None,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Look for copies, leaks, wrong labels and useless pictures; exit code 1 when any is found.
 
@@ -36,8 +36,6 @@ def inspect(
         changed; a label that is doubted stays, beside the one suggested.
     model
         Run folder of an embedder, which then says what is alike; without, pixels do.
-    json
-        Print one JSON document instead of text.
     """
     from saccade.api.inspect import inspect as look
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import say, say_json, shown, tell
 from saccade.errors import InputError
 
@@ -48,15 +48,13 @@ def forget(
     return _code(gone)
 
 
-def verify_receipt(receipt: Path, /, *, gallery: Path, json: Json = False) -> int:
+def verify_receipt(receipt: Path, /, *, gallery: GalleryFolder, json: Json = False) -> int:
     """Say whether what a receipt says is true of a gallery; exit code 1 when it is not.
 
     Parameters
     ----------
     receipt
         File that forget wrote.
-    gallery
-        Folder of the gallery.
     """
     from saccade.gallery import Gallery
 
@@ -68,13 +66,11 @@ def verify_receipt(receipt: Path, /, *, gallery: Path, json: Json = False) -> in
     return 1 if problems else 0
 
 
-def backup(gallery: Path, out: Path, /, *, json: Json = False) -> int:
+def backup(gallery: GalleryFolder, out: Path, /, *, json: Json = False) -> int:
     """Copy a gallery while others use it; the copy is a gallery, to restore it, move it.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     out
         Folder to make. Whoever is forgotten later stays in it.
     """
@@ -88,7 +84,7 @@ def backup(gallery: Path, out: Path, /, *, json: Json = False) -> int:
 
 
 def export(
-    gallery: Path,
+    gallery: GalleryFolder,
     out: Path,
     /,
     *,
@@ -100,8 +96,6 @@ def export(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     out
         Folder to make, or a .zip. Whoever is forgotten later stays in it.
     name
@@ -138,14 +132,8 @@ def import_(gallery: Path, archive: Path, /, *, json: Json = False) -> int:
     return 1 if done.skipped else 0
 
 
-def compact(gallery: Path, /, *, json: Json = False) -> int:
-    """Make a gallery smaller by the places of the forgotten; exit code 1 while a reader delays it.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    """
+def compact(gallery: GalleryFolder, /, *, json: Json = False) -> int:
+    """Shrink a gallery by the places of the forgotten; exit code 1 while a reader delays it."""
     from saccade.gallery import Gallery
 
     with Gallery.open(gallery) as opened:

@@ -15,7 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from saccade.errors import InputError, UnknownNameError
-from saccade.gallery import contradictions, inputs, log, proposals, removal, source_keys, store, who
+from saccade.gallery import (
+    contradictions,
+    inputs,
+    log,
+    merges,
+    proposals,
+    removal,
+    source_keys,
+    store,
+    who,
+)
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import Forgotten, Moved
 from saccade.gallery.database import Database
@@ -26,6 +36,10 @@ MOVE_ALL = (
     "to give the identity another name: saccade rename; to say that two are one: saccade merge"
 )
 REMOVE_ALL = "to forget the whole identity: saccade forget GALLERY NAME"
+IN_A_GROUP = (
+    "it is merged with others, which forget would take too: let it stand alone first, with saccade "
+    "unmerge; then merge, rename or forget it"
+)
 
 
 def move(database: Database, pictures: Sequence[int], to: str, *, new: bool = False) -> Moved:
@@ -133,6 +147,8 @@ def _require_one_left(
         ).fetchone()
         if held == len(mine):
             name = store.identity_name(connection, owner)
+            if len(merges.group(connection, owner)) > 1:
+                remedy = IN_A_GROUP
             raise InputError(f"'{name}' would keep no picture of its {held}; {remedy}")
 
 

@@ -191,7 +191,10 @@ def _contradiction(
     if called != inputs.identity_name(name) and merges.pointer(connection, owner) is not None:
         remedy = f"'{called}' is merged into it: unmerge '{called}' if it is another"
     else:
-        remedy = f"forget '{called}' and enrol the right pictures again, without this one"
+        remedy = (
+            f"if it shows another: saccade move GALLERY NAME --picture-id {picture}; if nobody "
+            f"should be found by it: saccade remove GALLERY --picture-id {picture}"
+        )
     return f"{shown} is enrolled as '{name}' itself, as picture {picture}; {remedy}"
 
 
