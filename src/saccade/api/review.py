@@ -104,6 +104,11 @@ def decide(
                 f"proposal {number} has no answer of its own: look at both pictures, then use "
                 "move, remove or forget; or refuse it"
             )
+        photo = whole.shared_photo(gallery.database, one.identities) if one.kind == GROUP else None
+        if photo is not None:
+            raise InputError(
+                f"proposal {number} would make one identity of two boxes of photo {photo}; refuse it"
+            )
         _carry_out(gallery, one, told)
         with gallery.database.writing() as connection:
             proposals.withdraw(connection, [number])
