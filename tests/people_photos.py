@@ -55,6 +55,22 @@ def furnish(root, data, *, learn=28, each=10):
     compose(root / "photos" / "stairs.jpg", faces, (dora, 4), (fay, 5))
     compose(root / "more" / "party.jpg", faces, (emil, 5), (dora, 6), near=0)
     compose(root / "visitors" / "guest" / "door.jpg", faces, (STRANGERS[0], 2))
+    _film(root / "meeting.mp4", faces, (cleo, 1), (dora, 2))
+
+
+def _film(path, faces, *shown):
+    """Two seconds in which the same people stand elsewhere in the second half."""
+    from saccade.pictures.video import PaintedVideo
+
+    with PaintedVideo(path) as film:
+        for half in range(2):
+            photo = path.with_name(f"half{half}.png")
+            compose(photo, faces, *shown[:: 1 - 2 * half])
+            with Image.open(photo) as image:
+                picture = np.asarray(image)
+            photo.unlink()
+            for frame in range(10):
+                film.add(picture, half + frame / 10)
 
 
 def compose(path, faces, *shown, near=None):

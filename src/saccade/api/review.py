@@ -107,7 +107,8 @@ def decide(
         photo = whole.shared_photo(gallery.database, one.identities) if one.kind == GROUP else None
         if photo is not None:
             raise InputError(
-                f"proposal {number} would make one identity of two boxes of photo {photo}; refuse it"
+                f"proposal {number} would make one identity of two boxes of photo {photo}; refuse "
+                "it"
             )
         _carry_out(gallery, one, told)
         with gallery.database.writing() as connection:

@@ -37,8 +37,9 @@ class OnnxDetector:
     def __call__(self, pictures: Sequence[UInt8Array]) -> list[Detected]:
         """(H, W, 3) uint8 pictures of any size → what was seen in each, the surest first.
 
-        Boxes without an area are left out, as are those beyond the MOST_BOXES surest. Raises InputError where the graph answers with other
-        shapes than its card says, NaN, or scores outside [0, 1].
+        Boxes without an area are left out, as are those beyond the MOST_BOXES surest. Raises
+        InputError where the graph answers with other shapes than its card says, NaN, or scores
+        outside [0, 1].
         """
         found: list[Detected] = []
         for outputs, placements in self._session.answers(pictures):

@@ -139,8 +139,8 @@ def _refuse_foreign(model: Any, onnx: Any, file: Path) -> None:
             )
         if isinstance(part, onnx.NodeProto) and part.op_type in REPEATING:
             raise InputError(
-                f"{file} has the operator '{part.op_type}', which may repeat without end; export it "
-                "without"
+                f"{file} has the operator '{part.op_type}', which may repeat without end; export "
+                "it without"
             )
 
 
