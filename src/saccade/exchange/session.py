@@ -51,6 +51,7 @@ class Session:
         self._shape = (3, *card.size) if card.layout == "nchw" else (*card.size, 3)
         self._piece = self._fixed or max(1, min(PIECE, PIECE_BYTES // (4 * math.prod(self._shape))))
         require_moderate(outline, (self._piece, *self._shape))
+        self._levels = _levels(card)
         deciding = {"format": FORMAT, "graph": outline.sha256, "card": card.deciding}
         told = json.dumps(deciding, sort_keys=True)
         self.fingerprint = hashlib.sha256(told.encode()).hexdigest()
@@ -89,9 +90,8 @@ class Session:
         seen = scaled(picture, lies)
         colours = seen if card.colours == "rgb" else seen[::-1]
         inside = planes[:, top : top + height, left : left + width]
-        for plane, pixels, mean, std in zip(inside, colours, card.mean, card.std, strict=True):
-            np.subtract(pixels, np.float32(mean), out=plane)
-            plane /= np.float32(std)
+        for plane, pixels, levels in zip(inside, colours, self._levels, strict=True):
+            np.take(levels, pixels, out=plane, mode="clip")  # Any other mode copies what it writes.
         return lies
 
     def run(self, piece: Piece) -> dict[str, Float32Array]:
@@ -130,6 +130,15 @@ class Session:
     def refusal(self, why: str) -> InputError:
         """Return the error that names the graph and what is wrong with its answer."""
         return InputError(f"{self.file}: {why}")
+
+
+def _levels(card: Card) -> list[Float32Array]:
+    """For each colour (256,): what the graph is fed for a pixel, (pixel - mean) / std."""
+    pixels = np.arange(256, dtype=np.float32)
+    return [
+        (pixels - np.float32(mean)) / np.float32(std)
+        for mean, std in zip(card.mean, card.std, strict=True)
+    ]
 
 
 def _require_input(outline: Outline, card: Card) -> None:
