@@ -331,7 +331,7 @@ def test_answers_that_cannot_be_used(tmp_path):
 
 
 def test_a_batch_that_no_memory_holds_is_refused(tmp_path):
-    refused(write_embedder(tmp_path / "e.onnx", batch=10**8), "100000000x3x8x8", "4 GiB")
+    refused(write_embedder(tmp_path / "e.onnx", batch=10**8), "(100000000, 3, 8, 8)", "4 GiB")
 
 
 def test_numbers_beyond_float32_are_no_vector(tmp_path):
