@@ -245,7 +245,7 @@ def test_frames_that_grow_are_measured_and_painted_at_the_first_size(tmp_path, m
 def write_part(path, side):
     """Write three grey frames of another size, that can stand behind others."""
     with av.open(str(path), "w", format="mpegts") as container:
-        stream = container.add_stream("mpeg2video", rate=25)
+        stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
         grey = np.full((side, side, 3), side, np.uint8)
         for _ in range(3):
