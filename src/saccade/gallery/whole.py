@@ -79,7 +79,7 @@ def apart(database: Database, mine: Whole) -> list[tuple[int, int]]:
     rows_of: dict[int, list[int]] = {}
     for row, who in enumerate(mine.identities.tolist()):
         rows_of.setdefault(who, []).append(row)
-    pairs = set()
+    pairs: set[tuple[int, int]] = set()
     for shown in photos.values():
         for one, other in itertools.combinations(set(mine.identities[shown].tolist()), 2):
             products = itertools.product(rows_of[one], rows_of[other])
