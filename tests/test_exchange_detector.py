@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from saccade.data.pictures import resize
 from saccade.errors import InputError
+from saccade.exchange import detector as detector_file
 from saccade.exchange import load_detector
 from saccade.exchange.card import ARCFACE, FITS
 from saccade.exchange.fit import Placement, placed, scaled
 from saccade.exchange.priors import decode_boxes, decode_points, make_priors
+from saccade.pictures.detect import objects_in
 from tests.graphs import SIDE, write_detector
 
 PICTURE = np.full((40, 60, 3), 90, np.uint8)  # height 40, width 60; the input is 8 x 8
@@ -103,6 +105,33 @@ def test_the_less_sure_of_two_that_overlap_is_dropped(tmp_path, iou):
     np.testing.assert_allclose(
         found.xywh, coded(corners[kept], "xywh") * [60, 40, 60, 40], atol=1e-4
     )
+
+
+def test_of_too_many_boxes_the_surest_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(detector_file, "MOST_BOXES", 3)
+    scores = np.array([0.6, 0.9, 0.7, 0.8, 0.65])
+    boxes = np.array([[n / 8, 0, n / 8 + 0.1, 0.2] for n in range(5)])
+    file = write_detector(
+        tmp_path / "d.onnx", {"scores": np.c_[1 - scores, scores], "boxes": boxes}
+    )
+    (found,) = load_detector(file)([np.zeros((8, 8, 3), np.uint8)])
+    np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.7], atol=1e-6)
+
+
+def test_a_box_beyond_all_numbers_is_refused_and_a_landmark_there_is_far(tmp_path):
+    answers = {"scores": [[0, 1]], "boxes": [[0, 0, 3e38, 3e38]]}
+    file = write_detector(tmp_path / "d.onnx", answers)
+    with pytest.raises(InputError, match="a box reaches to infinity"):
+        load_detector(file)([np.zeros((8, 8, 3), np.uint8)])
+    answers = {"scores": [[0, 1]], "boxes": [[0, 0, 1, 1]], "landmarks": [[0, 0, 3e38, 3e38]]}
+    file = write_detector(
+        tmp_path / "d.onnx",
+        answers,
+        outputs={"landmarks": "landmarks"},
+        detector={"template": [[0.2, 0.2], [0.8, 0.8]]},
+    )
+    seen, _ = objects_in(np.zeros((40, 40, 3), np.uint8), load_detector(file))
+    assert seen[0].poor[0] == "misfit: a landmark lies outside the picture"
 
 
 def test_boxes_without_area_and_pictures_without_objects(tmp_path):

@@ -151,6 +151,9 @@ def _picture(
     name = store.read_label(label, key)
     thumbnail = None if small is None else bytes(small).rstrip(b"\0")
     original = originals.read(connection, number)
+    source = label[:SOURCE_BYTES].hex()
+    if original is not None and hashlib.sha256(original).hexdigest() != source:
+        original = None  # Pixels of a crop, whose source is its photo: nobody could check them.
     ending = Path(name).suffix.lower()
     files = {
         f"{archive.THUMBNAILS}/{number}.jpg": thumbnail,
@@ -164,7 +167,7 @@ def _picture(
         "number": number,
         "identity": store.identity_name(connection, identity),
         "name": name,
-        "source_sha256": label[:SOURCE_BYTES].hex(),
+        "source_sha256": source,
         "vector": np.frombuffer(vector, "<f2").astype(np.float32),
         "facts": json.dumps({} if own is None else facts.read(own), ensure_ascii=False),
         "thumbnail": places[0],
