@@ -17,11 +17,7 @@ from saccade.cli.app import main
 from saccade.data.pictures import read_picture
 from saccade.errors import InputError
 from saccade.exchange import load_embedder
-<<<<<<< HEAD
-from saccade.gallery import CropInfo
-=======
-from saccade.gallery import CropInfo, Gallery, originals
->>>>>>> people2
+from saccade.gallery import CropInfo, originals
 from saccade.gallery.crops import Crop
 from saccade.gallery.enrol import BATCH_PICTURES
 from saccade.gallery.unnamed import PREFIX

@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from saccade.api.gallery import Gallery
-from saccade.gallery import merges, store
+from saccade.errors import InputError
+from saccade.gallery import apart, merges, store
 from saccade.gallery.proposals import Proposal
 from saccade.gallery.unnamed import PREFIX
 from saccade.review.findings import GROUP
@@ -16,6 +17,7 @@ OWNERS = "SELECT identity, number FROM pictures WHERE number IN (SELECT value FR
 def carry_out(gallery: Gallery, one: Proposal, names: Sequence[str]) -> None:
     """Do what the proposal says; ``names`` of its identities. Raises InputError where it cannot."""
     if one.kind in ("same", GROUP):
+        _require_photos_apart(gallery, one)
         _merge(gallery, one.identities, names)
     elif one.kind == "wrong_name":
         _move(gallery, one.pictures, names[1])
@@ -23,6 +25,13 @@ def carry_out(gallery: Gallery, one: Proposal, names: Sequence[str]) -> None:
         _move(gallery, one.pictures, _second(gallery, names[0]), new=True)
     else:
         _remove(gallery, one.pictures[1:] if one.kind == "copy" else one.pictures)
+
+
+def _require_photos_apart(gallery: Gallery, one: Proposal) -> None:
+    """Raise InputError for two boxes of one photo, enrolled or merged since it was proposed."""
+    photo = apart.shared_photo(gallery.database, one.identities)
+    if photo is not None:
+        raise InputError(f"it would make one identity of two boxes of photo {photo}; refuse it")
 
 
 def _merge(gallery: Gallery, identities: Sequence[int], names: Sequence[str]) -> None:

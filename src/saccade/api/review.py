@@ -87,7 +87,6 @@ def decide(
         raise InputError(f"proposal {both[0]} cannot be both accepted and refused; leave one out")
     _require_answers(gallery, accept, refuse)
     done = []
-<<<<<<< HEAD
     for number in dict.fromkeys(accept):
         try:
             done.append(f"{number}: {_accepted(gallery, number)}")
@@ -95,28 +94,6 @@ def decide(
             before = f"; these were done: {' | '.join(done)}" if done else ""
             raise InputError(f"proposal {number}: {error}{before}") from error
     for number in dict.fromkeys(refuse):
-=======
-    for number in accept:
-        with gallery.database.reading() as connection:
-            one = proposals.named(connection, number)
-            (told,) = _in_words(connection, [one], {})
-        if not told.action:
-            raise InputError(
-                f"proposal {number} has no answer of its own: look at both pictures, then use "
-                "move, remove or forget; or refuse it"
-            )
-        photo = whole.shared_photo(gallery.database, one.identities) if one.kind == GROUP else None
-        if photo is not None:
-            raise InputError(
-                f"proposal {number} would make one identity of two boxes of photo {photo}; refuse "
-                "it"
-            )
-        _carry_out(gallery, one, told)
-        with gallery.database.writing() as connection:
-            proposals.withdraw(connection, [number])
-        done.append(f"{number}: {told.action}")
-    for number in refuse:
->>>>>>> people2
         with gallery.database.writing() as connection:
             if proposals.find(connection, number) is None:
                 done.append(f"{number}: {SETTLED}")

@@ -5,6 +5,7 @@ person may be in it twice, as in a mirror. It is never proposed.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +81,24 @@ def read(database: Database, whole: Whole) -> Apart:
             if picture in place
         ),
     )
+
+
+def shared_photo(database: Database, identities: Sequence[int]) -> str | None:
+    """Return 8 digits of a photo of which two of these identities have boxes; None without one."""
+    with database.reading() as connection:
+        boxes: IntArray = np.array(
+            connection.execute(
+                "SELECT p.identity, c.photo_key FROM crops c "
+                "JOIN pictures p ON p.number = c.picture"
+            ).fetchall(),
+            np.int64,
+        ).reshape(-1, 2)
+        pointers = merges.Merges.read(connection)
+    boxes[:, 0] = pointers.of(boxes[:, 0])
+    wanted = np.isin(boxes[:, 0], pointers.of(np.array(identities, np.int64)))
+    photos, counts = np.unique(np.unique(boxes[wanted], axis=0)[:, 1], return_counts=True)
+    twice = photos[counts > 1]
+    return f"{twice[0]:08x}" if len(twice) else None
 
 
 def _rising(one: int, other: int) -> tuple[int, int]:
