@@ -12,6 +12,7 @@ from typing import NamedTuple
 from saccade.errors import InputError
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MOMENT = re.compile(rf"{DAY.pattern}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z")
 
 
 class Terms(NamedTuple):
@@ -36,6 +37,19 @@ def day(text: str, what: str) -> str:
         raise InputError(
             f"{what} must be a day as 2027-01-31, year, month, day. Got '{text}' instead"
         ) from error
+
+
+def moment(text: str, what: str) -> str:
+    """Return a time in UTC, to the second; raises InputError, which names ``what``."""
+    try:
+        if not MOMENT.fullmatch(text):
+            raise ValueError
+        datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{what} must be a time as 2027-01-31T09:30:00Z. Got '{text:.40}' instead"
+        ) from error
+    return text
 
 
 def last_day(expires: str | None) -> str | None:
