@@ -166,6 +166,45 @@ def zipped(folder, place, *, extra=(), deflated=False):
     return place
 
 
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_damaged_zip_is_one_line_whatever_broke(exported, tmp_path, kind):
+    """Bytes changed anywhere: in headers, in names, in packed data."""
+    new(tmp_path / "h").close()
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", kind) as packed:
+        for path in sorted(path for path in exported.rglob("*") if path.is_file()):
+            packed.write(path, path.relative_to(exported).as_posix())
+    whole = (tmp_path / "whole.zip").read_bytes()
+    draw = np.random.default_rng(kind)
+    with Gallery.open(tmp_path / "h") as gallery:
+        for _ in range(60):
+            damaged = bytearray(whole)
+            places = draw.integers(0, len(whole), 3)
+            places[1:] = len(whole) - 1 - places[1:] % 1500  # the directory at the end
+            for place in places:
+                damaged[place] = draw.integers(0, 256)
+            (tmp_path / "bad.zip").write_bytes(damaged)
+            try:
+                archive.Archive(tmp_path / "bad.zip").close()
+                gallery.import_(tmp_path / "bad.zip")
+            except InputError as error:
+                assert "\n" not in str(error)
+            else:
+                gallery.check()  # a byte that says nothing, such as a date
+                assert gallery.stats().pictures == 10
+
+
+def test_what_is_neither_file_nor_folder_is_refused(tmp_path):
+    new(tmp_path / "h").close()
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "h", tmp_path / "pipe", "neither a folder nor a file")
+
+
+def test_a_thumbnail_is_small(exported, tmp_path):
+    new(tmp_path / "h").close()
+    (exported / "thumbnails" / "77.jpg").write_bytes(bytes(archive.MOST_THUMBNAIL_BYTES + 1))
+    refused(tmp_path / "h", exported, "has 1,048,577 bytes")
+
+
 def link_entry(name):
     entry = zipfile.ZipInfo(name)
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16

@@ -1,7 +1,11 @@
 """Terms: the day of an identity's consent, and the day from which it is to be forgotten.
 
 Days are ISO 8601 in UTC, such as 2027-01-31. From the day on which it expires an identity is no
-hit, whether it was forgotten yet or not. Every function works inside a transaction.
+hit, whether it was forgotten yet or not.
+
+Days are of one name, also where it is merged with others: they end what was agreed on for the
+pictures under that name, a merge may be wrong, and forgetting cannot be undone. So of merged names
+only those that have expired go. Every function works inside a transaction.
 """
 
 import datetime
