@@ -1,7 +1,6 @@
 """Merges, rejections and crops in exports: they come back equal, and nobody else's data leaks."""
 
 import json
-import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -241,7 +240,7 @@ def test_no_detector_is_named_twice(full, tmp_path):
     with Gallery.open(full[0]) as gallery:
         gallery.export(tmp_path / "out")
     with new(tmp_path / "h") as other:
-        with sqlite3.connect(tmp_path / "h" / "gallery.db") as connection:
+        with other._database.writing() as connection:
             connection.execute("INSERT INTO choices VALUES ('detector', 'mine')")
         other.import_(tmp_path / "out")
         assert other.detector == "mine"

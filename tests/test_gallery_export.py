@@ -166,7 +166,17 @@ def zipped(folder, place, *, extra=(), deflated=False):
     return place
 
 
-@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_zip_of_another_kind_is_refused(exported, tmp_path, kind):
+    """What unpacks LZMA takes as much memory as the file says."""
+    new(tmp_path / "h").close()
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w", kind) as packed:
+        for path in sorted(path for path in exported.rglob("*") if path.is_file()):
+            packed.write(path, path.relative_to(exported).as_posix())
+    refused(tmp_path / "h", tmp_path / "bad.zip", "is packed otherwise")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_damaged_zip_is_one_line_whatever_broke(exported, tmp_path, kind):
     """Bytes changed anywhere: in headers, in names, in packed data."""
     new(tmp_path / "h").close()
@@ -176,7 +186,7 @@ def test_a_damaged_zip_is_one_line_whatever_broke(exported, tmp_path, kind):
     whole = (tmp_path / "whole.zip").read_bytes()
     draw = np.random.default_rng(kind)
     with Gallery.open(tmp_path / "h") as gallery:
-        for _ in range(60):
+        for _ in range(40):
             damaged = bytearray(whole)
             places = draw.integers(0, len(whole), 3)
             places[1:] = len(whole) - 1 - places[1:] % 1500  # the directory at the end
@@ -184,7 +194,6 @@ def test_a_damaged_zip_is_one_line_whatever_broke(exported, tmp_path, kind):
                 damaged[place] = draw.integers(0, 256)
             (tmp_path / "bad.zip").write_bytes(damaged)
             try:
-                archive.Archive(tmp_path / "bad.zip").close()
                 gallery.import_(tmp_path / "bad.zip")
             except InputError as error:
                 assert "\n" not in str(error)

@@ -173,6 +173,7 @@ def test_an_upgrade_on_a_full_disk_changes_nothing(folder, first_version, monkey
         gallery.check()
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_is_killed_changes_nothing_or_all(folder, first_version, tmp_path):
     """SIGKILL before each statement of the upgrade in turn, in a process of its own."""
     versions = []

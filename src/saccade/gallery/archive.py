@@ -20,7 +20,6 @@ are links. All sizes are looked at before anything is read. The tables: ``archiv
 import contextlib
 import hashlib
 import json
-import lzma
 import re
 import shutil
 import stat
@@ -45,7 +44,7 @@ MOST_RATIO = 200  # of what a part of a zip unpacks to; pictures and vectors har
 AGAIN = "export it again"
 BROKEN = (
     *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError, struct.error),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, zlib.error),
 )
 
 
@@ -149,6 +148,8 @@ class Archive:
             self._require_allowed(entry.filename, entry.file_size)
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise self.refused(f"{entry.filename!r:.60} is a link")
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise self.refused(f"{entry.filename!r:.60} is packed otherwise than by deflate")
             if entry.filename in sizes:
                 raise self.refused(f"{entry.filename!r:.60} stands in it twice")
             if entry.file_size > MOST_RATIO * entry.compress_size + MOST_MANIFEST_BYTES:
