@@ -1,6 +1,10 @@
 """Galleries of earlier formats: read as they are, brought up to date when they may be written."""
 
+import contextlib
+import itertools
+import os
 import shutil
+import signal
 import sqlite3
 import threading
 
@@ -8,7 +12,8 @@ import numpy as np
 import pytest
 
 from saccade.errors import GalleryError
-from saccade.gallery import Gallery, slots, source_keys
+from saccade.gallery import Gallery, database, slots, source_keys
+from saccade.gallery.database import Database
 from saccade.gallery.schema import FORMAT_VERSION, SETTINGS
 
 DIMENSION = 8
@@ -166,6 +171,47 @@ def test_an_upgrade_on_a_full_disk_changes_nothing(folder, first_version, monkey
     assert version(folder) == first_version
     with Gallery.open(folder) as gallery:
         gallery.check()
+
+
+@pytest.mark.slow
+def test_an_upgrade_that_is_killed_changes_nothing_or_all(folder, first_version, tmp_path):
+    """SIGKILL before each statement of the upgrade in turn, in a process of its own."""
+    versions = []
+    for at in itertools.count():
+        copy = tmp_path / f"copy {at}"
+        shutil.copytree(folder, copy)
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException):
+                _open_until(copy, at)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        versions.append(version(copy))
+        with Gallery.open(copy) as gallery:
+            gallery.check()
+            assert gallery.stats().pictures == 39 and names_found(gallery) == NAMES[:39]
+        shutil.rmtree(copy)
+        if code == 0:
+            break
+    assert len(versions) > 10 and set(versions) == {first_version, FORMAT_VERSION}
+
+
+def _open_until(folder, count):
+    """Open a gallery; the process dies before the statement number ``count`` of its upgrade."""
+    left = itertools.count()
+
+    def statement(_):
+        if next(left) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    plain = database.upgrade
+
+    def upgrade(connection):
+        connection.set_trace_callback(statement)
+        plain(connection)
+
+    database.upgrade = upgrade
+    Database(folder).close()
 
 
 def test_an_upgraded_gallery_does_all_that_a_new_one_does(folder, tmp_path):

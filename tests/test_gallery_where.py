@@ -60,6 +60,11 @@ def test_a_condition_is_judged_as_by_the_tables(tree, facts):
         ("a != 5", {"a": "five"}, False),
         (r'a = "x\"y"', {"a": 'x"y'}, True),
         ("a='(b)'and b=2", {"a": "(b)", "b": "2"}, True),
+        ("cafe\u0301 = ne\u0301", {"caf\u00e9": "n\u00e9"}, True),  # written apart
+        ("'cafe\u0301' in ('ne\u0301')", {"caf\u00e9": "n\u00e9"}, True),
+        ("a < 1e999999999", {"a": "1e999"}, True),
+        ("a = 1e999", {"a": "10e998"}, True),
+        ("a = \u0664", {"a": "4"}, False),  # a digit of another script is a text
     ],
 )
 def test_precedence_numbers_and_quotes(text, facts, fits):

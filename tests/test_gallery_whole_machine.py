@@ -278,6 +278,14 @@ class WholeMachine(RuleBasedStateMachine):
 
     @rule(which=which, kept=names, merged=names)
     def merge(self, which, kept, merged):
+        if not self.may_be_one(kept, merged):
+            with pytest.raises(InputError):
+                self.galleries[which].merge(kept, merged)
+            return
+        assert self.galleries[which].merge(kept, merged).name == self.kept(kept)
+        self.merged[merged] = kept
+
+    def may_be_one(self, kept, merged):
         first, second = self.group(kept), self.group(merged)
         there = kept in first and merged in second
         clash = any(
@@ -286,12 +294,7 @@ class WholeMachine(RuleBasedStateMachine):
             if row in self.enrolled and {self.enrolled[row][0], one} <= first | second
             for mine in (first, second)
         )
-        if not there or first == second or merged in self.merged or clash:
-            with pytest.raises(InputError):
-                self.galleries[which].merge(kept, merged)
-            return
-        assert self.galleries[which].merge(kept, merged).name == self.kept(kept)
-        self.merged[merged] = kept
+        return there and first != second and merged not in self.merged and not clash
 
     @precondition(lambda self: self.merged)
     @rule(which=which, data=st.data())
@@ -385,14 +388,15 @@ class WholeMachine(RuleBasedStateMachine):
         files = sum(row < PICTURES for row in self.enrolled)
         expected = (len(self.here()), len(self.enrolled), files)
         assert (done.identities, done.pictures, done.originals) == expected
-        said = dict(self.told), dict(self.expires)
+        assert (done.merges, done.rejections) == (len(self.merged), len(self.rejected))
+        said = dict(self.told), dict(self.expires), dict(self.merged), set(self.rejected)
         self.archives.append((path, self.seed, dict(self.enrolled), *said))
 
     @precondition(lambda self: self.archives)
     @rule(which=which, into_a_new_one=st.booleans(), data=st.data())
     def import_(self, which, into_a_new_one, data):
         """Names come as they were, what the gallery says already stays."""
-        path, seed, enrolled, told, expires = data.draw(
+        path, seed, enrolled, told, expires, merged, rejected = data.draw(
             st.sampled_from(self.archives), label="archive"
         )
         if seed != self.seed:
@@ -423,6 +427,26 @@ class WholeMachine(RuleBasedStateMachine):
                 self.told[name] = told[name]
             if name in expires:
                 self.expires.setdefault(name, expires[name])
+        self.decide(merged, rejected, done)
+
+    def decide(self, merged, rejected, done):
+        """Merges by the name that is merged, then rejections; what cannot be is left out."""
+        new, left_out = {"merges": 0, "rejections": 0}, 0
+        for name, kept in sorted(merged.items()):
+            one = {name, kept} <= self.here() and self.kept(name) == self.kept(kept)
+            if self.may_be_one(kept, name):
+                self.merged[name] = kept
+                new["merges"] += 1
+            elif not one:
+                left_out += 1
+        for row, name in rejected:
+            mine = row in self.enrolled and self.enrolled[row][0] in self.group(name)
+            if name not in self.here() or mine:
+                left_out += 1
+            elif (row, name) not in self.rejected:
+                self.rejected.add((row, name))
+                new["rejections"] += 1
+        assert (done.merges, done.rejections, done.left_out) == (*new.values(), left_out)
 
     def new_numbers(self, name):
         """The pictures of a name that have a number which was not there before, by number."""
@@ -431,7 +455,7 @@ class WholeMachine(RuleBasedStateMachine):
 
     @rule(which=which)
     def re_embed(self, which):
-        """Into a new gallery, which has no rejections; then go on there."""
+        """Into a new gallery, which keeps the rejections of what is enrolled; then go on there."""
         place, gallery = self.place(), self.galleries[which]
         embedder = EMBEDDERS[1 - self.seed]
         if any(row >= PICTURES for row in self.enrolled):
@@ -440,14 +464,15 @@ class WholeMachine(RuleBasedStateMachine):
             assert not place.exists()
             return
         done = gallery.re_embed(place, embedder)
-        counts = len(self.roots()), len(self.enrolled), len(self.rejected)
+        again = {(row, name) for row, name in self.rejected if row in self.enrolled}
+        counts = len(self.roots()), len(self.enrolled), len(self.rejected - again)
         assert (done.identities, done.pictures, done.rejections_lost) == counts
         self.seed = 1 - self.seed
         in_order = sorted(self.enrolled, key=lambda row: self.enrolled[row][1])
         for number, row in enumerate(in_order, 1):
             name, _, own = self.enrolled[row]
             self.enrolled[row] = (name, number, own)
-        self.given, self.rejected = set(range(1, len(in_order) + 1)), set()
+        self.given, self.rejected = set(range(1, len(in_order) + 1)), again
         self.go_on_in(place)
 
     @rule(which=which)

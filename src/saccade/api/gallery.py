@@ -19,7 +19,7 @@ from saccade.exchange import load_embedder
 from saccade.exchange.embedder import KEPT, OnnxEmbedder
 from saccade.exchange.trust import ENDING
 from saccade.files import existing_folder
-from saccade.gallery import backup, re_embedding
+from saccade.gallery import drafts, re_embedding
 from saccade.gallery.choices import NO, YES
 from saccade.gallery.mirrored import Mirrored
 from saccade.judge.choices import Tried, judge_choices
@@ -123,28 +123,27 @@ class Gallery(gallery.Gallery):
         """Make the gallery ``out``, its pictures embedded by another embedder from their files.
 
         This one stays as it is. ``threshold`` and ``mirrored`` as in ``create``, by default the new
-        embedder's own, and as in this one. Raises
-        GalleryError, and makes nothing, when files are not kept or something stands at ``out``.
+        embedder's own (none where templates are means), and as in this one. Raises GalleryError,
+        and makes nothing, when files are not kept or something stands at ``out``.
         """
         place = Path(out)
         re_embedding.require_originals(self._database)
-        backup.refuse(self.folder, place)
-        draft = place.with_name(f".{place.name}.{os.getpid()}.re-embed")
-        shutil.rmtree(draft, ignore_errors=True)
-        try:
-            with Gallery.create(
+        with (
+            drafts.making(place, "gallery", outside=self.folder) as draft,
+            Gallery.create(
                 draft,
                 embedder=embedder,
                 threshold=threshold,
                 keep_originals=True,
                 mirrored=self.stats().mirrored == YES if mirrored is None else mirrored,
-            ) as made:
-                done = re_embedding.re_embed(self._database, made._database, made._need_embedder())
-            backup.refuse(self.folder, place)
-            draft.rename(place)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        return done
+            ) as made,
+        ):
+            return re_embedding.re_embed(
+                self._database,
+                made._database,
+                made._need_embedder(),
+                threshold_stated=threshold is not None,
+            )
 
     def threshold_on(self, data: Path | str, *, broken: float = DataSettings().broken) -> float:
         """Return the threshold that suits the pairs of pictures in class folders; sets nothing.

@@ -1,6 +1,7 @@
 """Commands on what is said of identities: describe, show, terms."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -73,6 +74,7 @@ def terms(
     """Set the day of an identity's consent, and that from which it is to be forgotten.
 
     It is no hit from the day on which it expires (UTC); forget --expired then removes it.
+    Names that are merged with it have days of their own.
 
     Parameters
     ----------
@@ -87,8 +89,10 @@ def terms(
 
     with Gallery.open(gallery) as opened:
         now = opened.set_terms(name, consent=consent, expires=expires)
+        also = opened.show(name).also
     line = f"{shown(name)}: consent {now.consent or 'none'}, expires {now.expires or 'never'}"
-    tell({"name": name, **now._asdict()}, [line], json=json)
+    others = [one for one in also if one[1] != now.expires]
+    tell({"name": name, **now._asdict()}, [line, *_others(others)], json=json)
     return 0
 
 
@@ -103,10 +107,17 @@ def _lines(found: "IdentityDetails") -> Iterator[str]:
     yield f"{shown(found.name)}: enrolled {found.enrolled_at}, {len(found.pictures)} pictures"
     yield f"facts: {_listed(found.facts)}"
     yield f"consent: {found.consent or 'none'}   expires: {found.expires or 'never'}"
+    yield from _others(found.also)
     for picture in found.pictures:
         own = f"   {_listed(picture.facts)}" if picture.facts else ""
         kept = "   original kept" if picture.kept else ""
         yield f"   {picture.picture_id}  {shown(picture.picture)}{_origin(picture.crop)}{own}{kept}"
+
+
+def _others(also: Sequence[tuple[str, str | None]]) -> Iterator[str]:
+    """A line for each name that is merged with it, which ends on a day of its own."""
+    for name, expires in also:
+        yield f"one with {shown(name)}, which expires: {expires or 'never'}"
 
 
 def _origin(crop: "CropInfo | None") -> str:

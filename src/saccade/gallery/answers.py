@@ -174,7 +174,8 @@ class PictureInfo:
 class IdentityDetails:
     """All that is stored of an identity but vectors and thumbnails.
 
-    ``consent`` and ``expires`` are days (ISO 8601), None where none was told.
+    ``consent`` and ``expires`` are days (ISO 8601), None where none was told. They are of this name
+    alone: ``also`` are the names that are merged with it, each with the day on which it expires.
     """
 
     name: str
@@ -183,6 +184,7 @@ class IdentityDetails:
     consent: str | None
     expires: str | None
     pictures: tuple[PictureInfo, ...]
+    also: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
