@@ -99,18 +99,24 @@ def clear_cache() -> CacheSize:
 def drop_sources(prefixes: Sequence[bytes]) -> int:
     """Remove every cache file with a picture whose SHA-256 begins with one of ``prefixes``.
 
-    Also those that cannot be read, and the parts that killed processes left, whose content nobody
-    knows. Returns how many files were removed. Raises OSError.
+    Also those that cannot be read, and all parts: nobody knows what killed processes left in
+    theirs, and a living one, that goes on undisturbed, would give its file a name afterwards.
+    Returns how many files were removed. Raises OSError.
     """
     folder = cache_folder()
-    doomed = [file for file in _finished(folder) if prefixes and _may_hold(file, prefixes)]
-    if not prefixes or not (doomed or _parts(folder)):
-        return 0
+    doomed: list[Path] = []
+    if prefixes and (parts := _parts(folder)):  # first: so none becomes a file that is not looked at
+        doomed += _unlink(folder, parts)
+    if prefixes and (found := [file for file in _finished(folder) if _may_hold(file, prefixes)]):
+        doomed += _unlink(folder, found)
+    return len(doomed)
+
+
+def _unlink(folder: Path, files: list[Path]) -> list[Path]:
     with _locked(folder):
-        removed = _sweep(folder)
-        for file in doomed:
+        for file in files:
             file.unlink(missing_ok=True)
-    return removed + len(doomed)
+    return files
 
 
 def holds_shape(shape: Shape) -> bool:
