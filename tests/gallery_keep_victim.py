@@ -10,7 +10,7 @@ from pathlib import Path
 
 from saccade.api.gallery import Gallery
 from saccade.data.vector_parquet import pyarrow
-from saccade.gallery import compacting, debts, forget, log, re_embedding, receipts, slots
+from saccade.gallery import compacting, debts, log, re_embedding, receipts, slots
 from saccade.gallery.database import Database
 from tests.gallery_victim import TinyEmbedder, die
 

@@ -103,20 +103,21 @@ def drop_sources(prefixes: Sequence[bytes]) -> int:
     theirs, and a living one, that goes on undisturbed, would give its file a name afterwards.
     Returns how many files were removed. Raises OSError.
     """
+    if not prefixes:
+        return 0
     folder = cache_folder()
-    doomed: list[Path] = []
-    if prefixes and (parts := _parts(folder)):  # first: so none becomes a file that is not looked at
-        doomed += _unlink(folder, parts)
-    if prefixes and (found := [file for file in _finished(folder) if _may_hold(file, prefixes)]):
-        doomed += _unlink(folder, found)
-    return len(doomed)
+    parts = _parts(folder)  # first, so that none is finished after the others were looked at
+    _unlink(folder, parts)
+    doomed = [file for file in _finished(folder) if _may_hold(file, prefixes)]
+    _unlink(folder, doomed)
+    return len(parts) + len(doomed)
 
 
-def _unlink(folder: Path, files: list[Path]) -> list[Path]:
-    with _locked(folder):
-        for file in files:
-            file.unlink(missing_ok=True)
-    return files
+def _unlink(folder: Path, files: Sequence[Path]) -> None:
+    if files:  # else there may be no folder
+        with _locked(folder):
+            for file in files:
+                file.unlink(missing_ok=True)
 
 
 def holds_shape(shape: Shape) -> bool:

@@ -61,9 +61,7 @@ def wipe(
         return wiped if held else None
 
 
-def wipe_file(
-    path: Path, identities: IntArray, since: Since = nobody
-) -> tuple[IntArray, Wiped]:
+def wipe_file(path: Path, identities: IntArray, since: Since = nobody) -> tuple[IntArray, Wiped]:
     """Zero the codes in one file; returns the positions (w,), and who stood there.
 
     The identities go last, so that a crash is made up for.

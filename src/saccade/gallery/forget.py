@@ -52,7 +52,7 @@ def forget(
 
     def choice(connection: sqlite3.Connection) -> list[list[int]]:
         numbers = who.numbers_of(connection, database.folder, names)
-        return [merges.root_and_others(connection, number) for number in numbers]
+        return merges.groups(connection, numbers)
 
     return carry_out(database, choice, _remove_identities, wait_s, search_all=search_all)
 
@@ -90,9 +90,7 @@ def carry_out(
         groups, owed = _remove(database, choice, remove)
         vectors = {number: removed.vectors for number, (_, removed) in owed.items()}
         if mine:
-            reasons = settling.pay(
-                database, wait_s=wait_s, vectors=vectors, search_all=search_all
-            )
+            reasons = settling.pay(database, wait_s=wait_s, vectors=vectors, search_all=search_all)
         else:
             reasons = dict.fromkeys(owed, settling.AT_IT)
     return [_answer(database, group, owed, reasons) for group in groups]

@@ -448,9 +448,7 @@ class Gallery:
     ) -> list[Forgotten]:
         """Forget whoever has expired on a day (ISO 8601), by default today in UTC."""
         day = terms.day(on, "the day") if on is not None else terms.today()
-        return forgetting.forget_expired(
-            self._database, day, wait_s=wait_s, search_all=search_all
-        )
+        return forgetting.forget_expired(self._database, day, wait_s=wait_s, search_all=search_all)
 
     def backup(self, out: Path | str) -> backing.Backup:
         """Copy the gallery, without its codes, to a new folder, while others use it.

@@ -41,7 +41,9 @@ def read_back(database: Database, debts: Mapping[int, Debt]) -> dict[int, Counts
     answers = {}
     for number, debt in debts.items():
         if PLACES in debt:
-            mine = [states[shelf].get(slot) for shelf, all_ in debt[PLACES].items() for slot in all_]
+            mine = [
+                states[shelf].get(slot) for shelf, all_ in debt[PLACES].items() for slot in all_
+            ]
             answers[number] = {
                 "places": len(mine),
                 "zero": mine.count(True),

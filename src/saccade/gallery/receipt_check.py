@@ -25,9 +25,7 @@ from saccade.gallery.schema import SOURCE_TABLES
 from saccade.gallery.upgrade import SOURCES_SINCE
 
 
-def problems(
-    connection: sqlite3.Connection, folder: Path, receipt: Mapping[str, Any]
-) -> list[str]:
+def problems(connection: sqlite3.Connection, folder: Path, receipt: Mapping[str, Any]) -> list[str]:
     """Return what contradicts the receipt, in sentences; works inside a transaction."""
     return [
         *log.problems(connection),

@@ -106,7 +106,9 @@ def _remove_rows(
         if content is not None:
             removed[about[one.whose]].vectors.append(content)
     owner = {row[0]: row[1] for row in rows}
-    photos = "SELECT picture, photo_key FROM crops WHERE picture IN (SELECT value FROM json_each(?))"
+    photos = (
+        "SELECT picture, photo_key FROM crops WHERE picture IN (SELECT value FROM json_each(?))"
+    )
     for picture, key in connection.execute(photos, (json.dumps(list(owner)),)):
         removed[owner[picture]].photo_keys.append(key)
     for table, column, places in OF_A_PICTURE:

@@ -83,12 +83,10 @@ def pay(
     places = proof.read_back(database, owed)
     searches = proof.search(database, vectors or {}, everything=search_all)
     reasons = _contradicted(database, owed, places, searches)
+    for number, counts in places.items():
+        counts["codes"] = _of(codes, number, owed[number])
     told = {
-        number: {
-            "read_back": places.get(number) and places[number] | {"codes": _of(codes, number, debt)},
-            "search": searches.get(number),
-        }
-        for number, debt in owed.items()
+        number: {"read_back": places.get(number), "search": searches.get(number)} for number in owed
     }
     paid = {number: debt for number, debt in owed.items() if number not in reasons}
     try:
