@@ -8,7 +8,7 @@ import pytest
 
 from saccade.cli.app import main
 from saccade.errors import InputError, UnknownNameError
-from saccade.gallery import Gallery, code_wipe, codes, forget, terms, traces
+from saccade.gallery import Gallery, code_wipe, codes, forget, proof, slots, terms, traces
 from tests import coded
 
 DIMENSION = 32
@@ -125,7 +125,7 @@ def test_a_search_that_would_take_too_long_is_bounded(gallery, monkeypatch):
     """Of every identity a vector is searched for before a second of any, in as many bytes."""
     monkeypatch.setattr(traces, "MOST_PIECES", 8)
     monkeypatch.setattr(traces, "BLOCK_STRIDES", 256)
-    monkeypatch.setattr(forget, "SEARCH_MOST_S", -1.0)
+    monkeypatch.setattr(proof, "SEARCH_MOST_S", -1.0)
     gone = gallery.forget_many(["p0", "p1", "p2"])
     size = (gallery.folder / "gallery.db").stat().st_size
     searches = [json.loads(one.receipt.read_text())["search"] for one in gone]
@@ -136,7 +136,7 @@ def test_a_search_that_would_take_too_long_is_bounded(gallery, monkeypatch):
 
 def test_a_vector_that_was_left_somewhere_is_found(gallery, monkeypatch):
     """The one search for all sees whose vector stayed, and only that one gets no receipt."""
-    plain = forget.removal.slots.wipe
+    plain = slots.wipe
 
     def careless(connection, shelf, slot):
         if not (shelf == "vectors" and slot == 3):
@@ -147,7 +147,7 @@ def test_a_vector_that_was_left_somewhere_is_found(gallery, monkeypatch):
                 "INSERT INTO originals VALUES (1, ?)", (stored(VECTORS[2]) + bytes(64),)
             )
 
-    monkeypatch.setattr(forget.removal.slots, "wipe", careless)
+    monkeypatch.setattr(slots, "wipe", careless)
     gone = gallery.forget_many(["p0", "p1", "p2"])
     assert [one.status for one in gone] == ["forgotten", "pending", "forgotten"]
     assert "found bytes of a forgotten vector" in gone[1].reason

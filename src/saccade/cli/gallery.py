@@ -166,6 +166,7 @@ def forget(
     source: Annotated[Path | None, Parameter(name="--from")] = None,
     expired: Annotated[bool, Parameter(negative="")] = False,
     on: str | None = None,
+    search_all: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Remove identities for good; exit code 1 while another reader delays it.
@@ -180,10 +181,15 @@ def forget(
         Instead of names: whoever's terms say that they are to be forgotten.
     on
         With --expired: the day, as 2027-01-31, instead of today (UTC).
+    search_all
+        Search the whole database for further copies of the vectors, however long that takes; the
+        zeroed places are read back in any case.
     """
     from saccade.cli import keep
 
-    return keep.forget(gallery, names, source, expired=expired, on=on, json=json)
+    return keep.forget(
+        gallery, names, source, expired=expired, on=on, search_all=search_all, json=json
+    )
 
 
 def stats(gallery: GalleryFolder, /, *, json: Json = False) -> int:

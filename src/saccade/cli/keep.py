@@ -20,6 +20,7 @@ def forget(
     *,
     expired: bool,
     on: str | None,
+    search_all: bool,
     json: bool,
 ) -> int:
     """Forget by name, or whoever has expired; exit code 1 while another reader delays it."""
@@ -33,7 +34,10 @@ def forget(
     given = [*names, *(_lines_of(source) if source is not None else [])]
     wanted = list(dict.fromkeys(map(identity_name, given)))
     with Gallery.open(gallery) as opened:
-        gone = opened.forget_expired(on) if expired else opened.forget_many(wanted)
+        if expired:
+            gone = opened.forget_expired(on, search_all=search_all)
+        else:
+            gone = opened.forget_many(wanted, search_all=search_all)
     if json:
         say_json(gone[0] if len(names) == len(given) == 1 else gone)
         return _code(gone)

@@ -32,10 +32,12 @@ from saccade.gallery import (
     narrowing,
     originals,
     people,
+    receipt_check,
     receipts,
     rejecting,
     rows,
     searching,
+    settling,
     store,
     templates,
     terms,
@@ -106,7 +108,7 @@ class Gallery:
             if mirrored and embedder is not None:
                 self._embedder = mirroring.Mirrored(embedder)
             self._require_same_embedder(meta)
-            forgetting.settle(self._database, wait_s=OPEN_WAIT_S)
+            settling.settle(self._database, wait_s=OPEN_WAIT_S)
         except BaseException:
             self._database.close()
             raise
@@ -417,28 +419,36 @@ class Gallery:
         with self._database.reading() as connection:
             return history.read(connection, self.folder, name)
 
-    def forget(self, name: str, *, wait_s: float = forgetting.WAIT_S) -> Forgotten:
+    def forget(
+        self, name: str, *, wait_s: float = forgetting.WAIT_S, search_all: bool = False
+    ) -> Forgotten:
         """Remove an identity and every trace of it, and write the receipt.
 
         All that is merged with it goes too, whichever of the names is given.
 
         A process that reads an older state keeps the bytes on the disk: after ``wait_s`` the answer
-        is "pending", and the next write or open finishes. Raises UnknownNameError.
+        is "pending", and the next write or open finishes. Every zeroed place is read back; the
+        search for further copies stops after a stated time, or with ``search_all`` at the end of
+        the files. Raises UnknownNameError.
         """
-        return self.forget_many([name], wait_s=wait_s)[0]
+        return self.forget_many([name], wait_s=wait_s, search_all=search_all)[0]
 
     def forget_many(
-        self, names: Sequence[str], *, wait_s: float = forgetting.WAIT_S
+        self, names: Sequence[str], *, wait_s: float = forgetting.WAIT_S, search_all: bool = False
     ) -> list[Forgotten]:
         """Forget identities as ``forget`` does, all or none, in far less time than one by one."""
-        return forgetting.forget(self._database, names, wait_s=wait_s)
+        return forgetting.forget(self._database, names, wait_s=wait_s, search_all=search_all)
 
     def forget_expired(
-        self, on: str | None = None, *, wait_s: float = forgetting.WAIT_S
+        self,
+        on: str | None = None,
+        *,
+        wait_s: float = forgetting.WAIT_S,
+        search_all: bool = False,
     ) -> list[Forgotten]:
         """Forget whoever has expired on a day (ISO 8601), by default today in UTC."""
         day = terms.day(on, "the day") if on is not None else terms.today()
-        return forgetting.forget_expired(self._database, day, wait_s=wait_s)
+        return forgetting.forget_expired(self._database, day, wait_s=wait_s, search_all=search_all)
 
     def backup(self, out: Path | str) -> backing.Backup:
         """Copy the gallery, without its codes, to a new folder, while others use it.
@@ -470,7 +480,7 @@ class Gallery:
         """
         found = receipts.read(Path(receipt))
         with self._database.reading() as connection:
-            return receipts.problems(connection, found)
+            return receipt_check.problems(connection, self.folder, found)
 
     def identities(self, where: str | None = None) -> list[IdentityInfo]:
         """Return every identity, sorted by name; with a condition those with pictures that fit."""
@@ -582,7 +592,7 @@ class Gallery:
         return answer
 
     def _settle_after_write(self) -> None:
-        forgetting.settle(self._database, wait_s=0.0)
+        settling.settle(self._database, wait_s=0.0)
 
     def _need_embedder(self) -> Embedder:
         if self._embedder is None:

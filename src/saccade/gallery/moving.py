@@ -29,6 +29,7 @@ from saccade.gallery import (
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import Forgotten, Moved
 from saccade.gallery.database import Database
+from saccade.gallery.debts import Owed, owe
 from saccade.gallery.gone import LEAVE, MOVE, REMOVE, runs
 from saccade.gallery.source_keys import SOURCE_BYTES
 
@@ -89,15 +90,15 @@ def remove(
 
     def remove_all(
         connection: sqlite3.Connection, debts: Sequence[int], at: str
-    ) -> dict[int, forgetting.Removed]:
+    ) -> dict[int, Owed]:
         return {debt: remove_one(connection, debt, at) for debt in debts}
 
-    def remove_one(connection: sqlite3.Connection, debt: int, at: str) -> forgetting.Removed:
+    def remove_one(connection: sqlite3.Connection, debt: int, at: str) -> Owed:
         owner, mine = chosen[debt]
         removed = removal.remove_pictures(connection, mine)
         entry = _log_runs(connection, REMOVE, at, owner, mine)
         more = {"identity": owner, "pictures_only": True}
-        return forgetting.owe(connection, debt, removed, at, entry, **more)
+        return owe(connection, debt, removed, at, entry, **more)
 
     return forgetting.carry_out(database, choice, remove_all, wait_s)
 
