@@ -1,7 +1,6 @@
 """Commands on what is said of identities: describe, show, terms."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter

@@ -1,10 +1,10 @@
 """The pictures of a gallery embedded again, from the files that it keeps, into a new gallery.
 
-Names, file names, facts, terms, merges, thumbnails and kept files come along, and the rejections of
-pictures that are enrolled. Those of others hold only a vector of the old embedder and cannot come;
-they are counted. Of the choices ``templates`` comes along; what was for similarities of the old
-embedder does not: the threshold, and the limit of near copies. Crops have no file, so that a
-gallery that holds any is refused. Numbers and the log begin anew.
+Names, file names, facts, terms, merges, thumbnails, kept files and what crops were cut from come
+along, and the rejections of pictures that are enrolled. Those of others hold only a vector of the
+old embedder and cannot come; they are counted. Of the choices ``templates`` comes along; what was
+for similarities of the old embedder does not: the threshold, and the limit of near copies. Numbers
+and the log begin anew.
 """
 
 import sqlite3
@@ -19,12 +19,14 @@ from saccade.errors import GalleryError, PictureError
 from saccade.gallery import (
     blocks,
     choices,
+    crops,
     enrol,
     facts,
     inputs,
     log,
     originals,
     rejecting,
+    slots,
     source_keys,
     store,
     terms,
@@ -185,9 +187,22 @@ def _tell(
     target.executemany(
         "INSERT INTO choices VALUES (?, ?)",
         source.execute(
-            "SELECT name, value FROM choices WHERE name = ?", (choices.TEMPLATES,)
+            "SELECT name, value FROM choices WHERE name IN (?, ?)",
+            (choices.TEMPLATES, crops.DETECTOR),
         ).fetchall(),
     )
+    _copy_crops(source, target)
+
+
+def _copy_crops(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Say of the new pictures what they were cut from, found by their contents."""
+    rows = source.execute(
+        "SELECT l.content, c.* FROM crops c JOIN pictures p ON p.number = c.picture "
+        "JOIN labels l ON l.slot = p.label ORDER BY c.picture"
+    ).fetchall()
+    there = source_keys.find(target, [label[:SOURCE_BYTES] for label, *_ in rows])
+    told = [(there[label[:SOURCE_BYTES]][0], *crop[1:]) for label, *crop in rows]
+    slots.insert(target, "crops", sorted(told))
 
 
 def _reject(source: sqlite3.Connection, target: sqlite3.Connection, folder: Path) -> int:
