@@ -178,7 +178,7 @@ def re_embed(
         Average each picture's vector with that of its mirror image, or not; else as in GALLERY.
     """
     from saccade.api.gallery import Gallery
-    from saccade.gallery.rejections import NEAR
+    from saccade.gallery.near_copies import NEAR
 
     with Gallery.open(gallery) as opened:
         done = opened.re_embed(out, embedder, threshold=threshold, mirrored=mirrored)

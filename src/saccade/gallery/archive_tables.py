@@ -133,12 +133,12 @@ def crop_of(told: dict[str, Any]) -> tuple[bytes, tuple[float, float, float, flo
 
     Raises InputError unless all of it is told, or nothing.
     """
-    values = [told.get(name) for name in CROP]
+    values: list[Any] = [told.get(name) for name in CROP]
     if all(value is None for value in values):
         return None
-    photo, x, y, width, height, aligned = values
     if any(value is None for value in values):
         raise InputError("its photo and box are not whole")
+    photo, x, y, width, height, aligned = values
     if not np.isfinite([x, y, width, height]).all() or min(width, height) <= 0:
         raise InputError("its box is none")
     return _hex(photo, PHOTO_DIGITS, "its photo is none"), (x, y, width, height), aligned

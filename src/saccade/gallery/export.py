@@ -101,9 +101,9 @@ def _write(
         add(merged)
     rejected = 0
     with _table(draft, archive_tables.REJECTIONS) as add:
-        for rows in [] if only or where else _rejections(connection):
-            rejected += len(rows)
-            add(rows)
+        for those in [] if only or where else _rejections(connection):
+            rejected += len(those)
+            add(those)
     counts = {
         "identities": len(wanted),
         "pictures": pictures,

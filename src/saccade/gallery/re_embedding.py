@@ -32,7 +32,8 @@ from saccade.gallery import (
     terms,
 )
 from saccade.gallery.database import Database
-from saccade.gallery.rejections import NEAR, read_near
+from saccade.gallery.near_copies import NEAR
+from saccade.gallery.rejections import read_near
 from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.values import Embedder
 

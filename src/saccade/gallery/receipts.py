@@ -23,7 +23,7 @@ LOG_CUT = "truncated"
 NOT_COVERED = "backups, exports and other copies that were made earlier"
 
 
-def path_of(folder: Path, number: int, debt: Debt) -> Path:
+def path_of(folder: Path, number: int, debt: Mapping[str, Any]) -> Path:
     """Return where the receipt of a debt is written, in the gallery ``folder``."""
     time = debt["forgotten_at"].replace("-", "").replace(":", "")
     which = str(number) if number > 0 else f"picture-{-number}"

@@ -101,10 +101,10 @@ def _remove_rows(
         removed[number].sources.append(label[:SOURCE_BYTES])
         removed[number].vectors.append(vector)
     about = _rejections_about(connection, removed)
-    for one, content in remove_rejections(connection, list(about)):
-        removed[about[one.whose]].note(one)
+    for rejection, content in remove_rejections(connection, list(about)):
+        removed[about[rejection.whose]].note(rejection)
         if content is not None:
-            removed[about[one.whose]].vectors.append(content)
+            removed[about[rejection.whose]].vectors.append(content)
     owner = {row[0]: row[1] for row in rows}
     photos = (
         "SELECT picture, photo_key FROM crops WHERE picture IN (SELECT value FROM json_each(?))"
@@ -118,10 +118,10 @@ def _remove_rows(
     source_keys.remove(connection, list(owner))
     _delete(connection, "pictures", "number", list(owner), {})
     for at, shelf in enumerate(("vectors", "labels", "thumbnails"), 2):
-        places = [Zeroed(row[1], shelf, row[at]) for row in rows if row[at] is not None]
-        _wipe(connection, places)
-        for zeroed in places:
-            removed[zeroed.whose].note(zeroed)
+        wiped = [Zeroed(row[1], shelf, row[at]) for row in rows if row[at] is not None]
+        _wipe(connection, wiped)
+        for one in wiped:
+            removed[one.whose].note(one)
 
 
 def _rejections_about(

@@ -76,8 +76,8 @@ def decisions_of(archive: Archive, known: Container[str]) -> Iterator[Merge | Re
     """
     for row, told in enumerate(rows_of(archive, MERGES, at_once=AT_ONCE)):
         with archive.placed(MERGES, row):
-            names = [_known(told[whose], known) for whose in ("kept", "merged")]
-            yield Merge(*names, terms.moment(told["at"], "at"))
+            kept, merged = (_known(told[whose], known) for whose in ("kept", "merged"))
+            yield Merge(kept, merged, terms.moment(told["at"], "at"))
     dimension = archive.manifest["dimension"]
     for row, told in enumerate(rows_of(archive, REJECTIONS, at_once=AT_ONCE)):
         with archive.placed(REJECTIONS, row):
