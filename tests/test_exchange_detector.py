@@ -139,11 +139,11 @@ def test_boxes_without_area_and_pictures_without_objects(tmp_path):
     outputs = {"scores": [[0, 0.9]] * 2 + [[0, 0.1]], "boxes": flat}
     found = detect(write_detector(tmp_path / "d.onnx", outputs))
     assert found.xywh.shape == (0, 4) and found.scores.shape == (0,)
-    outputs = {"scores": [[0, 0.9]], "boxes": flat[2:], "points": [[0.5, 0.5]]}
+    outputs = {"scores": [[0, 0.9]], "boxes": flat[2:], "points": [[0.3, 0.5, 0.7, 0.5]]}
     names = {"scores": "scores", "boxes": "boxes", "points": "landmarks"}
-    template = {"template": [[0.5, 0.5]], "threshold": 0.95}
+    template = {"template": [[0.3, 0.5], [0.7, 0.5]], "threshold": 0.95}
     file = write_detector(tmp_path / "d.onnx", outputs, outputs=names, detector=template)
-    assert detect(file).landmarks.shape == (0, 1, 2)
+    assert detect(file).landmarks.shape == (0, 2, 2)
 
 
 def test_landmarks_and_their_template(tmp_path):
