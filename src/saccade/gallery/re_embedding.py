@@ -14,7 +14,18 @@ from typing import Any
 
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, PictureError
-from saccade.gallery import blocks, choices, enrol, facts, inputs, log, originals, store, terms
+from saccade.gallery import (
+    blocks,
+    centring,
+    choices,
+    enrol,
+    facts,
+    inputs,
+    log,
+    originals,
+    store,
+    terms,
+)
 from saccade.gallery.database import Database
 from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.values import Embedder
@@ -152,6 +163,8 @@ def _tell(
             "SELECT name, value FROM choices WHERE name != ?", (choices.MIRRORED,)
         ).fetchall(),
     )
+    if choices.read(target)[choices.CENTRED] == choices.YES:
+        centring.start(target)
     pairs = zip(_by_number(source), _by_number(target), strict=True)
     for old, new in pairs:
         box = source.execute("SELECT * FROM crops WHERE picture = ?", (old,)).fetchone()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
-from saccade.gallery import log
+from saccade.gallery import centring, log
 from saccade.gallery.forget import PREFIX_DIGITS, PREFIXES
 from saccade.gallery.gone import FORGET, REMOVE, runs
 from saccade.gallery.schema import SOURCE_TABLES
@@ -48,7 +48,8 @@ def read(path: Path) -> dict[str, Any]:
 def problems(connection: sqlite3.Connection, receipt: Mapping[str, Any]) -> list[str]:
     """Return what contradicts the receipt, in sentences; works inside a transaction."""
     broken = log.problems(connection)
-    return [*broken, *_log_problems(connection, receipt), *_still_there(connection, receipt)]
+    told = [*_log_problems(connection, receipt), *_still_there(connection, receipt)]
+    return [*broken, *told, *centring.count_problems(connection)]
 
 
 def _first_wrong(found: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from saccade.gallery import proposals, slots, source_keys
+from saccade.gallery import centring, proposals, slots, source_keys
 from saccade.gallery.source_keys import SOURCE_BYTES
 
 # Tables whose rows belong to an identity or a picture: (table, its column that says whose, the
@@ -94,6 +94,7 @@ def _remove_rows(
     _withdraw(connection, "picture", pictures)
     source_keys.remove(connection, pictures)
     _delete(connection, "pictures", "number", pictures, {})
+    centring.take_away(connection, [row[6] for row in rows])
     _wipe(connection, "vectors", [row[2] for row in rows])
     _wipe(connection, "labels", [row[3] for row in rows])
     _wipe(connection, "thumbnails", [row[4] for row in rows if row[4] is not None])
