@@ -419,13 +419,9 @@ def test_the_forgotten_leave_nothing(tmp_path):
 
 
 def as_bytes(gallery, name):
+    numbers = [one.picture_id for one in gallery.show(name).pictures]
     with gallery.database.reading() as connection:
-        found = connection.execute(
-            "SELECT v.content FROM pictures p JOIN vectors v ON v.slot = p.vector "
-            "WHERE p.identity = ?",
-            (next(one.id for one in gallery.identities() if one.name == name),),
-        )
-        return {content for (content,) in found}
+        return set(rows.named(connection, numbers).contents)
 
 
 def test_no_longer_chosen_leaves_zeros(tmp_path):

@@ -57,8 +57,9 @@ def group(
 ) -> Reviewed:
     """Propose which unnamed pictures (``enrol_unnamed``) show one identity.
 
-    ``at_least``: the cosine from which two may; by default the gallery's threshold. Rejections are
-    honoured, and boxes of one photo are held apart. Raises InputError where there is no threshold.
+    ``at_least``: the cosine from which two may; by default the gallery's threshold, unless that is
+    for centred similarities. Rejections are honoured, and boxes of one photo are held apart. Raises
+    InputError where there is no threshold.
     """
     from saccade.review.grouping import group_pictures
 
@@ -67,8 +68,9 @@ def group(
     level = everything.threshold if asked is None else asked
     if level is None:
         raise InputError(
-            f"gallery {gallery.folder} has no threshold, so nothing says how alike pictures of one "
-            "identity are; give --at-least, or set one: saccade threshold"
+            f"gallery {gallery.folder} has no threshold for plain cosines, so nothing says how "
+            "alike pictures of one identity are; give --at-least, or set one in a gallery that is "
+            "not centred: saccade threshold"
         )
     rows = _unnamed_rows(gallery, everything)
     mine = replace(
