@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from saccade.errors import GalleryError, InputError
-from saccade.gallery import Gallery, centring, rows
+from saccade.gallery import Gallery, centring, rows, whole
 from saccade.gallery.rejections import NEAR
 from tests import coded
 from tests.reference.gallery import Centre, as_stored, mean_of, without
@@ -422,6 +422,17 @@ def as_bytes(gallery, name):
     numbers = [one.picture_id for one in gallery.show(name).pictures]
     with gallery.database.reading() as connection:
         return set(rows.named(connection, numbers).contents)
+
+
+def test_its_threshold_is_not_for_what_compares_plainly(gallery):
+    enrol(gallery, 2)
+    gallery.set_threshold(0.5)
+    assert whole.read(gallery.database).threshold == 0.5
+    gallery.choose(centred="yes")
+    gallery.set_threshold(0.4)
+    assert whole.read(gallery.database).threshold is None
+    vectors = whole.read(gallery.database).vectors
+    np.testing.assert_allclose(vectors[0], as_stored(POOL[0, 0]), atol=CLOSE)
 
 
 def test_no_longer_chosen_leaves_zeros(tmp_path):
