@@ -33,7 +33,7 @@ GROWTH_SHARE = 10  # a tenth more rows than the mean was made of
 LEAST_LENGTH = 0.002  # of a difference: the rounding of stored rows comes near to it
 SUM_BYTES, MEAN_BYTES = 8, 4  # of each component, in one content
 BLOCK_ROWS = 65_536
-LIKELY = 0.6  # the similarity of the rows that are sought in the codes
+LIKELY = 0.3  # the similarity of the rows that are sought in the codes
 CODED_FACTOR, CODED_MORE = 2, 12  # of the codes' candidates, for rows are ranked nearly so
 
 Ends = tuple[Float32Array, Float32Array]
