@@ -2,13 +2,14 @@
 
 Every picture of an identity that has others is searched among all others: once with its identity
 enrolled by those, and, as a stranger's, with that one left out (see ``open_set``). A mean that is
-subtracted is that of all other identities' pictures: the searched one is no part of it. Both ways
-have the same searches, so the differences are drawn in pairs, identity by identity: Efron and
+subtracted is that of all pictures, whoever they show, so that it favours nobody: were the searched
+identity no part of it, its pictures would all be on one side of the others. Both ways have the same
+searches, so the differences are drawn in pairs, identity by identity: Efron and
 Tibshirani, "An Introduction to the Bootstrap", 1993, section 8.3. Each draw finds its own
 thresholds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,12 +105,10 @@ def judge_choices(
     def run(chosen: Mapping[str, str]) -> LeftOut:
         key = tuple(chosen[name] for name in CHOICES)
         if key not in runs:
-            runs[key] = leave_one_out(
-                vectors[chosen[MIRRORED]],
-                labels,
-                means=chosen[TEMPLATES] == MEAN,
-                centred=chosen[CENTRED] == YES,
-            )
+            given = vectors[chosen[MIRRORED]]
+            if chosen[CENTRED] == YES:
+                given = without_mean(given)
+            runs[key] = leave_one_out(given, labels, means=chosen[TEMPLATES] == MEAN)
         return runs[key]
 
     rate, of_threshold = _rate(run(now), threshold)
@@ -127,14 +126,17 @@ def judge_choices(
     return tuple(tried)
 
 
-def leave_one_out(
-    vectors: Float32Array, labels: Sequence[str], *, means: bool, centred: bool = False
-) -> LeftOut:
+def without_mean(vectors: Float32Array) -> Float32Array:
+    """Return rows (n, d) of length 1 without their mean, as ``gallery/centring.py`` does."""
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return Centre(mean, 1).of(vectors)
+
+
+def leave_one_out(vectors: Float32Array, labels: Sequence[str], *, means: bool) -> LeftOut:
     """Search each picture of (n, d), rows of length 1, among all others; see ``LeftOut``.
 
     An identity is as alike as its most alike picture, or with ``means`` as the mean direction of
-    its pictures. One with a single picture is a rival only. ``centred``: all vectors are without
-    the mean of the other identities' (``gallery/centring.py``).
+    its pictures. One with a single picture is a rival only.
     """
     known = number_identities(labels)
     searched = np.flatnonzero(known.counts[known.codes] > 1)
@@ -142,41 +144,25 @@ def leave_one_out(
         raise InputError("two identities or more need several pictures each; give more pictures")
     order = np.argsort(known.codes, kind="stable")
     starts = np.cumsum(known.counts) - known.counts
+    sums = np.add.reduceat(vectors[order], starts, axis=0, dtype=np.float64)
+    own, rival = np.zeros((2, len(searched)))
     size = max(1, BLOCK_CELLS // len(vectors))
-    own, rival = np.zeros((2, len(vectors)))
-    for mine, compared in _compared(vectors, known.codes, searched, centred=centred):
-        sums = np.add.reduceat(compared[order], starts, axis=0, dtype=np.float64)
-        for start in range(0, len(mine), size):
-            block = mine[start : start + size]
-            rows, whose = np.arange(len(block)), known.codes[block]
-            if means:
-                table = compared[block] @ _directions(sums).T
-                without = _directions(sums[whose] - compared[block])
-                table[rows, whose] = (without * compared[block]).sum(axis=1)
-            else:
-                products = compared[block] @ compared.T
-                products[rows, block] = -np.inf
-                table = np.maximum.reduceat(products[:, order], starts, axis=1)
-            own[block] = table[rows, whose]
-            table[rows, whose] = -np.inf
-            rival[block] = table.max(axis=1)
-    names = [known.names[one] for one in known.codes[searched].tolist()]
-    return LeftOut(names, own[searched], rival[searched])
-
-
-def _compared(
-    vectors: Float32Array, codes: IntArray, searched: IntArray, *, centred: bool
-) -> Iterator[tuple[IntArray, Float32Array]]:
-    """Yield rows to search (s,), and all rows (n, d) as they are compared then."""
-    if not centred:
-        yield searched, vectors
-        return
-    total = vectors.sum(axis=0, dtype=np.float64)
-    for one in np.unique(codes[searched]).tolist():
-        mine = np.flatnonzero(codes == one)
-        left = total - vectors[mine].sum(axis=0, dtype=np.float64)
-        mean = (left / (len(vectors) - len(mine))).astype(np.float32)
-        yield mine, Centre(mean, 1).of(vectors)
+    for start in range(0, len(searched), size):
+        block = slice(start, start + size)
+        mine = searched[block]
+        rows, whose = np.arange(len(mine)), known.codes[mine]
+        if means:
+            table = vectors[mine] @ _directions(sums).T
+            without = _directions(sums[whose] - vectors[mine])
+            table[rows, whose] = (without * vectors[mine]).sum(axis=1)
+        else:
+            products = vectors[mine] @ vectors.T
+            products[rows, mine] = -np.inf
+            table = np.maximum.reduceat(products[:, order], starts, axis=1)
+        own[block] = table[rows, whose]
+        table[rows, whose] = -np.inf
+        rival[block] = table.max(axis=1)
+    return LeftOut([known.names[one] for one in known.codes[searched].tolist()], own, rival)
 
 
 def _rate(run: LeftOut, threshold: float | None) -> tuple[float, bool]:
