@@ -101,7 +101,7 @@ class _Kept:
 def read(connection: sqlite3.Connection) -> Centre | None:
     """Return the mean in use; None in a gallery whose similarities are plain."""
     kept = _read(connection)
-    return kept and kept.centre
+    return None if kept is None else kept.centre
 
 
 def start(connection: sqlite3.Connection) -> None:
