@@ -319,7 +319,7 @@ def test_identities_and_stats(gallery, samples):
     assert all(info.enrolled_at.endswith("Z") for info in infos)
     stats = gallery.stats()
     assert (stats.identities, stats.pictures, stats.dimension) == (12, 36, EMBEDDER.dimension)
-    assert (stats.pending_forgets, stats.free_slots, stats.format_version) == (0, 0, 3)
+    assert (stats.pending_forgets, stats.free_slots, stats.format_version) == (0, 0, 4)
     assert stats.fingerprint == EMBEDDER.fingerprint
     assert stats.bytes_on_disk > 36 * 2 * EMBEDDER.dimension
 

@@ -30,7 +30,7 @@ from saccade.gallery.where import condition
 from saccade.values import Sample
 from tests import coded
 from tests.gallery_victim import TinyEmbedder, make_pictures
-from tests.reference.gallery import as_stored
+from tests.reference.gallery import Centre, as_stored
 
 DIMENSION, PICTURES, VECTORS = 16, 12, 12
 NAMES = ["anna-5d0c", "berta-77e1", "zoë-名前-90ab", "o'neill-<b>-3c", "emil-4f22"]
@@ -82,7 +82,8 @@ class WholeMachine(RuleBasedStateMachine):
     """The oracle, by names: what is enrolled, told, merged and rejected.
 
     ``enrolled``: row of the pool -> (own identity, picture id, facts); ``told``: name -> facts of
-    it; ``expires``: name -> day; ``merged``: name -> name; ``rejected``: {(row, name)}.
+    it; ``expires``: name -> day; ``merged``: name -> name; ``rejected``: {(row, name)}; ``centre``:
+    the mean in use, if any; ``sums``: the bytes that any sum and mean had.
     """
 
     pool: Pool
@@ -94,6 +95,7 @@ class WholeMachine(RuleBasedStateMachine):
         self.plain_today, terms.today = terms.today, lambda: self.day
         self.enrolled, self.told, self.expires, self.merged = {}, {}, {}, {}
         self.rejected, self.given, self.archives = set(), set(), []
+        self.centre, self.sums = None, set()
         self.galleries = []
         self.go_on_in(self.new())
 
@@ -146,6 +148,13 @@ class WholeMachine(RuleBasedStateMachine):
     def vector(self, row):
         return self.pool.vectors[self.seed][row]
 
+    def all_vectors(self):
+        return [self.vector(row) for row in self.enrolled]
+
+    def grew(self, rows):
+        if self.centre is not None and rows:
+            self.centre.grow(self.all_vectors())
+
     def pointed(self, row):
         return self.pool.paths[row] if row < PICTURES else self.vector(row)
 
@@ -194,6 +203,7 @@ class WholeMachine(RuleBasedStateMachine):
 
     def enrolled_now(self, some, name, outcomes, told, expires):
         refused = {row for row in some if self.refused(row, name)}
+        before = len(self.enrolled)
         for row, outcome in zip(some, outcomes, strict=True):
             owner, number, _ = self.enrolled.get(row, (None, None, None))
             if row in refused:
@@ -208,6 +218,7 @@ class WholeMachine(RuleBasedStateMachine):
                 assert (outcome.status, outcome.picture_id) == ("unchanged", number)
             else:
                 assert outcome.status == "skipped" and owner in outcome.reason
+        self.grew(len(self.enrolled) - before)
 
     @rule(which=which, some=vectors, name=names)
     def bulk(self, which, some, name):
@@ -225,6 +236,7 @@ class WholeMachine(RuleBasedStateMachine):
         for row, number in zip(fresh, new, strict=True):
             self.enrolled[row] = (name, number, {})
             self.given.add(number)
+        self.grew(len(fresh))
 
     def shown(self, name):
         return self.galleries[0].show(name).pictures
@@ -349,6 +361,8 @@ class WholeMachine(RuleBasedStateMachine):
     def gone(self, some):
         rows = {row for row, it in self.enrolled.items() if it[0] in some}
         self.enrolled = {row: it for row, it in self.enrolled.items() if row not in rows}
+        if self.centre is not None and rows:
+            self.centre.renew(self.all_vectors())
         self.merged = {one: kept for one, kept in self.merged.items() if not {one, kept} & some}
         self.rejected = {
             (row, one) for row, one in self.rejected if one not in some and row not in rows
@@ -356,6 +370,12 @@ class WholeMachine(RuleBasedStateMachine):
         for said in (self.told, self.expires):
             for name in some:
                 said.pop(name, None)
+
+    @rule(which=which, centred=st.booleans())
+    def choose_centred(self, which, centred):
+        self.galleries[which].choose(centred="yes" if centred else "no")
+        if centred != (self.centre is not None):
+            self.centre = Centre(self.all_vectors()) if centred else None
 
     # Upkeep, and moves
 
@@ -405,7 +425,7 @@ class WholeMachine(RuleBasedStateMachine):
             return
         if into_a_new_one:
             self.enrolled, self.told, self.expires, self.merged = {}, {}, {}, {}
-            self.rejected, self.given = set(), set()
+            self.rejected, self.given, self.centre = set(), set(), None
             self.go_on_in(self.new())
         fresh, same = [], 0
         for row in sorted(enrolled, key=lambda row: enrolled[row][1]):
@@ -427,6 +447,7 @@ class WholeMachine(RuleBasedStateMachine):
                 self.told[name] = told[name]
             if name in expires:
                 self.expires.setdefault(name, expires[name])
+        self.grew(len(fresh))
         self.decide(merged, rejected, done)
 
     def decide(self, merged, rejected, done):
@@ -473,6 +494,7 @@ class WholeMachine(RuleBasedStateMachine):
             name, _, own = self.enrolled[row]
             self.enrolled[row] = (name, number, own)
         self.given, self.rejected = set(range(1, len(in_order) + 1)), again
+        self.centre = self.centre and Centre(self.all_vectors())
         self.go_on_in(place)
 
     @rule(which=which)
@@ -499,7 +521,7 @@ class WholeMachine(RuleBasedStateMachine):
         for query, answer in zip(queries, found, strict=True):
             may_be = self.may_be_hits(query, where)
             if may_be is not None:
-                coded.assert_right(answer, may_be, query, k)
+                coded.assert_right(answer, may_be, query, k, self.centre and self.centre.mean)
 
     @rule(which=which, where=st.sampled_from(CONDITIONS))
     def list_where(self, which, where):
@@ -512,6 +534,7 @@ class WholeMachine(RuleBasedStateMachine):
 
     @rule()
     def nothing_else_stands_in_the_files(self):
+        now = self.sum_and_mean()
         self.close()
         rows = {*self.enrolled, *(row for row, _ in self.rejected)}
         gone = {
@@ -525,9 +548,28 @@ class WholeMachine(RuleBasedStateMachine):
         held = {said.get("secret") for said in self.told.values()}
         secrets = {f"secret-{number:06}" for number in range(1, self.secrets + 1)}
         gone |= {secret.encode() for secret in secrets - held}
+        gone |= {part for part in self.sums if part not in now}
         assert coded.files_with(self.folder, gone) == []
         coded.assert_nothing_left(self.folder, {it[1] for it in self.enrolled.values()})
         self.go_on_in(self.folder)
+
+    def sum_and_mean(self):
+        """The bytes of the sum of all vectors and of the mean in use; none where none is kept."""
+        with self.galleries[0].database.reading() as connection:
+            found = connection.execute(
+                "SELECT v.content FROM centring c JOIN vectors v ON v.slot = c.content"
+            ).fetchone()
+        return b"" if found is None else found[0]
+
+    @invariant()
+    def keeps_the_mean(self):
+        content = self.sum_and_mean()
+        assert bool(content) == (self.centre is not None)
+        if content:
+            mean = np.frombuffer(content, "<f4", offset=8 * DIMENSION)
+            np.testing.assert_array_equal(mean, self.centre.mean.astype(np.float32))
+            parts = {content[: 8 * DIMENSION], content[8 * DIMENSION :]}
+            self.sums |= {part for part in parts if any(part)}
 
     @invariant()
     def shows_the_oracle(self):

@@ -19,7 +19,8 @@ from saccade.exchange import load_embedder
 from saccade.exchange.embedder import KEPT, OnnxEmbedder
 from saccade.exchange.trust import ENDING
 from saccade.files import existing_folder
-from saccade.gallery import drafts, re_embedding
+from saccade.gallery import centring, drafts, re_embedding
+from saccade.gallery.centring import Centre
 from saccade.gallery.choices import NO, YES
 from saccade.gallery.mirrored import Mirrored
 from saccade.judge.choices import Tried, judge_choices
@@ -148,10 +149,13 @@ class Gallery(gallery.Gallery):
     def threshold_on(self, data: Path | str, *, broken: float = DataSettings().broken) -> float:
         """Return the threshold that suits the pairs of pictures in class folders; sets nothing.
 
-        Pictures that cannot be read are ``left_out``; above the share ``broken`` of them InputError
-        is raised.
+        In a gallery that is centred, they are compared without its mean, as ``find`` does. Pictures
+        that cannot be read are ``left_out``; above the share ``broken`` of them InputError is
+        raised.
         """
-        found, self.left_out = _threshold_on(self._need_embedder(), data, broken)
+        with self._database.reading() as connection:
+            centre = centring.read(connection)
+        found, self.left_out = _threshold_on(self._need_embedder(), data, broken, centre)
         return found
 
     def try_choices(
@@ -170,7 +174,12 @@ class Gallery(gallery.Gallery):
             vectors[name], labels, self.left_out = _embedded(one, data, broken)
         now = self.stats()
         return judge_choices(
-            vectors, labels, templates=now.templates, mirrored=now.mirrored, threshold=now.threshold
+            vectors,
+            labels,
+            templates=now.templates,
+            centred=now.centred,
+            mirrored=now.mirrored,
+            threshold=now.threshold,
         )
 
 
@@ -237,9 +246,11 @@ def _threshold(
 
 
 def _threshold_on(
-    embedder: Embedder, data: Path | str, broken: float
+    embedder: Embedder, data: Path | str, broken: float, centre: Centre | None = None
 ) -> tuple[float, tuple[Broken, ...]]:
     vectors, labels, left_out = _embedded(embedder, data, broken)
+    if centre is not None:
+        vectors = centre.of(vectors)
     return float(find_threshold(vectors, labels)["similarity"]), left_out
 
 

@@ -53,8 +53,9 @@ def group(
 ) -> Reviewed:
     """Propose which unnamed pictures (``enrol_unnamed``) show one identity.
 
-    ``at_least``: the cosine from which two may; by default the gallery's threshold. Rejections are
-    honoured, and boxes of one photo are held apart. Raises InputError where there is no threshold.
+    ``at_least``: the cosine from which two may; by default the gallery's threshold, unless that is
+    for centred similarities. Rejections are honoured, and boxes of one photo are held apart. Raises
+    InputError where there is no threshold.
     """
     from saccade.review.grouped import group_findings
     from saccade.review.grouping import group_pictures
@@ -64,8 +65,9 @@ def group(
     level = members.threshold if asked is None else asked
     if level is None:
         raise InputError(
-            f"gallery {gallery.folder} has no threshold, so nothing says how alike pictures of one "
-            "identity are; give --at-least, or set one: saccade threshold"
+            f"gallery {gallery.folder} has no threshold for plain cosines, so nothing says how "
+            "alike pictures of one identity are; give --at-least, or set one in a gallery that is "
+            "not centred: saccade threshold"
         )
     groups = group_pictures(members.vectors, at_least=level, apart=members.apart, threads=threads)
     told = _propose(gallery, (GROUP,), group_findings(members, groups))

@@ -38,7 +38,8 @@ def choose(
     ----------
     settings
         templates=best: an identity is as alike as its best picture; templates=mean: as the mean of
-        its pictures. A change drops the threshold.
+        its pictures. centred=yes: similarities are taken after the mean of all enrolled vectors is
+        subtracted; centred=no: as they are. A change drops the threshold.
     data
         Labelled pictures, several of each class, on which each choice is judged.
     """

@@ -15,6 +15,7 @@ from saccade.errors import GalleryError, InputError
 from saccade.gallery import backup as backing
 from saccade.gallery import (
     bulk,
+    centring,
     check,
     choices,
     compacting,
@@ -292,7 +293,9 @@ class Gallery:
 
         With the choice "templates=mean" those whose mean direction is nearest: see ``templates.py``
         for what an index may miss of these. Similarities are cosines to the stored float16 vectors,
-        or to their means; equal ones go by picture number.
+        or to their means, with "centred=yes" after the gallery's mean is subtracted from both (see
+        ``centring.py``); equal ones go by picture number. Limits of ``reject`` are on plain
+        cosines.
         ``exact`` compares with every row, read from the disk, and not only with the index's list.
         Only pictures whose facts fit the condition ``where`` (see ``where.py``) are hits, and none
         of an identity that has expired.
@@ -328,9 +331,8 @@ class Gallery:
             if not memory.decisions.means:
                 return finding.best_matches(self._database, memory, queries, k)
             likely = templates.likely(self._database, memory, self._templates, queries, k)
-            merges = memory.decisions.merges
             return templates.mean_matches(
-                self._database.reading, likely, merges, chosen, queries, k
+                self._database.reading, likely, memory.decisions, chosen, queries, k
             )
 
     def _exact_matches(
@@ -344,18 +346,19 @@ class Gallery:
         if not decisions.means:
             return finding.exact_matches(chosen.of_rows(rows.every(reading)), decisions, queries, k)
         surely = templates.surely(chosen.of_rows(rows.by_identity(reading)), decisions, queries, k)
-        return templates.mean_matches(reading, surely, decisions.merges, chosen, queries, k)
+        return templates.mean_matches(reading, surely, decisions, chosen, queries, k)
 
     def verify(self, a: Path | str, b: Path | str) -> Verified:
         """Compare two pictures, that need not be enrolled, by the gallery's threshold."""
         with self._database.reading() as connection:
-            threshold = store.read_meta(connection).threshold
+            threshold, centre = store.read_meta(connection).threshold, centring.read(connection)
         if threshold is None:
             raise GalleryError(
                 f"gallery {self.folder} has no threshold, so nothing says what is the same; set "
                 "one: saccade threshold GALLERY VALUE, or Gallery.set_threshold"
             )
-        first, second = self._embed(several([a, b]))
+        vectors = self._embed(several([a, b]))
+        first, second = vectors if centre is None else centre.of(vectors)
         similarity = float(np.clip(first @ second, -1.0, 1.0))
         return Verified(similarity, threshold, similarity >= threshold)
 

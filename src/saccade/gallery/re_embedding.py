@@ -2,9 +2,9 @@
 
 Names, file names, facts, terms, merges, thumbnails, kept files and what crops were cut from come
 along, and the rejections of pictures that are enrolled. Those of others hold only a vector of the
-old embedder and cannot come; they are counted. Of the choices ``templates`` comes along; what was
-for similarities of the old embedder does not: the threshold, and the limit of near copies. Numbers
-and the log begin anew.
+old embedder and cannot come; they are counted. Of the choices ``templates`` and ``centred`` come
+along; what was for similarities of the old embedder does not: the threshold, and the limit of near
+copies. Numbers and the log begin anew.
 """
 
 import sqlite3
@@ -18,6 +18,7 @@ from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, PictureError
 from saccade.gallery import (
     blocks,
+    centring,
     choices,
     crops,
     enrol,
@@ -77,8 +78,8 @@ def re_embed(
     """Fill the empty gallery ``new`` with what ``old`` holds.
 
     ``threshold_stated``: that of ``new`` was given for it; the embedder's own is for single
-    pictures, and dropped where templates are means. Raises GalleryError when ``old`` is changed
-    meanwhile, or a kept file cannot be read.
+    pictures as they are, and dropped where templates are means, or similarities centred. Raises
+    GalleryError when ``old`` is changed meanwhile, or a kept file cannot be read.
     """
     with old.reading() as connection:
         generation = store.read_meta(connection).generation
@@ -92,7 +93,9 @@ def re_embed(
             raise GalleryError(f"gallery {old.folder} {CHANGED}")
         _tell(source, target, people)
         lost = _reject(source, target, new.folder)
-        if not threshold_stated and choices.read(target)[choices.TEMPLATES] != choices.BEST:
+        chosen = choices.read(target)
+        plain = chosen[choices.TEMPLATES] == choices.BEST and chosen[choices.CENTRED] == choices.NO
+        if not (threshold_stated or plain):
             target.execute("UPDATE meta SET threshold = NULL")
         log.append(target, "re-embed", at=store.now())
         counts, near = store.counts(target), read_near(source)
@@ -188,11 +191,13 @@ def _tell(
     target.executemany(
         "INSERT INTO choices VALUES (?, ?)",
         source.execute(
-            "SELECT name, value FROM choices WHERE name IN (?, ?)",
-            (choices.TEMPLATES, crops.DETECTOR),
+            "SELECT name, value FROM choices WHERE name IN (?, ?, ?)",
+            (choices.TEMPLATES, choices.CENTRED, crops.DETECTOR),
         ).fetchall(),
     )
     _copy_crops(source, target)
+    if choices.read(target)[choices.CENTRED] == choices.YES:
+        centring.start(target)
 
 
 def _copy_crops(source: sqlite3.Connection, target: sqlite3.Connection) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
-from saccade.gallery import log
+from saccade.gallery import centring, log
 from saccade.gallery.debts import PREFIXES
 from saccade.gallery.gone import FORGET, REMOVE, runs
 from saccade.gallery.receipts import path_of, read
@@ -32,6 +32,7 @@ def problems(connection: sqlite3.Connection, folder: Path, receipt: Mapping[str,
         *_log_problems(connection, receipt),
         *_own_problems(folder, receipt),
         *_still_there(connection, receipt),
+        *centring.count_problems(connection),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from saccade.gallery import proposals, slots, source_keys
+from saccade.gallery import centring, proposals, slots, source_keys
 from saccade.gallery.source_keys import SOURCE_BYTES
 
 # Tables whose rows belong to an identity or a picture: (table, its column that says whose, the
@@ -117,6 +117,7 @@ def _remove_rows(
     _withdraw(connection, "picture", list(owner))
     source_keys.remove(connection, list(owner))
     _delete(connection, "pictures", "number", list(owner), {})
+    centring.take_away(connection, [row[6] for row in rows])
     for at, shelf in enumerate(("vectors", "labels", "thumbnails"), 2):
         wiped = [Zeroed(row[1], shelf, row[at]) for row in rows if row[at] is not None]
         _wipe(connection, wiped)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saccade.errors import InputError
-from saccade.gallery import merges, rows, store
+from saccade.gallery import centring, merges, rows, store
 from saccade.gallery.database import Database
 from saccade.values import Float32Array, IntArray
 
@@ -20,6 +20,7 @@ class Whole:
     """The pictures of a gallery by rising number: ``numbers`` (n,), ``vectors`` (n, d), length 1.
 
     ``identities`` (n,): the numbers of whom they show, of merged ones who answers for them.
+    ``threshold`` is for plain cosines: None in a gallery that is centred, whose own is not.
     """
 
     numbers: IntArray
@@ -42,11 +43,12 @@ def read(database: Database) -> Whole:
             )
         chunks = list(rows.in_snapshot(connection))
         pointers = merges.Merges.read(connection)
+        threshold = meta.threshold if centring.read(connection) is None else None
     numbers = _joined([chunk.numbers for chunk in chunks])
     identities = pointers.of(_joined([chunk.identities for chunk in chunks]))
     none = np.zeros((0, meta.dimension), np.float32)
     vectors = [chunk.vectors(meta.dimension) for chunk in chunks]
-    return Whole(numbers, identities, np.concatenate([none, *vectors]), meta.threshold)
+    return Whole(numbers, identities, np.concatenate([none, *vectors]), threshold)
 
 
 def thumbnails(database: Database, numbers: IntArray) -> Iterator[tuple[int, bytes]]:
