@@ -141,8 +141,8 @@ class CentringMachine(RuleBasedStateMachine):
                 self.centre.renew(self.vectors())
         elif to != person and any(owner == to for owner, _ in self.enrolled):
             moved = self.galleries[which].move([number], NAMES[to])
-            back = self.galleries[which].move(moved.after, NAMES[person])
-            self.enrolled[person, row] = back.after[0]
+            back = self.galleries[which].move(moved.now, NAMES[person])
+            self.enrolled[person, row] = back.now[0]
 
     @rule(which=which, kept=people, merged=people)
     def merge(self, which, kept, merged):
@@ -189,7 +189,7 @@ class CentringMachine(RuleBasedStateMachine):
             assert kept == [None, None]
             return
         for one in kept:
-            np.testing.assert_array_equal(one.mean, self.centre.mean.astype(np.float32))
+            np.testing.assert_array_equal(one.mean, self.centre.mean_of(len(one.mean)))
             assert one.version == self.centre.version
 
     def kept_mean(self, gallery):

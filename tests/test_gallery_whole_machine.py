@@ -548,8 +548,10 @@ class WholeMachine(RuleBasedStateMachine):
         held = {said.get("secret") for said in self.told.values()}
         secrets = {f"secret-{number:06}" for number in range(1, self.secrets + 1)}
         gone |= {secret.encode() for secret in secrets - held}
-        gone |= {part for part in self.sums if part not in now}
+        sums = {part for part in self.sums if part not in now}
         assert coded.files_with(self.folder, gone) == []
+        # An index may hold the mean of the rows that it was made of, until the next one.
+        assert set(coded.files_with(self.folder, sums)) <= {"scan"}
         coded.assert_nothing_left(self.folder, {it[1] for it in self.enrolled.values()})
         self.go_on_in(self.folder)
 
@@ -567,7 +569,7 @@ class WholeMachine(RuleBasedStateMachine):
         assert bool(content) == (self.centre is not None)
         if content:
             mean = np.frombuffer(content, "<f4", offset=8 * DIMENSION)
-            np.testing.assert_array_equal(mean, self.centre.mean.astype(np.float32))
+            np.testing.assert_array_equal(mean, self.centre.mean_of(DIMENSION))
             parts = {content[: 8 * DIMENSION], content[8 * DIMENSION :]}
             self.sums |= {part for part in parts if any(part)}
 

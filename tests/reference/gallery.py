@@ -50,6 +50,10 @@ class Centre:
         self.mean, self.counted = mean_of(vectors), len(vectors)
         self.version += 1
 
+    def mean_of(self, d):
+        """The mean (d,) float32; zeros, too, where there is no row."""
+        return np.broadcast_to(self.mean.astype(np.float32), d)
+
     def grow(self, vectors):
         """A block of rows came."""
         if len(vectors) >= 1.1 * self.counted - 1e-9:
