@@ -44,7 +44,7 @@ def write(folder: Path, debts: Mapping[int, Debt], told: Mapping[int, Mapping[st
         }
         path = path_of(folder, number, debt)
         if not path.exists():  # else a crash came between the receipt and striking the debt
-            # An entry a line; ``indent`` would take Python's own encoder, five times as long.
+            # An entry a line; ``indent`` would take Python's own encoder, which is slower.
             lines = (f"  {json.dumps(key)}: {json.dumps(said)}" for key, said in receipt.items())
             contents[path.name] = "{\n" + ",\n".join(lines) + "\n}\n"
     (folder / RECEIPTS_FOLDER).mkdir(exist_ok=True)
