@@ -146,7 +146,7 @@ def test_a_name_cannot_steer_the_page(planted, tmp_path):
         found = check(gallery, report=tmp_path / "check.html")
     page = (tmp_path / "check.html").read_text()
     assert found.report == tmp_path / "check.html"
-    assert "of these 1 to be wrong" in page
+    assert "Some of these are wrong" in page
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
 
 

@@ -46,11 +46,6 @@ class TwoUnderOneName:
     odds: float
 
 
-def expected_wrong(odds: Sequence[float]) -> float:
-    """Return how many of those with such log odds are wrong, if the model and PRIOR are right."""
-    return float(np.exp(-np.logaddexp(0.0, np.asarray(odds, np.float64))).sum())
-
-
 def twins(model: Likelihood, sets: Sets, codes: IntArray, who: IntArray) -> list[Twins]:
     """Return identities that are likelier one, surest first.
 

@@ -5,10 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from saccade.judge.report_frame import framed
 from saccade.report import Part, Picture, PictureSheet, Section, Table, Text, Tile, Tiles
-from saccade.review.doubts import PRIOR, expected_wrong
 from saccade.review.findings import BY_ODDS, GROUP, KINDS
 from saccade.review.proposed import Proposed, Reviewed
 
+WRONG = (
+    "Some of these are wrong: with planted mistakes up to one in ten, more where many people look "
+    "alike, and all of them where no name is wrong. Look before you accept."
+)
 SHOWN = 24  # proposals of a kind with their pictures
 PICTURES = 6  # of a proposal
 HEADINGS = {**KINDS, GROUP: "unnamed pictures of one identity"}
@@ -84,18 +87,9 @@ def _kind(
         for one in ones
     )
     table = Table(("Number", "Identities", "Why", "Accepting does"), rows)
-    told = (Text(_wrong(ones), tone="note"),) if ones[0].kind in BY_ODDS else ()
+    told = (Text(WRONG, tone="note"),) if ones[0].kind in BY_ODDS else ()
     groups = tuple(group for one in ones[:SHOWN] if (group := _group(one, thumbnails, examples)))
     return (*told, PictureSheet(groups), table) if groups else (*told, table)
-
-
-def _wrong(ones: Sequence[Proposed]) -> str:
-    wrong = expected_wrong([one.score for one in ones])
-    return (
-        f"The model expects {wrong:.1f} of these {len(ones):,} to be wrong, if one in "
-        f"{1 / PRIOR:.0f} pictures or identities of this gallery is mistaken. Where fewer are, or "
-        "many people look alike, more of these are wrong; where no name is wrong, all of them."
-    )
 
 
 def _group(
