@@ -10,6 +10,7 @@ With --small one gallery and 20,000 pictures.
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from _shared import run
 from _vectors import Floats, Labels, Real, unit
 
 from saccade.intervals import wilson_interval
-from saccade.review import Members, check_vectors
+from saccade.review import Finding, Members, check_vectors
 
 IDENTITIES, WRONG, SPLIT, DOUBLED, MAGNETS = 1000, 30, 20, 20, 10
 GALLERIES, TIMED = 5, 100_000
@@ -65,10 +66,14 @@ def planted(seed: int) -> Planted:
     return Planted(np.concatenate([vectors, poor]), np.concatenate([said, names]), right)
 
 
-def told(found: Planted) -> dict[str, set[tuple[int, ...]]]:
-    """What ``check`` tells, in the form of ``Planted.right``."""
+def look(found: Planted) -> Mapping[str, tuple[Finding, ...]]:
+    """What ``check`` finds."""
     rows = np.arange(len(found.said))
-    checked = check_vectors(Members(rows, found.said, found.vectors)).found
+    return check_vectors(Members(rows, found.said, found.vectors)).found
+
+
+def told(checked: Mapping[str, tuple[Finding, ...]]) -> dict[str, set[tuple[int, ...]]]:
+    """What it tells, in the form of ``Planted.right``."""
     return {
         "magnet": {one.pictures for one in checked["magnet"]},
         # The likelier identity must be the true one.
@@ -81,7 +86,7 @@ def told(found: Planted) -> dict[str, set[tuple[int, ...]]]:
 def main(small: bool) -> dict[str, Any]:
     """Count over the galleries; then time one check."""
     galleries = [planted(seed) for seed in range(1 if small else GALLERIES)]
-    answers = [told(one) for one in galleries]
+    answers = [told(look(one)) for one in galleries]
     figures: dict[str, Any] = {"pictures": [len(one.said) for one in galleries]}
     for kind in galleries[0].right:
         there = sum(len(one.right[kind]) for one in galleries)

@@ -26,13 +26,13 @@ from typing import Any
 
 import torch
 from _shared import data_folder, run
+from _tutorial import AUGMENT, random_changes
 from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from saccade.augment import Augment
-from saccade.config import Recipe
 from saccade.data.batches import ShuffledBatches
 from saccade.data.cache import FOLDER_VARIABLE, clear_cache
 from saccade.data.decode_once import decode_once
@@ -45,7 +45,6 @@ FILES, SMALL_FILES = 2000, 256
 TURNS, SMALL_TURNS = 5, 1
 LATER_EPOCHS = 3
 PLACES = list(itertools.product((0.0, 0.5, 1.0), (0.0, 1.0)))  # of a crop: left to right, top down
-AUGMENT = Recipe().augment
 
 Epochs = Callable[[], Iterator[int]]
 
@@ -131,17 +130,7 @@ def ours(data: Path) -> Iterator[int]:
 
 def theirs(data: Path) -> Iterator[int]:
     """Yield the number of pictures after each epoch; the first starts the workers."""
-    change = [
-        transforms.Resize((SIDE, SIDE)),
-        transforms.RandomAffine(
-            AUGMENT.rotate,
-            translate=(AUGMENT.shift, AUGMENT.shift),
-            scale=(1 / (1 + AUGMENT.scale), 1 + AUGMENT.scale),
-        ),
-        transforms.ColorJitter(brightness=AUGMENT.brightness, contrast=AUGMENT.contrast),
-        transforms.ToTensor(),
-        transforms.RandomErasing(AUGMENT.erase),
-    ]
+    change = [transforms.Resize((SIDE, SIDE)), *random_changes()]
     loader = DataLoader(
         ImageFolder(data, transforms.Compose(change)),
         batch_size=BATCH,

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from _shared import run
+from _tutorial import AUGMENT, random_changes
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -32,7 +33,6 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from saccade.augment import Augment
-from saccade.config import Recipe
 from saccade.data.batches import BalancedBatches, load_pictures
 from saccade.optim import make_optimiser
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
@@ -43,7 +43,6 @@ CLASSES, BATCH, WORKERS = 16, 64, 2
 # Channels, sides, and pictures an epoch in the whole and in the small version.
 CASES = {"28x28 grey": (1, 28, 1024, 512), "96x96 colour": (3, 96, 256, 128)}
 TURNS, SMALL_TURNS = 25, 3
-AUGMENT = Recipe().augment
 
 
 def main(small: bool) -> dict[str, Any]:
@@ -159,19 +158,9 @@ def saccade_loop(
 
 def plain_loop(root: Path, channels: int, side: int) -> Callable[[], int]:
     """An epoch of the loop that a tutorial would write."""
-    change = [
-        transforms.RandomAffine(
-            AUGMENT.rotate,
-            translate=(AUGMENT.shift, AUGMENT.shift),
-            scale=(1 / (1 + AUGMENT.scale), 1 + AUGMENT.scale),
-        ),
-        transforms.ColorJitter(brightness=AUGMENT.brightness, contrast=AUGMENT.contrast),
-        transforms.ToTensor(),
-        transforms.RandomErasing(AUGMENT.erase),
-    ]
     grey = [transforms.Grayscale()] if channels == 1 else []
     loader = DataLoader(
-        ImageFolder(root, transforms.Compose([*grey, *change])),
+        ImageFolder(root, transforms.Compose([*grey, *random_changes()])),
         batch_size=BATCH,
         shuffle=True,
         drop_last=True,

@@ -13,7 +13,7 @@ from saccade.vectors.scan_file import CodeFile
 from saccade.vectors.tuned import Tuned
 from saccade.vectors.tuning_answer import exact
 from saccade.vectors.tuning_cost import Layout
-from tests.reference.gallery import as_stored
+from tests.reference.gallery import as_stored, without
 
 CLOSE = 1e-5
 TELLING_VALUES = 5  # different bytes in a row of codes that says something
@@ -63,14 +63,16 @@ def tuner(stand_in):
         indexing.tune = before
 
 
-def assert_right(found, enrolled, query, k):
+def assert_right(found, enrolled, query, k, mean=None):
     """Compare one answer with brute force over ``enrolled``: picture id -> (identity, vector).
 
-    Equal similarities may come in any order, since sums are rounded.
+    Equal similarities may come in any order, since sums are rounded. ``mean``: what is subtracted.
     """
     query = np.asarray(query, np.float64) / np.linalg.norm(query)
     numbers = sorted(enrolled)
     stored = [as_stored(enrolled[number][1]) for number in numbers]
+    if mean is not None:
+        query, stored = without(mean, query), [without(mean, vector) for vector in stored]
     true = dict(zip(numbers, np.array(stored) @ query if stored else [], strict=True))
     best = {}
     for number, similarity in true.items():

@@ -1,5 +1,7 @@
 """One thread, fixed draws, and small generated pictures for all tests."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,15 @@ settings.load_profile("fixed")
 CLASSES = ("blue-disc", "blue-square", "green-disc", "green-square", "red-disc", "red-square")
 PICTURES_PER_CLASS = 6
 SIDE = 24
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (50, 70, 230)}
 
 
@@ -78,6 +89,18 @@ def box_folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("boxes")
     write_shapes(root, parts={"train": 30, "val": 6})
     return root
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return a browser without a window; whoever asks for one is skipped where there is none."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not there: the page cannot be opened in a browser")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

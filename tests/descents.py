@@ -3,7 +3,9 @@
 import torch
 from torch import nn
 
-from saccade.optim import WholeLossOptimiser
+from saccade.data.batches import ShuffledBatches
+from saccade.optim import WholeLossOptimiser, make_optimiser, one_cycle
+from saccade.training.loop import train
 
 # Rates at which each gets on with the small problems of the tests.
 RATES = {
@@ -33,6 +35,25 @@ def advance(optimiser, loss):
     value.backward()
     optimiser.step()
     return float(value.detach())
+
+
+def thirty_losses(task, pictures, targets, augment):
+    """The losses of thirty steps on 36 pictures (36, H, W, c) uint8, twelve a step."""
+    records = train(
+        task,
+        torch.from_numpy(pictures).permute(0, 3, 1, 2),
+        torch.from_numpy(targets),
+        batches=ShuffledBatches(36, batch_size=12, seed=0),
+        augment=augment,
+        optimiser=make_optimiser([task], name="adamw", lr=0.003, weight_decay=0.01),
+        schedule=lambda progress: one_cycle(progress, warm_up=0.2),
+        epochs=10,
+        clip=5.0,
+        seed=0,
+    )
+    losses = [record.loss for record in records]
+    assert len(losses) == 30
+    return losses
 
 
 class Valley(nn.Module):

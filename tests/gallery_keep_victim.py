@@ -10,7 +10,7 @@ from pathlib import Path
 
 from saccade.api.gallery import Gallery
 from saccade.data.vector_parquet import pyarrow
-from saccade.gallery import compacting, forget, log, re_embedding, slots
+from saccade.gallery import compacting, debts, log, re_embedding, receipts, slots
 from saccade.gallery.database import Database
 from tests.gallery_victim import TinyEmbedder, die
 
@@ -47,8 +47,8 @@ POINTS = {
     "fsync": (os, "fsync"),
     "batch": (re_embedding, "_enrol"),
     "write-ahead log": (Database, "truncate_log"),
-    "receipt": (forget, "_write_receipts"),
-    "debt": (forget, "_strike"),
+    "receipt": (receipts, "write"),
+    "debt": (debts, "strike"),
 }
 # Of "p0" … "p5", and "q0" … in the archive; the files are beside the gallery.
 STEPS = [

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saccade.gallery import Gallery, code_wipe, enrol, forget, log, rows, slots
+from saccade.gallery import Gallery, code_wipe, debts, enrol, forget, log, receipts, rows, slots
 from saccade.gallery.database import Database
 from saccade.values import Sample
 from saccade.vectors.scan_file import CodeFile, CodeFileWriter
@@ -46,8 +46,8 @@ POINTS = {
     "flush": (CodeFile, "flush"),
     "checksum": (CodeFile, "rehash"),
     "write-ahead log": (Database, "truncate_log"),
-    "receipt": (forget, "_write_receipts"),
-    "debt": (forget, "_strike"),
+    "receipt": (receipts, "write"),
+    "debt": (debts, "strike"),
 }
 STEPS = [
     ("forget", "person 0"),
@@ -93,6 +93,18 @@ class TinyEmbedder:
         ]
         rows = (np.stack(small).reshape(-1, 64) - 127.5) @ self._directions
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def new_gallery(folder, embedder=None, **choices):
+    """A gallery of what ``embedder`` makes, a new ``TinyEmbedder`` where none is given."""
+    embedder = embedder or TinyEmbedder()
+    return Gallery.create(
+        folder,
+        fingerprint=embedder.fingerprint,
+        dimension=embedder.dimension,
+        embedder=embedder,
+        **choices,
+    )
 
 
 def make_pictures(root, *, identities, each, seed=0, prefix="person"):

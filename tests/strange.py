@@ -103,6 +103,12 @@ def wide(root):
     Image.fromarray(np.zeros((1, 3000), np.uint8)).save(root / "ann" / "wide.png")
 
 
+def grey_ones(root):
+    """Six more pictures that leave the data grey: a training for them all."""
+    for put in (deep, turned, odd_name, upper_case, one_pixel, wide):
+        put(root)
+
+
 # Data, below a folder
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,22 +41,28 @@ def units(package):
     return (folders | files) - {TOP}
 
 
+@cache
+def imported(source, home):
+    """The imports of ``source`` as a tuple; a tree of a package is parsed once for all tests."""
+    return tuple(modules_imported(ast.parse(source), home))
+
+
 def modules_imported(tree, home):
     """Yield (line, module path) for each import; ``home`` is the path of the importing package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield node.lineno, alias.name.split(".")
+                yield node.lineno, tuple(alias.name.split("."))
         elif isinstance(node, ast.ImportFrom):
-            base = home[: len(home) - node.level + 1] if node.level else []
-            module = base + (node.module.split(".") if node.module else [])
+            base = home[: len(home) - node.level + 1] if node.level else ()
+            module = (*base, *(node.module.split(".") if node.module else ()))
             for alias in node.names:
-                yield node.lineno, [*module, alias.name]
+                yield node.lineno, (*module, alias.name)
         elif isinstance(node, ast.Call) and node.args:
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
             name = node.args[0]
             if called in LAZY and isinstance(name, ast.Constant):
-                yield node.lineno, str(name.value).split(".")
+                yield node.lineno, tuple(str(name.value).split("."))
 
 
 def violations(package, rows):
@@ -64,8 +71,8 @@ def violations(package, rows):
     for file in sorted(package.rglob("*.py")):
         inside = file.relative_to(package)
         own = inside.parts[0].removesuffix(".py")
-        home = ["saccade", *inside.parent.parts]
-        for line, module in modules_imported(ast.parse(file.read_text(encoding="utf-8")), home):
+        home = ("saccade", *inside.parent.parts)
+        for line, module in imported(file.read_text(encoding="utf-8"), home):
             if module[0] != "saccade":
                 continue
             other = module[1] if len(module) > 1 and module[1] in (*rows, TOP) else DOOR

@@ -10,7 +10,7 @@ import pytest
 from saccade.cli.app import main
 from saccade.errors import InputError
 from saccade.judge import choices
-from saccade.judge.choices import judge_choices, leave_one_out
+from saccade.judge.choices import judge_choices, leave_one_out, without_mean
 from tests.gallery_victim import make_pictures
 
 DATA = os.environ.get("SACCADE_DATA")
@@ -27,14 +27,18 @@ def clustered(identities, each, noise, seed=0, dimension=6):
     return unit(centres + noise * draw.standard_normal(centres.shape)), labels
 
 
-def loops(vectors, labels, means):
+def loops(vectors, labels, means, centred=False):
     """For each picture of an identity with others: its label, similarity to own, and to rivals."""
-    answers = []
-    for row, vector in enumerate(vectors.astype(np.float64)):
-        similarities = {}
+    answers, given = [], vectors.astype(np.float64)
+    for row in range(len(labels)):
+        vectors = given
+        if centred:
+            vectors = given - sum(given) / len(given)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        vector, similarities = vectors[row], {}
         for name in sorted(set(labels)):
             others = [
-                other.astype(np.float64)
+                other
                 for place, other in enumerate(vectors)
                 if labels[place] == name and place != row
             ]
@@ -75,10 +79,16 @@ def test_the_figures_are_those_of_plain_loops():
     vectors, labels = clustered(12, 5, 1.1)
     other = unit(vectors + 0.2 * np.random.default_rng(5).standard_normal(vectors.shape))
     told = judge_choices(
-        {"no": vectors, "yes": other}, labels, templates="best", mirrored="no", threshold=None
+        {"no": vectors, "yes": other},
+        labels,
+        templates="best",
+        centred="no",
+        mirrored="no",
+        threshold=None,
     )
     runs = {
         "templates": (loops(vectors, labels, False), loops(vectors, labels, True)),
+        "centred": (loops(vectors, labels, False), loops(vectors, labels, False, True)),
         "mirrored": (loops(vectors, labels, False), loops(other, labels, False)),
     }
     assert [one.choice for one in told] == list(runs)
@@ -100,11 +110,13 @@ def test_the_rate_is_that_of_the_threshold():
     limit = float(np.sort(rivals)[-9] - 1e-4)
     both = {"no": vectors, "yes": vectors}
     for threshold, rate in ((limit, 9 / 60), (-1.0, 0.1), (1.0, 0.1)):
-        told = judge_choices(both, labels, templates="best", mirrored="yes", threshold=threshold)
+        told = judge_choices(
+            both, labels, templates="best", centred="no", mirrored="yes", threshold=threshold
+        )
         assert told[0].fpir == pytest.approx(rate)
         assert told[0].of_threshold == (threshold == limit)
     # The same vectors: no difference, and an interval that says how little that tells.
-    same = told[1]
+    same = told[2]
     assert same.fnir.difference.value == same.rank_1.difference.value == 0.0
     assert same.fnir.difference.low < 0 < same.fnir.difference.high
     assert same.verdict == "not shown to help"
@@ -112,23 +124,58 @@ def test_the_rate_is_that_of_the_threshold():
 
 def test_many_noisy_pictures_are_better_by_their_mean():
     vectors, labels = clustered(60, 8, 1.5, dimension=24)
-    told = judge_choices(
-        {"no": vectors, "yes": vectors}, labels, templates="best", mirrored="no", threshold=None
-    )
+    told = tried(vectors, labels)
     assert told[0].verdict == "helps" and told[0].fnir.difference.high < 0
     back = unit(vectors + np.random.default_rng(2).standard_normal(vectors.shape))
     told = judge_choices(
-        {"no": vectors, "yes": back}, labels, templates="mean", mirrored="no", threshold=None
+        {"no": vectors, "yes": back},
+        labels,
+        templates="mean",
+        centred="no",
+        mirrored="no",
+        threshold=None,
     )
-    assert told[1].verdict == "hurts"
+    assert told[2].verdict == "hurts"
+
+
+def test_without_what_all_pictures_share_they_tell_more():
+    """A part that all share hides how far the rest of each picture reaches."""
+    draw = np.random.default_rng(4)
+    people = np.repeat(draw.standard_normal((60, 24)), 4, axis=0)
+    noise = 0.8 * draw.standard_normal(people.shape)
+    light = draw.uniform(0.2, 3, (len(people), 1))
+    vectors = unit(light * (people + noise) + 6 * unit(draw.standard_normal((1, 24))))
+    labels = [f"person {row // 4}" for row in range(len(people))]
+    told = tried(vectors, labels)[1]
+    assert (told.choice, told.value, told.verdict) == ("centred", "yes", "helps")
+    assert told.rank_1.difference.low > 0
+
+
+def test_a_mean_favours_nobody():
+    """Noise under drawn labels: with and without the mean, as many are found by chance."""
+    draw = np.random.default_rng(6)
+    vectors = unit(draw.standard_normal((400, 32)) + 1)
+    labels = [f"person {row % 80}" for row in range(400)]
+    right = [leave_one_out(one, labels, means=False).right.mean()
+             for one in (vectors, without_mean(vectors))]  # fmt: skip
+    assert max(right) < 0.04  # 4 of 399 others are one's own
+
+
+def tried(vectors, labels):
+    return judge_choices(
+        {"no": vectors, "yes": vectors},
+        labels,
+        templates="best",
+        centred="no",
+        mirrored="no",
+        threshold=None,
+    )
 
 
 def test_the_difference_is_paired():
     """Its interval is that of draws of identities, each with thresholds of its own."""
     vectors, labels = clustered(40, 5, 1.1, dimension=12)
-    told = judge_choices(
-        {"no": vectors, "yes": vectors}, labels, templates="best", mirrored="no", threshold=None
-    )[0]
+    told = tried(vectors, labels)[0]
     a, b = (loops(vectors, labels, means) for means in (False, True))
     draw = np.random.default_rng(7)
     gaps = []
@@ -154,9 +201,7 @@ def test_the_difference_is_paired():
 def test_too_little_to_tell(labels, message):
     vectors = unit(np.random.default_rng(0).standard_normal((6, 4)))
     with pytest.raises(InputError, match=message):
-        judge_choices(
-            {"no": vectors, "yes": vectors}, labels, templates="best", mirrored="no", threshold=None
-        )
+        tried(vectors, labels)
 
 
 def said(capsys, *words):
@@ -169,12 +214,19 @@ def test_the_command(tmp_path, capsys):
     folder = tmp_path / "g"
     main(["create", str(folder), "--embedder", "pixels", "--threshold", "0.8"])
     capsys.readouterr()
-    assert said(capsys, "choose", folder) == (0, "templates: best\nmirrored: no\n", "")
+    assert said(capsys, "choose", folder) == (
+        0,
+        "templates: best\ncentred: no\nmirrored: no\n",
+        "",
+    )
     code, out, _ = said(capsys, "choose", folder, "templates=mean")
     assert code == 0 and out.startswith("templates: mean\n")
     assert "the threshold 0.8000 is dropped" in out
     answer = json.loads(said(capsys, "choose", folder, "--json")[1])
-    assert answer == {"choices": {"templates": "mean", "mirrored": "no"}, "dropped": None}
+    assert answer == {
+        "choices": {"templates": "mean", "centred": "no", "mirrored": "no"},
+        "dropped": None,
+    }
     assert "templates        mean" in said(capsys, "stats", folder)[1]
     for words, message in [
         (["templates"], "is no setting"),
@@ -201,9 +253,9 @@ def test_try_on_pictures(tmp_path, capsys):
     assert "templates=mean instead of best: " in out and "mirrored=yes instead of no: " in out
     code, out, _ = said(capsys, *words, "--json")
     answer = json.loads(out)
-    assert [one["choice"] for one in answer["tried"]] == ["templates", "mirrored"]
+    assert [one["choice"] for one in answer["tried"]] == ["templates", "centred", "mirrored"]
     assert len(answer["broken"]) == 1 and answer["tried"][0]["searches"] == 24
-    assert said(capsys, "choose", folder)[1] == "templates: best\nmirrored: no\n"
+    assert said(capsys, "choose", folder)[1] == "templates: best\ncentred: no\nmirrored: no\n"
 
 
 @pytest.mark.slow
@@ -214,6 +266,7 @@ def test_faces(tmp_path, capsys):
     main(["create", str(folder), "--embedder", "pixels"])
     capsys.readouterr()
     _, out, _ = said(capsys, "choose", folder, "--try", Path(DATA) / "faces_orl", "--json")
-    templates, mirrored = json.loads(out)["tried"]
+    templates, centred, mirrored = json.loads(out)["tried"]
     assert templates["verdict"] == "hurts" and templates["rank_1"]["a"]["value"] > 0.95
     assert mirrored["verdict"] == "not shown to help"
+    assert centred["verdict"] == "not shown to help"

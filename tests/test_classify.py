@@ -14,15 +14,13 @@ from saccade.api.train import Training
 from saccade.augment import Augment
 from saccade.class_tree import ClassTree
 from saccade.cli.app import main
-from saccade.data.batches import ShuffledBatches
 from saccade.errors import GalleryError, InputError
 from saccade.losses import LOGIT_LOSSES
-from saccade.optim import make_optimiser, one_cycle
 from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
 from saccade.tasks.model import FORMAT, Model, build_network
-from saccade.training.loop import train
 from saccade.training.run import read_history
 from tests.conftest import CLASSES, shape_picture
+from tests.descents import thirty_losses
 
 CARD = {
     "format": FORMAT,
@@ -73,22 +71,10 @@ def test_thirty_steps_lower_the_loss(shapes, loss):
     )
     tree = ClassTree({name: name.partition("-")[0] for name in CLASSES})
     task = ClassifyTask(network, loss=loss, tree=tree, classes=CLASSES)
-    records = train(
-        task,
-        torch.from_numpy(shapes[0]).permute(0, 3, 1, 2),
-        torch.from_numpy(shapes[1]),
-        batches=ShuffledBatches(36, batch_size=12, seed=0),
-        augment=Augment(
-            rotate=5, scale=0.1, shift=0.05, flip=0.5, brightness=0.1, contrast=0.1, erase=0.2
-        ),
-        optimiser=make_optimiser([task], name="adamw", lr=0.003, weight_decay=0.01),
-        schedule=lambda progress: one_cycle(progress, warm_up=0.2),
-        epochs=10,
-        clip=5.0,
-        seed=0,
+    augment = Augment(
+        rotate=5, scale=0.1, shift=0.05, flip=0.5, brightness=0.1, contrast=0.1, erase=0.2
     )
-    losses = [record.loss for record in records]
-    assert len(losses) == 30
+    losses = thirty_losses(task, shapes[0], shapes[1], augment)
     assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[:6])
 
 

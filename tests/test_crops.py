@@ -1,22 +1,30 @@
 """Crops of photos in a gallery: where each was cut out, known again, told, forgotten."""
 
 import hashlib
+import io
 import json
 import sqlite3
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from saccade.api import gallery as api_gallery
 from saccade.api import pictures as api
+from saccade.api import review
+from saccade.api.evaluate import PIXELS
 from saccade.cli.app import main
+from saccade.data.pictures import read_picture
 from saccade.errors import InputError
 from saccade.exchange import load_embedder
-from saccade.gallery import CropInfo, Gallery
+from saccade.gallery import CropInfo, originals
 from saccade.gallery.crops import Crop
 from saccade.gallery.enrol import BATCH_PICTURES
+from saccade.gallery.unnamed import PREFIX
 from saccade.pictures.crop import SIDE, side_for
+from saccade.pictures.photo import cut_from
 from saccade.values import UNKNOWN, Sample
-from tests.gallery_victim import TinyEmbedder
+from tests.gallery_victim import TinyEmbedder, new_gallery
 from tests.graphs import write_embedder
 from tests.squares import TEMPLATE, SquareDetector, ToldDetector, photo
 
@@ -53,13 +61,7 @@ def one(path, person, name):
 
 
 def new(folder, embedder):
-    return Gallery.create(
-        folder,
-        fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
-        threshold=0.9,
-        embedder=embedder,
-    )
+    return new_gallery(folder, embedder, threshold=0.9)
 
 
 @pytest.fixture
@@ -180,6 +182,106 @@ def test_another_detector_is_told_at_once_and_the_first_stays(tmp_path, gallery)
 def test_a_crop_that_was_not_written_names_no_detector(tmp_path, gallery):
     enrol(gallery, Sample(write(tmp_path / "ground.png"), "Ada"), detector=Other())
     assert gallery.detector is None
+
+
+def test_the_pixels_of_a_crop_are_kept_embedded_again_and_forgotten(tmp_path):
+    with api_gallery.Gallery.create(
+        tmp_path / "g", embedder=PIXELS, threshold=0.9, keep_originals=True
+    ) as gallery:
+        sample = one(tmp_path / "a.png", 1, "Ada")
+        enrol(gallery, sample, one(tmp_path / "b.png", 2, "Ben"))
+        (number,) = [told.picture_id for told in gallery.show("Ada").pictures]
+        with gallery.database.reading() as connection:
+            kept = originals.read(connection, number)
+        side = side_for(gallery.input_size_hw)
+        crop = read_picture(
+            cut_from(sample, detector=SquareDetector(), side=side, largest=False, any_quality=False)
+        )
+        with Image.open(io.BytesIO(kept)) as image:
+            np.testing.assert_array_equal(np.asarray(image), crop)
+        embedder = Watched((40, 40))
+        done = gallery.re_embed(tmp_path / "again", embedder, threshold=0.9)
+        assert (done.identities, done.pictures) == (2, 2)
+        np.testing.assert_array_equal(embedder.calls[0][0], crop)
+        assert kept[40:90] in database_bytes(gallery)
+        assert gallery.forget("Ada").status == "forgotten"
+        assert kept[40:90] not in database_bytes(gallery)
+        gallery.check()
+    with api_gallery.Gallery.open(tmp_path / "again", embedder=Watched((40, 40))) as again:
+        assert again.show("Ada").pictures[0].crop.box == BOX
+        (found,) = api.find_in_photos(again, [sample.path], detector=SquareDetector())
+        assert found.boxes[0].hits[0].identity == "Ada"
+        assert [one.status for one in enrol(again, sample)] == ["unchanged"]
+
+
+def database_bytes(gallery):
+    return b"".join(file.read_bytes() for file in sorted(gallery.folder.glob("gallery.db*")))
+
+
+def test_an_export_of_crops_with_kept_pixels_can_be_imported(tmp_path):
+    with api_gallery.Gallery.create(
+        tmp_path / "g", embedder=PIXELS, threshold=0.9, keep_originals=True
+    ) as gallery:
+        enrol(gallery, one(tmp_path / "a.png", 1, "Ada"))
+    assert main(["export", str(tmp_path / "g"), str(tmp_path / "e.zip")]) == 0
+    assert main(["create", str(tmp_path / "h"), "--embedder", "pixels"]) == 0
+    assert main(["import", str(tmp_path / "h"), str(tmp_path / "e.zip")]) == 0
+
+
+def boxes_of(*photos, detector=None):
+    return [Sample(path, "") for path in photos], detector or SquareDetector()
+
+
+def test_every_box_is_an_unnamed_identity_and_a_photo_never_shows_one_twice(tmp_path, gallery):
+    photos = [
+        write(tmp_path / "a.png", (1, 10, 10, 64), (2, 120, 20, 64), (3, 220, 90, 64)),
+        write(tmp_path / "b.png", (2, 10, 10, 64), (1, 120, 20, 64)),
+        write(tmp_path / "twins.png", (1, 10, 10, 64), (1, 120, 20, 64)),
+        write(tmp_path / "small.png", (1, 10, 10, 20), (4, 120, 20, 64)),
+        write(tmp_path / "ground.png"),
+        tmp_path / "none.png",
+    ]
+    samples, detector = boxes_of(*photos)
+    told = list(api.enrol_unnamed_photos(gallery, samples, detector=detector))
+    assert [one.status for one in told] == [*["enrolled"] * 8, *["skipped"] * 3]
+    assert len({one.identity for one in told[:8]}) == 8
+    assert all(one.identity.startswith(PREFIX) for one in told)
+    assert "small.png: box 10 10 20 20: too small" in told[8].reason
+    assert "nothing was found" in told[9].reason and "not exist" in told[10].reason
+    again = list(api.enrol_unnamed_photos(gallery, samples, detector=detector))
+    assert [one.status for one in again] == [*["unchanged"] * 8, *["skipped"] * 3]
+    proposals = review.group(gallery, at_least=0.99).proposals
+    photo_of = {one.identity: one.picture for one in told[:8]}
+    assert proposals
+    for proposal in proposals:
+        shown = [photo_of[name] for name in proposal.identities]
+        assert len(shown) == len(set(shown))
+    # Three photos show person 1, one of them twice: of the twins one comes, the other stays.
+    assert sorted(len(one.identities) for one in proposals) == [2, 3]
+
+
+def test_what_was_grouped_before_is_held_apart_as_a_whole(tmp_path, gallery):
+    first = write(tmp_path / "a.png", (1, 10, 10, 64), (2, 120, 20, 64))
+    second = write(tmp_path / "b.png", (1, 10, 10, 64))
+    samples, detector = boxes_of(first, second)
+    one, other, third = api.enrol_unnamed_photos(gallery, samples, detector=detector)
+    (found,) = review.group(gallery, at_least=0.99).proposals
+    assert set(found.identities) == {one.identity, third.identity}
+    gallery.merge(third.identity, other.identity)  # The user is wrong, and the proposal stands.
+    with pytest.raises(InputError, match=r"two boxes of photo [0-9a-f]{8}; refuse it"):
+        review.decide(gallery, accept=[found.number])
+    assert review.group(gallery, at_least=0.99).proposals == ()
+
+
+def test_the_command_takes_every_box_of_photos_without_names(command, capsys):
+    write(command / "more.png", (1, 10, 10, 64), (2, 120, 20, 64))
+    words = ["enrol", "gallery", "more.png", "g.png", "--unnamed", "--detector", "d.onnx"]
+    assert main([*words, "--largest"]) == 2
+    assert "--unnamed stands without --as, --largest" in capsys.readouterr().err
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["enrolled"] == 3 and len({one["identity"] for one in told["pictures"]}) == 3
+    assert main(["group", "gallery", "--at-least", "0.5"]) == 1
 
 
 def test_only_what_fits_a_condition_is_found_in_photos(tmp_path, gallery):

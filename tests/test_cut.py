@@ -13,8 +13,7 @@ from saccade.cli.app import main
 from saccade.data.folders import read_class_folders
 from saccade.data.pictures import read_picture
 from saccade.errors import InputError
-from saccade.gallery import Gallery
-from tests.gallery_victim import TinyEmbedder
+from tests.gallery_victim import TinyEmbedder, new_gallery
 from tests.squares import TEMPLATE, SquareDetector, ToldDetector, photo
 
 
@@ -52,12 +51,7 @@ def test_the_crops_are_bit_for_bit_those_of_enrolment(tmp_path, photos, template
     detector, embedder = SquareDetector(template), Watched()
     done = list(cut(photos, tmp_path / "crops", detector=detector, size=48))
     assert [one.reason for one in done] == [""] * 4
-    with Gallery.create(
-        tmp_path / "g",
-        fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
-        embedder=embedder,
-    ) as gallery:
+    with new_gallery(tmp_path / "g", embedder) as gallery:
         list(api.enrol_photos(gallery, read_class_folders(photos), detector=detector))
     crops = read_class_folders(tmp_path / "crops")
     assert [one.label for one in crops] == [one.label for one in read_class_folders(photos)]

@@ -1,5 +1,6 @@
 """The documents are true: nothing undocumented, no dead link, every block of code runs."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -39,6 +40,7 @@ from saccade.nn import (
 from saccade.optim import OPTIMISERS, REGULARISERS, SCHEDULES
 from saccade.tasks import TASKS
 from saccade.vectors import INDEXES
+from tests import people_photos
 from tests.conftest import CLASSES, shape_picture
 from tests.documents import (
     DOCUMENTS,
@@ -52,6 +54,7 @@ from tests.documents import (
 from tests.graphs import write_embedder
 
 DOCS = ROOT / "docs"
+DATA = Path(os.environ.get("SACCADE_DATA", "nowhere"))
 CATALOGUE = DOCS / "catalogue.md"
 CATALOGUE_PAGE = "../catalogue.md"
 TABLES = {
@@ -399,6 +402,11 @@ PAGES = [
 def test_the_blocks_of_a_page_run(file, furnished, tmp_path, monkeypatch, quick_training):
     world = tmp_path / "world"
     shutil.copytree(furnished, world)
+    if file.stem == "people":
+        pytest.importorskip("av")
+        if not (DATA / people_photos.GRAPH).is_file():
+            pytest.skip("SACCADE_DATA holds no ultraface and faces")
+        people_photos.furnish(world, DATA, learn=6, each=6)
     text = file.read_text(encoding="utf-8")
     for made in ("runs/people", "people.gallery"):
         if f"--out {made} " in f"{text.replace(chr(10), ' ')} " or f"create {made} " in text:

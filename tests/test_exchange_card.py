@@ -7,6 +7,7 @@ import pytest
 
 from saccade.cli.app import main
 from saccade.errors import InputError
+from saccade.exchange import load_detector, load_embedder
 from saccade.exchange.card import FIELDS, TEMPLATES, fields_of, parse_card, read_card
 from saccade.exchange.first_card import first_card
 from tests.graphs import (
@@ -105,6 +106,54 @@ def test_faults_are_named(card, key, value, words):
     with pytest.raises(InputError) as error:
         parse_card(laid(card, key, value), where="card x.toml")
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 5000, "is not valid TOML"),
+        ("a = 1\n" * 200_000, "over the limit of 1,048,576 bytes"),
+        ('kind = "embedder"\n"no\\nfield" = 1\n', r"no field 'no\nfield'"),
+        (f'kind = "{"x" * 100_000}"\n', "Got 'xxx"),
+    ],
+)
+def test_hostile_cards_are_refused_in_a_short_line(tmp_path, text, words):
+    file = write_embedder(tmp_path / "e.onnx")
+    file.with_suffix(".toml").write_text(text)
+    with pytest.raises(InputError) as error:
+        load_embedder(file)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 600
+
+
+def test_boxes_laid_out_beforehand_are_counted_before_they_are_made(tmp_path):
+    priors = {
+        "strides": [1, 2],
+        "sizes": [[1.0] * 60_000, [2.0]],
+        "variances": [0.1, 0.2],
+        "clip": False,
+    }
+    file = write_detector(
+        tmp_path / "d.onnx",
+        {"scores": [[0, 1]], "boxes": [[0, 0, 1, 1]]},
+        detector={"coding": "priors", "units": None},
+        priors=priors,
+    )
+    with pytest.raises(InputError, match=r"lays out 3,840,016 boxes; the limit is 1,048,576"):
+        load_detector(file)
+
+
+@pytest.mark.parametrize("points", [[[0.5, 0.5]], [[0.5, 0.5]] * 5, [[0.5, 0.5], [0.55, 0.59]]])
+def test_a_template_without_an_extent_is_none(tmp_path, points):
+    answers = {"scores": [[0, 1]], "boxes": [[0, 0, 1, 1]], "landmarks": [[0.2] * 2 * len(points)]}
+    file = write_detector(
+        tmp_path / "d.onnx",
+        answers,
+        outputs={"landmarks": "landmarks"},
+        detector={"template": points},
+    )
+    with pytest.raises(InputError, match=r"detector.template must be .* at least 0.1 apart"):
+        load_detector(file)
 
 
 def test_files_that_are_no_card(tmp_path):

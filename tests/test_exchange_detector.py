@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from saccade.data.pictures import resize
 from saccade.errors import InputError
+from saccade.exchange import detector as detector_file
 from saccade.exchange import load_detector
 from saccade.exchange.card import ARCFACE, FITS
 from saccade.exchange.fit import Placement, placed, scaled
 from saccade.exchange.priors import decode_boxes, decode_points, make_priors
+from saccade.pictures.detect import objects_in
 from tests.graphs import SIDE, write_detector
 
 PICTURE = np.full((40, 60, 3), 90, np.uint8)  # height 40, width 60; the input is 8 x 8
@@ -105,16 +107,43 @@ def test_the_less_sure_of_two_that_overlap_is_dropped(tmp_path, iou):
     )
 
 
+def test_of_too_many_boxes_the_surest_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(detector_file, "MOST_BOXES", 3)
+    scores = np.array([0.6, 0.9, 0.7, 0.8, 0.65])
+    boxes = np.array([[n / 8, 0, n / 8 + 0.1, 0.2] for n in range(5)])
+    file = write_detector(
+        tmp_path / "d.onnx", {"scores": np.c_[1 - scores, scores], "boxes": boxes}
+    )
+    (found,) = load_detector(file)([np.zeros((8, 8, 3), np.uint8)])
+    np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.7], atol=1e-6)
+
+
+def test_a_box_beyond_all_numbers_is_refused_and_a_landmark_there_is_far(tmp_path):
+    answers = {"scores": [[0, 1]], "boxes": [[0, 0, 3e38, 3e38]]}
+    file = write_detector(tmp_path / "d.onnx", answers)
+    with pytest.raises(InputError, match="a box reaches to infinity"):
+        load_detector(file)([np.zeros((8, 8, 3), np.uint8)])
+    answers = {"scores": [[0, 1]], "boxes": [[0, 0, 1, 1]], "landmarks": [[0, 0, 3e38, 3e38]]}
+    file = write_detector(
+        tmp_path / "d.onnx",
+        answers,
+        outputs={"landmarks": "landmarks"},
+        detector={"template": [[0.2, 0.2], [0.8, 0.8]]},
+    )
+    seen, _ = objects_in(np.zeros((40, 40, 3), np.uint8), load_detector(file))
+    assert seen[0].poor[0] == "misfit: a landmark lies outside the picture"
+
+
 def test_boxes_without_area_and_pictures_without_objects(tmp_path):
     flat = [[0.2, 0.2, 0.2, 0.9], [0.5, 0.5, 0.4, 0.9], [0.1, 0.1, 0.9, 0.9]]
     outputs = {"scores": [[0, 0.9]] * 2 + [[0, 0.1]], "boxes": flat}
     found = detect(write_detector(tmp_path / "d.onnx", outputs))
     assert found.xywh.shape == (0, 4) and found.scores.shape == (0,)
-    outputs = {"scores": [[0, 0.9]], "boxes": flat[2:], "points": [[0.5, 0.5]]}
+    outputs = {"scores": [[0, 0.9]], "boxes": flat[2:], "points": [[0.3, 0.5, 0.7, 0.5]]}
     names = {"scores": "scores", "boxes": "boxes", "points": "landmarks"}
-    template = {"template": [[0.5, 0.5]], "threshold": 0.95}
+    template = {"template": [[0.3, 0.5], [0.7, 0.5]], "threshold": 0.95}
     file = write_detector(tmp_path / "d.onnx", outputs, outputs=names, detector=template)
-    assert detect(file).landmarks.shape == (0, 1, 2)
+    assert detect(file).landmarks.shape == (0, 2, 2)
 
 
 def test_landmarks_and_their_template(tmp_path):

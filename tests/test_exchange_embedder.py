@@ -11,7 +11,7 @@ from saccade.api.gallery import Gallery
 from saccade.cli.app import main
 from saccade.data.pictures import resize
 from saccade.errors import GalleryError, InputError, SettingError
-from saccade.exchange import load_detector, load_embedder, trust
+from saccade.exchange import load_detector, load_embedder, session, trust
 from saccade.values import Sample
 from tests.graphs import (
     DIMENSION,
@@ -218,6 +218,42 @@ def second_input(model):
     model.graph.input.append(port("mask", [1]))
 
 
+def endless(model):
+    """The vector is doubled in a loop, as often as the file says."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["on"], ["still"]),
+            helper.make_node("Add", ["a", "a"], ["twice"]),
+        ],
+        "body",
+        [port("i", [], TensorProto.INT64), port("on", [], TensorProto.BOOL), port("a", ["n", 5])],
+        [port("still", [], TensorProto.BOOL), port("twice", ["n", 5])],
+    )
+    model.graph.node[1].output[0] = "once"
+    model.graph.node.append(
+        helper.make_node("Loop", ["often", "yes", "once"], ["vector"], body=body)
+    )
+    for name, value in (("often", np.array(2**62)), ("yes", np.array(True))):
+        model.graph.initializer.append(numpy_helper.from_array(value, name))
+
+
+def immoderate(model):
+    """A constant of 100 GB is made on the way, out of a file of a few kilobytes."""
+    from onnx import helper, numpy_helper
+
+    model.graph.node[1].output[0] = "bare"
+    model.graph.node.extend(
+        [
+            helper.make_node("ConstantOfShape", ["far"], ["large"]),
+            helper.make_node("ReduceMean", ["large"], ["nothing"], keepdims=0),
+            helper.make_node("Add", ["bare", "nothing"], ["vector"]),
+        ]
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array([25 * 10**9]), "far"))
+
+
 def numbers_without_fractions(model):
     from onnx import helper
 
@@ -233,6 +269,8 @@ def numbers_without_fractions(model):
         (external_weights, "'matrix' lies in another file"),
         (external_constant, "'secret' lies in another file"),
         (own_function, "functions of its own, such as 'f'"),
+        (endless, "the operator 'Loop', which may repeat without end"),
+        (immoderate, "needs a tensor large 25000000000 for pictures (8, 3, 8, 8)"),
         (no_such_operator, "Matmull"),
         (loose_end, "nowhere"),
         (second_input, "Got 2: pictures, mask"),
@@ -290,6 +328,39 @@ def test_answers_that_cannot_be_used(tmp_path):
     refused(
         changed(write_embedder(tmp_path / "e.onnx"), numbers_without_fractions), "no output 'vector"
     )
+
+
+def test_a_batch_that_no_memory_holds_is_refused(tmp_path):
+    refused(write_embedder(tmp_path / "e.onnx", batch=10**8), "(100000000, 3, 8, 8)", "4 GiB")
+
+
+def test_numbers_beyond_float32_are_no_vector(tmp_path):
+    from onnx import TensorProto, helper, numpy_helper
+
+    def large(model):
+        model.graph.node[1].output[0] = "single"
+        model.graph.node.extend(
+            [
+                helper.make_node("Cast", ["single"], ["double"], to=TensorProto.DOUBLE),
+                helper.make_node("Mul", ["double", "huge"], ["vector"]),
+            ]
+        )
+        model.graph.initializer.append(numpy_helper.from_array(np.array(1e200), "huge"))
+        model.graph.output[0].CopyFrom(port("vector", ["n", DIMENSION], TensorProto.DOUBLE))
+
+    refused(changed(write_embedder(tmp_path / "e.onnx"), large), "holds NaN or infinity")
+
+
+def test_large_pictures_are_run_few_at_once_with_the_same_answers(tmp_path, monkeypatch):
+    file = write_embedder(tmp_path / "e.onnx")
+    expected = load_embedder(file)(drawn(7))
+    monkeypatch.setattr(session, "PIECE_BYTES", 3 * 4 * 3 * SIDE * SIDE)
+    few = load_embedder(file)
+    sizes = []
+    real = few._session.run
+    monkeypatch.setattr(few._session, "run", lambda p: sizes.append(len(p.batch)) or real(p))
+    np.testing.assert_allclose(few(drawn(7)), expected, atol=1e-6)
+    assert sizes == [3, 3, 1]
 
 
 def test_a_graph_that_gives_fewer_rows_than_pictures(tmp_path):

@@ -11,6 +11,7 @@ from PIL import Image
 from saccade.errors import GalleryError
 from saccade.gallery import Gallery, enrol, finding, store
 from saccade.values import Sample
+from tests import gallery_victim
 from tests.gallery_victim import TinyEmbedder, make_pictures
 from tests.reference import gallery as reference
 
@@ -20,13 +21,7 @@ EMBEDDER = TinyEmbedder()
 def new_gallery(folder, *, dimension=None, **settings_):
     if dimension is not None:
         return Gallery.create(folder, fingerprint="f" * 64, dimension=dimension, **settings_)
-    return Gallery.create(
-        folder,
-        fingerprint=EMBEDDER.fingerprint,
-        dimension=EMBEDDER.dimension,
-        embedder=EMBEDDER,
-        **settings_,
-    )
+    return gallery_victim.new_gallery(folder, EMBEDDER, **settings_)
 
 
 @pytest.fixture
@@ -324,7 +319,7 @@ def test_identities_and_stats(gallery, samples):
     assert all(info.enrolled_at.endswith("Z") for info in infos)
     stats = gallery.stats()
     assert (stats.identities, stats.pictures, stats.dimension) == (12, 36, EMBEDDER.dimension)
-    assert (stats.pending_forgets, stats.free_slots, stats.format_version) == (0, 0, 3)
+    assert (stats.pending_forgets, stats.free_slots, stats.format_version) == (0, 0, 4)
     assert stats.fingerprint == EMBEDDER.fingerprint
     assert stats.bytes_on_disk > 36 * 2 * EMBEDDER.dimension
 

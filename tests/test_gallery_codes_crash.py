@@ -3,22 +3,14 @@
 A state is a set of names, ("merged", whom, into) and ("rejected", as whom).
 """
 
-import ast
-import os
-import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from saccade.gallery import Gallery
 from tests import coded, gallery_victim
+from tests.deaths import all_deaths, calls_of, killed, some
 from tests.gallery_victim import DIMENSION, STEPS, people
 
-ROOT = Path(__file__).parents[1]
 EACH = 6
 NAMES = [f"person {number}" for number in range(8)]
 RENAMED = [names for action, *names in STEPS if action == "rename"]
@@ -46,45 +38,13 @@ def begun(folder):
         } | {"stranger": coded.traces(folder, people("stranger")[:1], [])}
 
 
-def told_to_die(folder, lines, plan="people"):
-    """The exit codes of the victims of these lines."""
-    victim = subprocess.run(
-        [sys.executable, gallery_victim.__file__, "die", folder, plan],
-        input="".join(f"{line}\n" for line in lines),
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    assert victim.stderr == ""
-    return [int(line) for line in victim.stdout.split()]
-
-
-def all_deaths(folder, plan="people"):
-    """Every call of every point, as one that is let live counts them."""
-    shutil.copytree(folder / "gallery", folder / "living")
-    assert told_to_die(folder, ["living 0 never -"], plan) == [0]
-    calls = ast.literal_eval((folder / "living.calls").read_text())
-    assert calls.keys() == gallery_victim.POINTS.keys()
-    return [
-        (number, when, point)
-        for point, count in calls.items()
-        for number in range(1, count + 1)
-        for when in ("before", "after")
-    ]
-
-
 @pytest.mark.parametrize("most", DEATHS)
 def test_killed_at_each_write(tmp_path, most):
     traces = begun(tmp_path / "gallery")
-    deaths = all_deaths(tmp_path)
-    if most is not None:
-        chosen = np.random.default_rng(0).choice(len(deaths), most, replace=False)
-        deaths = [deaths[at] for at in sorted(chosen)]
-    lines = [f"{at} {number} {when} {point}" for at, (number, when, point) in enumerate(deaths)]
-    for at in range(len(deaths)):
-        shutil.copytree(tmp_path / "gallery", tmp_path / str(at))
-    assert told_to_die(tmp_path, lines) == [-signal.SIGKILL] * len(deaths)
-    for at, line in enumerate(lines):
+    words = [gallery_victim.__file__, "die", tmp_path, "people"]
+    calls = calls_of(words, tmp_path / "gallery", gallery_victim.POINTS)
+    deaths = some(all_deaths(calls), most, seed=0)
+    for at, line in enumerate(killed(words, tmp_path / "gallery", deaths)):
         done = (tmp_path / f"{at}.told").read_text().splitlines()
         check(tmp_path / str(at), done, traces, line)
 

@@ -12,11 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from saccade.errors import InputError, UnknownNameError
 from saccade.gallery import Gallery
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from tests import coded
 from tests.reference.gallery import as_stored
 
@@ -313,7 +319,5 @@ TestCodesMachine = CodesMachine.TestCase
 
 @pytest.mark.slow
 def test_many_more_sequences():
-    class Longer(CodesMachine.TestCase):
-        settings = settings(max_examples=150, stateful_step_count=50)
-
-    Longer().runTest()
+    longer = settings(max_examples=150, stateful_step_count=50)
+    run_state_machine_as_test(CodesMachine, settings=longer)

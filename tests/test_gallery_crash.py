@@ -16,7 +16,7 @@ from saccade.data.pictures import read_picture
 from saccade.files import sha256_file
 from saccade.gallery import Gallery
 from tests import gallery_victim
-from tests.gallery_victim import TinyEmbedder, make_pictures
+from tests.gallery_victim import TinyEmbedder, make_pictures, new_gallery
 
 VICTIM = Path(gallery_victim.__file__)
 EMBEDDER = TinyEmbedder()
@@ -38,15 +38,6 @@ def world(tmp_path_factory):
         gallery.enrol(samples)
     new_gallery(root / "empty").close()
     return root, samples, read_traces(root / "full")
-
-
-def new_gallery(folder):
-    return Gallery.create(
-        folder,
-        fingerprint=EMBEDDER.fingerprint,
-        dimension=EMBEDDER.dimension,
-        embedder=EMBEDDER,
-    )
 
 
 def start(*arguments):

@@ -18,20 +18,11 @@ from saccade.gallery import Gallery
 from saccade.gallery import schema as schema_module
 from saccade.gallery.schema import DATABASE_NAME, FORMAT_VERSION
 from saccade.values import Sample
-from tests.gallery_victim import TinyEmbedder, make_pictures
+from tests.gallery_victim import TinyEmbedder, make_pictures, new_gallery
 
 EMBEDDER = TinyEmbedder()
 PAGE_BYTES = 4096
 NOBODY = 65534
-
-
-def new_gallery(folder):
-    return Gallery.create(
-        folder,
-        fingerprint=EMBEDDER.fingerprint,
-        dimension=EMBEDDER.dimension,
-        embedder=EMBEDDER,
-    )
 
 
 @pytest.fixture(scope="module")

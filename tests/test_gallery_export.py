@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from saccade.cli.app import main
 from saccade.errors import GalleryError, InputError, SaccadeError
 from saccade.files import sha256_file
-from saccade.gallery import Gallery, archive, importing
+from saccade.gallery import Gallery, archive, archive_tables, importing
 from saccade.values import Sample
 from tests.gallery_victim import TinyEmbedder, make_pictures
 
@@ -165,6 +166,54 @@ def zipped(folder, place, *, extra=(), deflated=False):
     return place
 
 
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_zip_of_another_kind_is_refused(exported, tmp_path, kind):
+    """What unpacks LZMA takes as much memory as the file says."""
+    new(tmp_path / "h").close()
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w", kind) as packed:
+        for path in sorted(path for path in exported.rglob("*") if path.is_file()):
+            packed.write(path, path.relative_to(exported).as_posix())
+    refused(tmp_path / "h", tmp_path / "bad.zip", "is packed otherwise")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_damaged_zip_is_one_line_whatever_broke(exported, tmp_path, kind):
+    """Bytes changed anywhere: in headers, in names, in packed data."""
+    new(tmp_path / "h").close()
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", kind) as packed:
+        for path in sorted(path for path in exported.rglob("*") if path.is_file()):
+            packed.write(path, path.relative_to(exported).as_posix())
+    whole = (tmp_path / "whole.zip").read_bytes()
+    draw = np.random.default_rng(kind)
+    with Gallery.open(tmp_path / "h") as gallery:
+        for _ in range(40):
+            damaged = bytearray(whole)
+            places = draw.integers(0, len(whole), 3)
+            places[1:] = len(whole) - 1 - places[1:] % 1500  # the directory at the end
+            for place in places:
+                damaged[place] = draw.integers(0, 256)
+            (tmp_path / "bad.zip").write_bytes(damaged)
+            try:
+                gallery.import_(tmp_path / "bad.zip")
+            except InputError as error:
+                assert "\n" not in str(error)
+            else:
+                gallery.check()  # a byte that says nothing, such as a date
+                assert gallery.stats().pictures == 10
+
+
+def test_what_is_neither_file_nor_folder_is_refused(tmp_path):
+    new(tmp_path / "h").close()
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "h", tmp_path / "pipe", "neither a folder nor a file")
+
+
+def test_a_thumbnail_is_small(exported, tmp_path):
+    new(tmp_path / "h").close()
+    (exported / "thumbnails" / "77.jpg").write_bytes(bytes(archive.MOST_THUMBNAIL_BYTES + 1))
+    refused(tmp_path / "h", exported, "has 1,048,577 bytes")
+
+
 def link_entry(name):
     entry = zipfile.ZipInfo(name)
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -239,7 +288,10 @@ def test_damage_anywhere_is_told_and_nothing_is_written(exported, tmp_path):
     [
         ({"fingerprint": "0" * 64}, "of embedder '0000", GalleryError),
         ({"dimension": 7}, "(7 numbers)", GalleryError),
-        ({"version": 2}, "install a newer one", InputError),
+        ({"version": 3}, "install a newer one", InputError),
+        ({"version": True}, "install a newer one", InputError),
+        ({"version": "1"}, "install a newer one", InputError),
+        ({"detector": 7}, "names no detector", InputError),
         ({"format": "x"}, "says nothing of", InputError),
         ({"pictures": 9}, "10 rows, 9 were said", InputError),
         ({"identities": -1}, "lacks counts", InputError),
@@ -252,18 +304,20 @@ def test_a_manifest_that_does_not_fit(exported, tmp_path, changes, said, kind):
     refused(tmp_path / "h", exported, said, kind)
 
 
-def rewritten(exported, table, change, **how):
-    """Write a table anew, its rows changed, its hash right."""
+def rewritten(exported, table, change, count=None, **how):
+    """Write a table anew, its rows changed, its hash right; ``count`` of them, if it is another."""
     import pyarrow
     from pyarrow import parquet
 
     rows = parquet.read_table(exported / table).to_pylist()
     change(rows)
-    schema = archive.schemas()[table]
+    schema = archive_tables.schemas(archive.VERSION)[table]
     how = {"compression": "none", "use_dictionary": False} | how
     parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), exported / table, **how)
     files = json.loads((exported / "gallery.json").read_text())["files"]
     change_manifest(exported, files=files | {table: sha256_file(exported / table)})
+    if count is not None:
+        change_manifest(exported, **{Path(table).stem: count})
 
 
 @pytest.mark.parametrize(
@@ -274,7 +328,11 @@ def rewritten(exported, table, change, **how):
         ("identities.parquet", "facts", "[1]", "no JSON object"),
         ("identities.parquet", "facts", '{"a": {"b": 1}}', "must be a text"),
         ("identities.parquet", "expires", "soon", "must be a day"),
-        ("identities.parquet", "enrolled_at", "x" * 20, "must be a day"),
+        ("identities.parquet", "enrolled_at", "x" * 20, "must be a time"),
+        ("identities.parquet", "enrolled_at", "2026-01-31\x1b[2Jgone", "must be a time"),
+        ("identities.parquet", "enrolled_at", "2026-02-31T00:00:00Z", "must be a time"),
+        ("identities.parquet", "name", "a" * 10_000_000, "200 are allowed"),
+        ("identities.parquet", "facts", '{"a": "' + "b" * 10_000_000 + '"}', "characters"),
         ("pictures.parquet", "identity", "nobody", "does not name"),
         ("pictures.parquet", "source_sha256", "Z" * 64, "no SHA-256"),
         ("pictures.parquet", "vector", [float("nan")] * DIMENSION, "vector"),
@@ -283,6 +341,11 @@ def rewritten(exported, table, change, **how):
         ("pictures.parquet", "original", "../../../etc/passwd", "file is called"),
         ("pictures.parquet", "original", "originals/4711", "is missing"),
         ("pictures.parquet", "facts", "{", "no JSON"),
+        ("pictures.parquet", "facts", "[" * 100_000, "no JSON"),
+        ("pictures.parquet", "name", "n" * 10_000_000, "10,000,000 characters"),
+        ("pictures.parquet", "vector", [1e38] + [0.0] * (DIMENSION - 1), "not as an export"),
+        ("pictures.parquet", "vector", [2.0] + [0.0] * (DIMENSION - 1), "not as an export"),
+        ("pictures.parquet", "photo", "0a1b2c3d", "not whole"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named(exported, tmp_path, table, column, value, said):

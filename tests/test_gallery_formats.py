@@ -1,6 +1,10 @@
 """Galleries of earlier formats: read as they are, brought up to date when they may be written."""
 
+import contextlib
+import itertools
+import os
 import shutil
+import signal
 import sqlite3
 import threading
 
@@ -8,7 +12,8 @@ import numpy as np
 import pytest
 
 from saccade.errors import GalleryError
-from saccade.gallery import Gallery, slots, source_keys
+from saccade.gallery import Gallery, database, slots, source_keys
+from saccade.gallery.database import Database
 from saccade.gallery.schema import FORMAT_VERSION, SETTINGS
 
 DIMENSION = 8
@@ -55,13 +60,59 @@ CREATE TABLE recent_sources (
     PRIMARY KEY (source_key, picture)) WITHOUT ROWID;
 PRAGMA user_version = 2;
 """
+# What version 3 added.
+VERSION_3 = """
+CREATE TABLE facts (slot INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE originals (slot INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE merges (
+    merged INTEGER PRIMARY KEY REFERENCES identities (number),
+    kept INTEGER NOT NULL REFERENCES identities (number), at TEXT NOT NULL);
+CREATE INDEX merges_by_kept ON merges (kept);
+CREATE TABLE rejections (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity INTEGER NOT NULL REFERENCES identities (number), source_key INTEGER NOT NULL,
+    vector INTEGER NOT NULL REFERENCES vectors (slot),
+    label INTEGER NOT NULL REFERENCES labels (slot), at TEXT NOT NULL);
+CREATE INDEX rejections_by_identity ON rejections (identity);
+CREATE INDEX rejections_by_source ON rejections (source_key);
+CREATE TABLE terms (
+    identity INTEGER PRIMARY KEY REFERENCES identities (number), consent TEXT, expires TEXT);
+CREATE INDEX terms_by_expiry ON terms (expires);
+CREATE TABLE identity_facts (
+    identity INTEGER PRIMARY KEY REFERENCES identities (number),
+    fact INTEGER NOT NULL REFERENCES facts (slot));
+CREATE TABLE picture_facts (
+    picture INTEGER PRIMARY KEY REFERENCES pictures (number),
+    fact INTEGER NOT NULL REFERENCES facts (slot));
+CREATE TABLE kept_files (
+    picture INTEGER PRIMARY KEY REFERENCES pictures (number),
+    original INTEGER NOT NULL REFERENCES originals (slot));
+CREATE TABLE crops (
+    picture INTEGER PRIMARY KEY REFERENCES pictures (number), photo_key INTEGER NOT NULL,
+    x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL,
+    aligned INTEGER NOT NULL);
+CREATE INDEX crops_by_photo ON crops (photo_key);
+CREATE TABLE proposals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, score REAL NOT NULL,
+    refused_at TEXT);
+CREATE TABLE proposed_identity (
+    identity INTEGER NOT NULL, proposal INTEGER NOT NULL REFERENCES proposals (number),
+    place INTEGER NOT NULL, PRIMARY KEY (identity, proposal)) WITHOUT ROWID;
+CREATE TABLE proposed_picture (
+    picture INTEGER NOT NULL, proposal INTEGER NOT NULL REFERENCES proposals (number),
+    place INTEGER NOT NULL, PRIMARY KEY (picture, proposal)) WITHOUT ROWID;
+CREATE INDEX proposed_identity_by_proposal ON proposed_identity (proposal);
+CREATE INDEX proposed_picture_by_proposal ON proposed_picture (proposal);
+PRAGMA user_version = 3;
+"""
 TABLES = (
     *("meta", "vectors", "thumbnails", "labels", "names", "free_slots", "identities", "pictures"),
     *("log", "pending_forgets", "sqlite_sequence"),
 )
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1, 2, 3])
 def early(request, tmp_path_factory):
     """The version, and the rows of a gallery in which somebody was forgotten, in its tables."""
     root = tmp_path_factory.mktemp("formats")
@@ -81,10 +132,12 @@ def early(request, tmp_path_factory):
     connection.execute(
         "DELETE FROM main.sqlite_sequence WHERE name NOT IN ('identities', 'pictures')"
     )
-    if request.param == 2:
+    if request.param >= 2:
         connection.executescript(VERSION_2)
         for table in ("sources", "recent_sources"):
             connection.execute(f"INSERT INTO main.{table} SELECT * FROM now.{table}")
+    if request.param >= 3:
+        connection.executescript(VERSION_3)
     connection.close()
     return request.param, root / "first"
 
@@ -148,7 +201,7 @@ def test_an_upgrade_that_fails_changes_nothing(folder, first_version, monkeypatc
         raise sqlite3.OperationalError("no more")
 
     with monkeypatch.context() as patch:
-        patch.setattr("saccade.gallery.upgrade.STEPS", (broken, broken))
+        patch.setattr("saccade.gallery.upgrade.STEPS", (broken,) * 3)
         with pytest.raises(GalleryError, match="no more"):
             Gallery.open(folder)
     assert version(folder) == first_version
@@ -168,12 +221,54 @@ def test_an_upgrade_on_a_full_disk_changes_nothing(folder, first_version, monkey
         gallery.check()
 
 
+@pytest.mark.slow
+def test_an_upgrade_that_is_killed_changes_nothing_or_all(folder, first_version, tmp_path):
+    """SIGKILL before each statement of the upgrade in turn, in a process of its own."""
+    versions = []
+    for at in itertools.count():
+        copy = tmp_path / f"copy {at}"
+        shutil.copytree(folder, copy)
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException):
+                _open_until(copy, at)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        versions.append(version(copy))
+        with Gallery.open(copy) as gallery:
+            gallery.check()
+            assert gallery.stats().pictures == 39 and names_found(gallery) == NAMES[:39]
+        shutil.rmtree(copy)
+        if code == 0:
+            break
+    assert len(versions) > 4 and set(versions) == {first_version, FORMAT_VERSION}
+
+
+def _open_until(folder, count):
+    """Open a gallery; the process dies before the statement number ``count`` of its upgrade."""
+    left = itertools.count()
+
+    def statement(_):
+        if next(left) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    plain = database.upgrade
+
+    def upgrade(connection):
+        connection.set_trace_callback(statement)
+        plain(connection)
+
+    database.upgrade = upgrade
+    Database(folder).close()
+
+
 def test_an_upgraded_gallery_does_all_that_a_new_one_does(folder, tmp_path):
     with Gallery.open(folder) as gallery:
         assert gallery.describe("person 1", {"site": "A"}) == {"site": "A"}
         gallery.set_terms("person 2", expires="2000-01-01")
         assert gallery.merge("person 3", "person 4").also == ("person 4",)
         gallery.reject(VECTORS[0], "person 5")
+        assert gallery.choose(centred="yes").choices["centred"] == "yes"
         assert [one.pictures for one in gallery.forget_expired()] == [3]
         assert gallery.compact().places > 0
         assert [info.name for info in gallery.identities("site = A")] == ["person 1"]

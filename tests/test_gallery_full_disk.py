@@ -41,6 +41,7 @@ COMMANDS = {
     "backup": ("g", ["backup", "g", "out"]),
     "export": ("g", ["export", "g", "out"]),
     "export a zip": ("g", ["export", "g", "out.zip"]),
+    "export one": ("g", ["export", "g", "out", "--name", "p0"]),
     "re-embed": ("g", ["re-embed", "g", "out", "--embedder", "pixels"]),
 }
 ROOMS = 5  # for each command and kind of disk, spread over all that fail
@@ -69,6 +70,8 @@ def world(tmp_path_factory):
         command = ["create", str(root / gallery), "--embedder", "pixels", "--keep-originals"]
         assert main(command) == 0
     assert main(["enrol", str(root / "other"), str(root / "new")]) == 0
+    assert main(["merge", str(root / "other"), "q0", "q1"]) == 0
+    assert main(["reject", str(root / "other"), "q0", str(root / "new/q2/0.png")]) == 0
     assert main(["export", str(root / "other"), str(root / "archive.zip")]) == 0
     assert main(["enrol", str(root / "g"), str(root / "people")]) == 0
     shutil.rmtree(root / "other")

@@ -4,13 +4,7 @@ What a victim that was let live shows after each step is what the others may sho
 steps which were told, or after one more.
 """
 
-import ast
-import os
 import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,11 +13,11 @@ from saccade.api.gallery import Gallery
 from saccade.data.pictures import read_picture
 from saccade.values import Sample
 from tests import coded, gallery_keep_victim
+from tests.deaths import calls_of, killed
 from tests.gallery_keep_victim import EMBEDDER, OTHER, STEPS, opened, take
 from tests.gallery_victim import make_pictures
 from tests.test_gallery_full_disk import state
 
-ROOT = Path(__file__).parents[1]
 MOST = 3  # deaths of each point, of those that are called more often
 TAIL_BYTES = 40
 MADE = {"copy": EMBEDDER, "again": OTHER}
@@ -85,25 +79,8 @@ def lived(world):
     return states
 
 
-def told_to_die(folder, lines):
-    """The exit codes of the victims of these lines."""
-    victim = subprocess.run(
-        [sys.executable, gallery_keep_victim.__file__, folder],
-        input="".join(f"{line}\n" for line in lines),
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    assert victim.stderr == ""
-    return [int(line) for line in victim.stdout.split()]
-
-
-def deaths(folder):
-    """Calls of every point, spread over those that one that is let live counts."""
-    shutil.copytree(folder / "g", folder / "living")
-    assert told_to_die(folder, ["living 0 never -"]) == [0]
-    calls = ast.literal_eval((folder / "living.calls").read_text())
-    assert calls.keys() == gallery_keep_victim.POINTS.keys()
+def spread(calls):
+    """Deaths at every point, spread over its calls."""
     draw = np.random.default_rng(0)
     return [
         (number, ("before", "after")[draw.integers(2)], point)
@@ -115,13 +92,9 @@ def deaths(folder):
 @pytest.mark.slow
 def test_killed_at_each_write(world, lived):
     root, traces = world
-    lines = [
-        f"{at} {number} {when} {point}" for at, (number, when, point) in enumerate(deaths(root))
-    ]
-    for at in range(len(lines)):
-        shutil.copytree(root / "g", root / str(at))
-    assert told_to_die(root, lines) == [-signal.SIGKILL] * len(lines)
-    for at, line in enumerate(lines):
+    words = [gallery_keep_victim.__file__, root]
+    calls = calls_of(words, root / "g", gallery_keep_victim.POINTS)
+    for at, line in enumerate(killed(words, root / "g", spread(calls))):
         count = len((root / f"{at}.told").read_text().splitlines())
         check(root / str(at), count, lived, traces, f"{line}, {STEPS[count]}")
         for left in (one for end in ("", ".*", "-*") for one in root.glob(f"{at}{end}")):

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from saccade.errors import InputError, UnknownNameError
 from saccade.gallery import Gallery
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from tests.reference import gallery as reference
 
 DIMENSION = 8
@@ -256,7 +262,5 @@ TestGalleryMachine = GalleryMachine.TestCase
 
 @pytest.mark.slow
 def test_many_more_sequences():
-    class Longer(GalleryMachine.TestCase):
-        settings = settings(max_examples=150, stateful_step_count=50)
-
-    Longer().runTest()
+    longer = settings(max_examples=150, stateful_step_count=50)
+    run_state_machine_as_test(GalleryMachine, settings=longer)

@@ -12,7 +12,7 @@ from saccade.gallery import Gallery, proposals, store
 from saccade.gallery.gone import runs
 from saccade.values import Sample
 from tests import coded
-from tests.gallery_victim import DIMENSION, TinyEmbedder, make_pictures, people
+from tests.gallery_victim import DIMENSION, TinyEmbedder, make_pictures, new_gallery, people
 
 PEOPLE = ["anna", "ben", "cleo"]
 
@@ -65,13 +65,7 @@ def test_what_belongs_to_a_picture_goes_with_it(tmp_path):
         for number, one in enumerate(make_pictures(tmp_path / "p", identities=2, each=2), 1)
     ]
     first, second = made[0].label, made[2].label
-    with Gallery.create(
-        folder,
-        fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
-        embedder=embedder,
-        keep_originals=True,
-    ) as gallery:
+    with new_gallery(folder, embedder, keep_originals=True) as gallery:
         gallery.enrol(made)
         with gallery._database.writing() as connection:
             connection.execute("INSERT INTO crops VALUES (2, 7, 1.0, 2.0, 3.0, 4.0, 1)")

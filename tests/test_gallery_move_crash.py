@@ -3,16 +3,14 @@
 A state says of each name which pictures it has, told by whose they were first, and their row.
 """
 
-import shutil
-import signal
-
 import numpy as np
 import pytest
 
 from saccade.gallery import Gallery
-from tests import coded
+from tests import coded, gallery_victim
+from tests.deaths import all_deaths, calls_of, killed, some
 from tests.gallery_victim import PICTURE_STEPS, people
-from tests.test_gallery_codes_crash import EACH, NAMES, all_deaths, begun, told_to_die
+from tests.test_gallery_codes_crash import EACH, NAMES, begun
 
 FEW = 3  # deaths of the quick run
 DEATHS = [
@@ -25,15 +23,10 @@ DEATHS = [
 def test_killed_at_each_write_of_a_picture(tmp_path, most):
     begun(tmp_path / "gallery")
     traces = traces_of_each(tmp_path / "gallery")
-    deaths = all_deaths(tmp_path, "pictures")
-    if most is not None:
-        chosen = np.random.default_rng(1).choice(len(deaths), most, replace=False)
-        deaths = [deaths[at] for at in sorted(chosen)]
-    lines = [f"{at} {number} {when} {point}" for at, (number, when, point) in enumerate(deaths)]
-    for at in range(len(deaths)):
-        shutil.copytree(tmp_path / "gallery", tmp_path / str(at))
-    assert told_to_die(tmp_path, lines, "pictures") == [-signal.SIGKILL] * len(deaths)
-    for at, line in enumerate(lines):
+    words = [gallery_victim.__file__, "die", tmp_path, "pictures"]
+    calls = calls_of(words, tmp_path / "gallery", gallery_victim.POINTS)
+    deaths = some(all_deaths(calls), most, seed=1)
+    for at, line in enumerate(killed(words, tmp_path / "gallery", deaths)):
         done = len((tmp_path / f"{at}.told").read_text().splitlines())
         check(tmp_path / str(at), states()[done : done + 2], traces, line)
 

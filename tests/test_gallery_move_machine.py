@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from saccade.errors import InputError, UnknownNameError
 from saccade.gallery import Gallery
@@ -231,7 +237,5 @@ TestMoveMachine = MoveMachine.TestCase
 
 @pytest.mark.slow
 def test_many_more_sequences():
-    class Longer(MoveMachine.TestCase):
-        settings = settings(max_examples=120, stateful_step_count=40)
-
-    Longer().runTest()
+    longer = settings(max_examples=120, stateful_step_count=40)
+    run_state_machine_as_test(MoveMachine, settings=longer)

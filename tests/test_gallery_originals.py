@@ -205,7 +205,7 @@ def test_without_files_nothing_is_embedded_again(gallery, tmp_path, capsys):
     with pytest.raises(GalleryError, match=r"files of 8 of its 9 pictures.*--keep-originals"):
         opened.re_embed(tmp_path / "n", OtherEmbedder())
     opened.close()
-    assert not list(tmp_path.glob("*n*.re-embed")) and not (tmp_path / "n").exists()
+    assert not list(tmp_path.glob(".n.*.part")) and not (tmp_path / "n").exists()
 
 
 def test_the_commands(tmp_path, samples, capsys):
@@ -226,3 +226,40 @@ def test_the_commands(tmp_path, samples, capsys):
     kept = {sha256_file(path) for path in (tmp_path / "out" / "originals").iterdir()}
     assert kept == {sha256_file(sample.path) for sample in samples[:2]}
     assert main(["create", str(tmp_path / "v"), "--dimension", "8", "--keep-originals"]) == 2
+
+
+def test_what_was_for_the_old_vectors_is_not_taken(gallery, samples, tmp_path):
+    """Rejections of enrolled pictures get new vectors; thresholds and limits begin anew."""
+    stranger = make_pictures(tmp_path / "s", identities=1, each=1, seed=77)[0].path
+    opened = ApiGallery(gallery.folder, embedder=EMBEDDER)
+    opened.reject(samples[0].path, samples[2].label)
+    opened.reject(stranger, samples[2].label)
+    opened.set_near(0.9)
+    opened.choose(templates="mean")
+    opened.set_threshold(0.25)
+    with opened._database.writing() as connection:
+        connection.execute("INSERT INTO choices VALUES ('compacting', 'yes')")
+    done = opened.re_embed(tmp_path / "n", OtherEmbedder())
+    assert (done.rejections_lost, done.old_threshold, done.old_near) == (1, 0.25, 0.9)
+    assert done.threshold is None
+    assert opened.re_embed(tmp_path / "m", OtherEmbedder(), threshold=0.5).threshold == 0.5
+    opened.close()
+    with ApiGallery(tmp_path / "n", embedder=OtherEmbedder()) as made:
+        made.check()
+        with made._database.reading() as connection:
+            found = dict(connection.execute("SELECT name, value FROM choices").fetchall())
+        assert found == {"keep_originals": "yes", "templates": "mean"}
+        named = {hit.identity for hit in made.find([samples[0].path], 9)[0].hits}
+        assert samples[2].label not in named and samples[0].label in named
+        assert made.reject(samples[0].path, samples[2].label).status == "unchanged"
+
+
+def test_the_embedders_own_threshold_is_not_for_means(tmp_path, samples, capsys):
+    folder, made = str(tmp_path / "g"), str(tmp_path / "n")
+    create = ["create", folder, "--embedder", "pixels", "--keep-originals", "--threshold", "0.9"]
+    assert main(create) == 0
+    assert main(["enrol", folder, str(samples[0].path), "--as", "anna"]) == 0
+    capsys.readouterr()
+    assert main(["re-embed", folder, made, "--embedder", "pixels"]) == 0
+    said = capsys.readouterr().out
+    assert "the threshold 0.9 was for the old vectors; the new gallery has none" in said

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from saccade.errors import InputError, UnknownNameError
 from saccade.gallery import Gallery, rows, templates
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from tests import coded
 from tests.reference.gallery import as_stored
 
@@ -158,10 +158,8 @@ TestTemplatesMachine = TemplatesMachine.TestCase
 
 @pytest.mark.slow
 def test_many_more_sequences():
-    class Longer(TemplatesMachine.TestCase):
-        settings = settings(max_examples=80, stateful_step_count=40)
-
-    Longer().runTest()
+    longer = settings(max_examples=80, stateful_step_count=40)
+    run_state_machine_as_test(TemplatesMachine, settings=longer)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from saccade.cli.app import main
 from saccade.errors import InputError, UnknownNameError
-from saccade.gallery import Gallery, code_wipe, codes, forget, terms, traces
+from saccade.gallery import Gallery, code_wipe, codes, forget, proof, slots, terms, traces
 from tests import coded
 
 DIMENSION = 32
@@ -125,7 +125,7 @@ def test_a_search_that_would_take_too_long_is_bounded(gallery, monkeypatch):
     """Of every identity a vector is searched for before a second of any, in as many bytes."""
     monkeypatch.setattr(traces, "MOST_PIECES", 8)
     monkeypatch.setattr(traces, "BLOCK_STRIDES", 256)
-    monkeypatch.setattr(forget, "SEARCH_MOST_S", -1.0)
+    monkeypatch.setattr(proof, "SEARCH_MOST_S", -1.0)
     gone = gallery.forget_many(["p0", "p1", "p2"])
     size = (gallery.folder / "gallery.db").stat().st_size
     searches = [json.loads(one.receipt.read_text())["search"] for one in gone]
@@ -136,7 +136,7 @@ def test_a_search_that_would_take_too_long_is_bounded(gallery, monkeypatch):
 
 def test_a_vector_that_was_left_somewhere_is_found(gallery, monkeypatch):
     """The one search for all sees whose vector stayed, and only that one gets no receipt."""
-    plain = forget.removal.slots.wipe
+    plain = slots.wipe
 
     def careless(connection, shelf, slot):
         if not (shelf == "vectors" and slot == 3):
@@ -147,7 +147,7 @@ def test_a_vector_that_was_left_somewhere_is_found(gallery, monkeypatch):
                 "INSERT INTO originals VALUES (1, ?)", (stored(VECTORS[2]) + bytes(64),)
             )
 
-    monkeypatch.setattr(forget.removal.slots, "wipe", careless)
+    monkeypatch.setattr(slots, "wipe", careless)
     gone = gallery.forget_many(["p0", "p1", "p2"])
     assert [one.status for one in gone] == ["forgotten", "pending", "forgotten"]
     assert "found bytes of a forgotten vector" in gone[1].reason
@@ -275,3 +275,29 @@ def test_wrong_use_is_one_clear_line(gallery, capsys, arguments, said):
     assert main(words) == 2
     told = capsys.readouterr()
     assert said in told.err and told.err.count("\n") == 1 and not told.out
+
+
+def test_of_merged_names_only_the_expired_go(gallery, monkeypatch, capsys):
+    """Each name has its own day; the others stay one, and are hits until theirs."""
+    for kept, merged in (("p3", "p4"), ("p3", "p5"), ("p5", "p6")):
+        gallery.merge(kept, merged)
+    gallery.set_terms("p3", expires="2030-06-01")
+    gallery.set_terms("p4", expires="2030-07-01")
+    days = (("p3", "2030-06-01"), ("p4", "2030-07-01"), ("p5", None), ("p6", None))
+    for name, expires in days:
+        shown = gallery.show(name)
+        assert shown.expires == expires
+        assert shown.also == tuple(one for one in days if one[0] != name)
+    assert main(["show", str(gallery.folder), "p4"]) == 0
+    assert "one with p3, which expires: 2030-06-01\n" in capsys.readouterr().out
+    assert main(["terms", str(gallery.folder), "p5", "--expires", "2030-07-01"]) == 0
+    told = capsys.readouterr().out
+    assert "one with p6, which expires: never" in told and "one with p4" not in told
+    monkeypatch.setattr(terms, "today", lambda: "2030-06-01")
+    found = gallery.find_vectors(VECTORS[6:7], 40)[0].hits  # a picture of p3
+    assert {hit.picture_id for hit in found}.isdisjoint({7, 8})
+    assert "p3" in {hit.identity for hit in gallery.find_vectors(VECTORS[8:9], 1)[0].hits}
+    assert [one.pictures for one in gallery.forget_expired()] == [2]
+    also = {one.name: one.also for one in gallery.identities() if one.name in ("p4", "p5")}
+    assert also == {"p4": (), "p5": ("p6",)}, "p3 held them together"
+    gallery.check()

@@ -12,7 +12,7 @@ from saccade.gallery import Gallery, narrowing
 from saccade.gallery.where import condition
 from saccade.values import Sample
 from tests import coded
-from tests.gallery_victim import TinyEmbedder, make_pictures
+from tests.gallery_victim import TinyEmbedder, make_pictures, new_gallery
 from tests.reference import conditions
 from tests.reference import gallery as reference
 
@@ -60,6 +60,11 @@ def test_a_condition_is_judged_as_by_the_tables(tree, facts):
         ("a != 5", {"a": "five"}, False),
         (r'a = "x\"y"', {"a": 'x"y'}, True),
         ("a='(b)'and b=2", {"a": "(b)", "b": "2"}, True),
+        ("cafe\u0301 = ne\u0301", {"caf\u00e9": "n\u00e9"}, True),  # written apart
+        ("'cafe\u0301' in ('ne\u0301')", {"caf\u00e9": "n\u00e9"}, True),
+        ("a < 1e999999999", {"a": "1e999"}, True),
+        ("a = 1e999", {"a": "10e998"}, True),
+        ("a = \u0664", {"a": "4"}, False),  # a digit of another script is a text
     ],
 )
 def test_precedence_numbers_and_quotes(text, facts, fits):
@@ -187,12 +192,7 @@ def test_facts_of_pictures_come_before_those_of_the_identity(tmp_path):
         Sample(one.path, one.label, metadata={"light": "day" if row % 2 else "night", "note": " "})
         for row, one in enumerate(make_pictures(tmp_path / "p", identities=4, each=2))
     ]
-    with Gallery.create(
-        tmp_path / "g",
-        fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
-        embedder=embedder,
-    ) as gallery:
+    with new_gallery(tmp_path / "g", embedder) as gallery:
         gallery.enrol(samples)
         name = samples[0].label
         gallery.describe(name, {"light": "dusk", "site": "A"})

@@ -12,18 +12,25 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from saccade.api.gallery import Gallery
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, InputError, UnknownNameError
 from saccade.gallery import terms
-from saccade.gallery.rejections import NEAR
+from saccade.gallery.near_copies import NEAR
 from saccade.gallery.where import condition
 from saccade.values import Sample
 from tests import coded
 from tests.gallery_victim import TinyEmbedder, make_pictures
-from tests.reference.gallery import as_stored
+from tests.reference.gallery import Centre, as_stored
 
 DIMENSION, PICTURES, VECTORS = 16, 12, 12
 NAMES = ["anna-5d0c", "berta-77e1", "zoë-名前-90ab", "o'neill-<b>-3c", "emil-4f22"]
@@ -75,7 +82,8 @@ class WholeMachine(RuleBasedStateMachine):
     """The oracle, by names: what is enrolled, told, merged and rejected.
 
     ``enrolled``: row of the pool -> (own identity, picture id, facts); ``told``: name -> facts of
-    it; ``expires``: name -> day; ``merged``: name -> name; ``rejected``: {(row, name)}.
+    it; ``expires``: name -> day; ``merged``: name -> name; ``rejected``: {(row, name)}; ``centre``:
+    the mean in use, if any; ``sums``: the bytes that any sum and mean had.
     """
 
     pool: Pool
@@ -87,6 +95,7 @@ class WholeMachine(RuleBasedStateMachine):
         self.plain_today, terms.today = terms.today, lambda: self.day
         self.enrolled, self.told, self.expires, self.merged = {}, {}, {}, {}
         self.rejected, self.given, self.archives = set(), set(), []
+        self.centre, self.sums = None, set()
         self.galleries = []
         self.go_on_in(self.new())
 
@@ -139,6 +148,13 @@ class WholeMachine(RuleBasedStateMachine):
     def vector(self, row):
         return self.pool.vectors[self.seed][row]
 
+    def all_vectors(self):
+        return [self.vector(row) for row in self.enrolled]
+
+    def grew(self, rows):
+        if self.centre is not None and rows:
+            self.centre.grow(self.all_vectors())
+
     def pointed(self, row):
         return self.pool.paths[row] if row < PICTURES else self.vector(row)
 
@@ -187,6 +203,7 @@ class WholeMachine(RuleBasedStateMachine):
 
     def enrolled_now(self, some, name, outcomes, told, expires):
         refused = {row for row in some if self.refused(row, name)}
+        before = len(self.enrolled)
         for row, outcome in zip(some, outcomes, strict=True):
             owner, number, _ = self.enrolled.get(row, (None, None, None))
             if row in refused:
@@ -201,6 +218,7 @@ class WholeMachine(RuleBasedStateMachine):
                 assert (outcome.status, outcome.picture_id) == ("unchanged", number)
             else:
                 assert outcome.status == "skipped" and owner in outcome.reason
+        self.grew(len(self.enrolled) - before)
 
     @rule(which=which, some=vectors, name=names)
     def bulk(self, which, some, name):
@@ -218,6 +236,7 @@ class WholeMachine(RuleBasedStateMachine):
         for row, number in zip(fresh, new, strict=True):
             self.enrolled[row] = (name, number, {})
             self.given.add(number)
+        self.grew(len(fresh))
 
     def shown(self, name):
         return self.galleries[0].show(name).pictures
@@ -271,6 +290,14 @@ class WholeMachine(RuleBasedStateMachine):
 
     @rule(which=which, kept=names, merged=names)
     def merge(self, which, kept, merged):
+        if not self.may_be_one(kept, merged):
+            with pytest.raises(InputError):
+                self.galleries[which].merge(kept, merged)
+            return
+        assert self.galleries[which].merge(kept, merged).name == self.kept(kept)
+        self.merged[merged] = kept
+
+    def may_be_one(self, kept, merged):
         first, second = self.group(kept), self.group(merged)
         there = kept in first and merged in second
         clash = any(
@@ -279,12 +306,7 @@ class WholeMachine(RuleBasedStateMachine):
             if row in self.enrolled and {self.enrolled[row][0], one} <= first | second
             for mine in (first, second)
         )
-        if not there or first == second or merged in self.merged or clash:
-            with pytest.raises(InputError):
-                self.galleries[which].merge(kept, merged)
-            return
-        assert self.galleries[which].merge(kept, merged).name == self.kept(kept)
-        self.merged[merged] = kept
+        return there and first != second and merged not in self.merged and not clash
 
     @precondition(lambda self: self.merged)
     @rule(which=which, data=st.data())
@@ -339,6 +361,8 @@ class WholeMachine(RuleBasedStateMachine):
     def gone(self, some):
         rows = {row for row, it in self.enrolled.items() if it[0] in some}
         self.enrolled = {row: it for row, it in self.enrolled.items() if row not in rows}
+        if self.centre is not None and rows:
+            self.centre.renew(self.all_vectors())
         self.merged = {one: kept for one, kept in self.merged.items() if not {one, kept} & some}
         self.rejected = {
             (row, one) for row, one in self.rejected if one not in some and row not in rows
@@ -346,6 +370,12 @@ class WholeMachine(RuleBasedStateMachine):
         for said in (self.told, self.expires):
             for name in some:
                 said.pop(name, None)
+
+    @rule(which=which, centred=st.booleans())
+    def choose_centred(self, which, centred):
+        self.galleries[which].choose(centred="yes" if centred else "no")
+        if centred != (self.centre is not None):
+            self.centre = Centre(self.all_vectors()) if centred else None
 
     # Upkeep, and moves
 
@@ -378,14 +408,15 @@ class WholeMachine(RuleBasedStateMachine):
         files = sum(row < PICTURES for row in self.enrolled)
         expected = (len(self.here()), len(self.enrolled), files)
         assert (done.identities, done.pictures, done.originals) == expected
-        said = dict(self.told), dict(self.expires)
+        assert (done.merges, done.rejections) == (len(self.merged), len(self.rejected))
+        said = dict(self.told), dict(self.expires), dict(self.merged), set(self.rejected)
         self.archives.append((path, self.seed, dict(self.enrolled), *said))
 
     @precondition(lambda self: self.archives)
     @rule(which=which, into_a_new_one=st.booleans(), data=st.data())
     def import_(self, which, into_a_new_one, data):
         """Names come as they were, what the gallery says already stays."""
-        path, seed, enrolled, told, expires = data.draw(
+        path, seed, enrolled, told, expires, merged, rejected = data.draw(
             st.sampled_from(self.archives), label="archive"
         )
         if seed != self.seed:
@@ -394,7 +425,7 @@ class WholeMachine(RuleBasedStateMachine):
             return
         if into_a_new_one:
             self.enrolled, self.told, self.expires, self.merged = {}, {}, {}, {}
-            self.rejected, self.given = set(), set()
+            self.rejected, self.given, self.centre = set(), set(), None
             self.go_on_in(self.new())
         fresh, same = [], 0
         for row in sorted(enrolled, key=lambda row: enrolled[row][1]):
@@ -416,6 +447,27 @@ class WholeMachine(RuleBasedStateMachine):
                 self.told[name] = told[name]
             if name in expires:
                 self.expires.setdefault(name, expires[name])
+        self.grew(len(fresh))
+        self.decide(merged, rejected, done)
+
+    def decide(self, merged, rejected, done):
+        """Merges by the name that is merged, then rejections; what cannot be is left out."""
+        new, left_out = {"merges": 0, "rejections": 0}, 0
+        for name, kept in sorted(merged.items()):
+            one = {name, kept} <= self.here() and self.kept(name) == self.kept(kept)
+            if self.may_be_one(kept, name):
+                self.merged[name] = kept
+                new["merges"] += 1
+            elif not one:
+                left_out += 1
+        for row, name in rejected:
+            mine = row in self.enrolled and self.enrolled[row][0] in self.group(name)
+            if name not in self.here() or mine:
+                left_out += 1
+            elif (row, name) not in self.rejected:
+                self.rejected.add((row, name))
+                new["rejections"] += 1
+        assert (done.merges, done.rejections, done.left_out) == (*new.values(), left_out)
 
     def new_numbers(self, name):
         """The pictures of a name that have a number which was not there before, by number."""
@@ -424,7 +476,7 @@ class WholeMachine(RuleBasedStateMachine):
 
     @rule(which=which)
     def re_embed(self, which):
-        """Into a new gallery, which has no rejections; then go on there."""
+        """Into a new gallery, which keeps the rejections of what is enrolled; then go on there."""
         place, gallery = self.place(), self.galleries[which]
         embedder = EMBEDDERS[1 - self.seed]
         if any(row >= PICTURES for row in self.enrolled):
@@ -433,14 +485,16 @@ class WholeMachine(RuleBasedStateMachine):
             assert not place.exists()
             return
         done = gallery.re_embed(place, embedder)
-        counts = len(self.roots()), len(self.enrolled), len(self.rejected)
+        again = {(row, name) for row, name in self.rejected if row in self.enrolled}
+        counts = len(self.roots()), len(self.enrolled), len(self.rejected - again)
         assert (done.identities, done.pictures, done.rejections_lost) == counts
         self.seed = 1 - self.seed
         in_order = sorted(self.enrolled, key=lambda row: self.enrolled[row][1])
         for number, row in enumerate(in_order, 1):
             name, _, own = self.enrolled[row]
             self.enrolled[row] = (name, number, own)
-        self.given, self.rejected = set(range(1, len(in_order) + 1)), set()
+        self.given, self.rejected = set(range(1, len(in_order) + 1)), again
+        self.centre = self.centre and Centre(self.all_vectors())
         self.go_on_in(place)
 
     @rule(which=which)
@@ -467,7 +521,7 @@ class WholeMachine(RuleBasedStateMachine):
         for query, answer in zip(queries, found, strict=True):
             may_be = self.may_be_hits(query, where)
             if may_be is not None:
-                coded.assert_right(answer, may_be, query, k)
+                coded.assert_right(answer, may_be, query, k, self.centre and self.centre.mean)
 
     @rule(which=which, where=st.sampled_from(CONDITIONS))
     def list_where(self, which, where):
@@ -480,6 +534,7 @@ class WholeMachine(RuleBasedStateMachine):
 
     @rule()
     def nothing_else_stands_in_the_files(self):
+        now = self.sum_and_mean()
         self.close()
         rows = {*self.enrolled, *(row for row, _ in self.rejected)}
         gone = {
@@ -493,9 +548,30 @@ class WholeMachine(RuleBasedStateMachine):
         held = {said.get("secret") for said in self.told.values()}
         secrets = {f"secret-{number:06}" for number in range(1, self.secrets + 1)}
         gone |= {secret.encode() for secret in secrets - held}
+        sums = {part for part in self.sums if part not in now}
         assert coded.files_with(self.folder, gone) == []
+        # An index may hold the mean of the rows that it was made of, until the next one.
+        assert set(coded.files_with(self.folder, sums)) <= {"scan"}
         coded.assert_nothing_left(self.folder, {it[1] for it in self.enrolled.values()})
         self.go_on_in(self.folder)
+
+    def sum_and_mean(self):
+        """The bytes of the sum of all vectors and of the mean in use; none where none is kept."""
+        with self.galleries[0].database.reading() as connection:
+            found = connection.execute(
+                "SELECT v.content FROM centring c JOIN vectors v ON v.slot = c.content"
+            ).fetchone()
+        return b"" if found is None else found[0]
+
+    @invariant()
+    def keeps_the_mean(self):
+        content = self.sum_and_mean()
+        assert bool(content) == (self.centre is not None)
+        if content:
+            mean = np.frombuffer(content, "<f4", offset=8 * DIMENSION)
+            np.testing.assert_array_equal(mean, self.centre.mean_of(DIMENSION))
+            parts = {content[: 8 * DIMENSION], content[8 * DIMENSION :]}
+            self.sums |= {part for part in parts if any(part)}
 
     @invariant()
     def shows_the_oracle(self):
@@ -527,7 +603,5 @@ TestGalleryWholeMachine = WholeMachine.TestCase
 
 @pytest.mark.slow
 def test_many_more_sequences():
-    class Longer(WholeMachine.TestCase):
-        settings = settings(max_examples=12, stateful_step_count=40, deadline=None)
-
-    Longer().runTest()
+    longer = settings(max_examples=12, stateful_step_count=40)
+    run_state_machine_as_test(WholeMachine, settings=longer)

@@ -1,7 +1,6 @@
 """The report of an embedder: what it says, and how it looks in a browser."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,15 +13,6 @@ from saccade.judge.report_frame import history_charts
 from saccade.judge.wording import decimal, percent, share_of_100
 from tests.test_judge_embedding import vectors_for
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HISTORY = [
     {"epoch": epoch, "loss": 1 / epoch, "validation_rank_1": 1 - 1 / epoch, "note": "x"}
     for epoch in range(1, 12)
@@ -124,17 +114,6 @@ def test_no_mistake_is_rounded_away(share, expected, words):
     assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == expected
     assert share_of_100(share) == words
     assert decimal(0.99996) == "0.99996" and decimal(1.0) == "1.000"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not there: the page cannot be opened in a browser")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -19,7 +19,6 @@ from saccade.judge.tuning import Tuned
 from saccade.judge.tuning_report import tuning_report
 from tests.judged_pages import JUDGED_PAGES
 from tests.test_hostile_names import HOSTILE, PAGES
-from tests.test_judge_report import CHROMIUM, QUIET
 from tests.test_judge_tuning import planted
 from tests.test_vectors_kinds import unit_rows
 
@@ -109,17 +108,6 @@ def write_foreign(root):
     """Pages of boxes and of masks that another program found."""
     for name, kind in (("boxes", "detection"), ("masks", "segmentation")):
         (root / f"{name}.html").write_text(JUDGED_PAGES[kind](tuple("abcdefghijk")))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not there: the page cannot be opened in a browser")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

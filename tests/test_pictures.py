@@ -15,6 +15,7 @@ from saccade.cli.app import main
 from saccade.data.measures import FIGURES, measure
 from saccade.errors import InputError
 from saccade.gallery import Gallery
+from saccade.pictures import detect
 from saccade.pictures.detect import objects_in
 from saccade.pictures.paint import painted
 from saccade.pictures.photo import Names, assigned, names_in
@@ -264,6 +265,14 @@ def test_boxes_that_are_none_are_left_out_and_told(box, said):
     seen, left_out = objects_in(photo((1, 50, 50, 64)), ToldDetector([box, [50, 50, 64, 64]]))
     assert [one.xywh for one in seen] == [(50, 50, 64, 64)]
     assert left_out == [f"a box was left out: it {said}"]
+
+
+def test_of_a_thousand_boxes_and_more_the_surest_are_looked_at(monkeypatch):
+    monkeypatch.setattr(detect, "MOST_BOXES", 2)
+    detector = ToldDetector([[10 * n, 10, 30, 30] for n in range(5)], [0.5, 0.9, 0.6, 0.8, 0.7])
+    seen, left_out = objects_in(photo((1, 10, 10, 64)), detector)
+    np.testing.assert_allclose([one.score for one in seen], [0.9, 0.8], atol=1e-6)
+    assert left_out == ["of 5 boxes the 2 surest are looked at"]
 
 
 def test_a_box_over_the_edge_is_searched():

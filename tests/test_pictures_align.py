@@ -112,6 +112,13 @@ def test_misfits_say_why(marks, said):
     assert said in found.misfit and "\n" not in found.misfit
 
 
+@pytest.mark.parametrize("end", [0.5, 0.5001, np.nan])
+def test_a_template_without_an_extent_is_a_misfit(end):
+    marks = np.array([[10, 10], [50, 50]], np.float32)
+    place = by_landmarks(marks, np.array([[0.5, 0.5], [end, end]], np.float32), (100, 100))
+    assert place.misfit == "all points of the template lie on one"
+
+
 def test_the_limit_is_the_root_mean_square_in_widths_of_the_crop():
     # Two points 0.6 apart and their middle, lifted by h: of the sum of squares, 0.18, the share
     # 0.18 / (0.18 + 2/3 h²) is explained.

@@ -14,15 +14,13 @@ import saccade
 from saccade.api.train import Training
 from saccade.augment import Augment
 from saccade.cli.app import main
-from saccade.data.batches import ShuffledBatches
 from saccade.errors import GalleryError, InputError
 from saccade.losses import VALUE_LOSSES
-from saccade.optim import make_optimiser, one_cycle
 from saccade.tasks.card import FORMAT
 from saccade.tasks.model import Model, build_network
 from saccade.tasks.regress import RegressNetwork, RegressTask
-from saccade.training.loop import train
 from saccade.training.run import read_history
+from tests.descents import thirty_losses
 from tests.runs import what_is_the_same
 from tests.writers import write_idx
 
@@ -128,20 +126,8 @@ def test_thirty_steps_lower_the_loss(world, loss):
         spread=numbers.std(axis=0).tolist(),
     )
     task = RegressTask(network, loss=loss)
-    records = train(
-        task,
-        torch.from_numpy(pictures).permute(0, 3, 1, 2),
-        torch.from_numpy(numbers),
-        batches=ShuffledBatches(36, batch_size=12, seed=0),
-        augment=Augment(rotate=5, scale=0, shift=0, flip=0.5, brightness=0, contrast=0, erase=0),
-        optimiser=make_optimiser([task], name="adamw", lr=0.003, weight_decay=0.01),
-        schedule=lambda progress: one_cycle(progress, warm_up=0.2),
-        epochs=10,
-        clip=5.0,
-        seed=0,
-    )
-    losses = [record.loss for record in records]
-    assert len(losses) == 30
+    augment = Augment(rotate=5, scale=0, shift=0, flip=0.5, brightness=0, contrast=0, erase=0)
+    losses = thirty_losses(task, pictures, numbers, augment)
     assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[:6])
 
 

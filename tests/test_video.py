@@ -186,6 +186,74 @@ def test_a_camera_that_is_not_there_is_one_line():
     assert "camera 63" in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_camera_of_a_test_pattern_gives_its_frames(monkeypatch):
+    """The same way through av, with a device that needs no hardware."""
+    pattern = ("lavfi", "color=c=0x{}00:size=64x48:rate=5:duration=1")
+    monkeypatch.setattr(video, "CAMERAS", {"linux": pattern, sys.platform: pattern})
+    found = list(frames_of_camera("c800", every=2))
+    assert [(frame.number, frame.time_s) for frame in found] == [(0, 0.0), (2, 0.4), (4, 0.8)]
+    assert found[0].picture.shape == (48, 64, 3)
+    assert np.abs(found[0].picture.astype(int) - (0xC8, 0, 0)).max() < 6
+
+
+def test_a_camera_that_may_not_be_used_or_is_pulled_out_says_what_to_do(monkeypatch):
+    with monkeypatch.context() as patch:
+
+        def forbidden(*_, **__):
+            raise av.error.PermissionError(13, "Permission denied", "/dev/video0")
+
+        patch.setattr(av, "open", forbidden)
+        with pytest.raises(InputError, match=r"Permission denied; plug it in, give yourself"):
+            next(frames_of_camera("0"))
+
+    class Pulled:
+        def __init__(self, container):
+            self.container = container
+
+        def __getattr__(self, name):
+            return getattr(self.container, name)
+
+        def decode(self, stream):
+            yield next(self.container.decode(stream))
+            raise av.error.OSError(19, "No such device")
+
+    pattern = ("lavfi", "testsrc=size=64x48:rate=5")
+    monkeypatch.setattr(video, "CAMERAS", {"linux": pattern, sys.platform: pattern})
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda *given, **named: Pulled(opened(*given, **named)))
+    frames = frames_of_camera("0")
+    assert next(frames).number == 0
+    with pytest.raises(InputError, match="camera 0 breaks off after frame 0; plug it in"):
+        next(frames)
+
+
+def test_frames_that_grow_are_measured_and_painted_at_the_first_size(tmp_path, monkeypatch):
+    parts = [write_part(tmp_path / f"{side}.ts", side) for side in (64, 96)]
+    film = tmp_path / "both.ts"
+    film.write_bytes(b"".join(part.read_bytes() for part in parts))
+    shapes = [frame.picture.shape for frame in frames_of(film)]
+    assert shapes == [(64, 64, 3)] * 3 + [(96, 96, 3)] * 3
+    with PaintedVideo(tmp_path / "out.mp4") as writer:
+        for frame in frames_of(film):
+            writer.add(frame.picture, frame.time_s)
+    assert [one.picture.shape for one in frames_of(tmp_path / "out.mp4")] == [(64, 64, 3)] * 6
+    monkeypatch.setattr(video, "MAX_PIXELS", 70 * 70)
+    with pytest.raises(InputError, match="frames over 4,900 pixels"):
+        list(frames_of(film))
+
+
+def write_part(path, side):
+    """Write three grey frames of another size, that can stand behind others."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
+        grey = np.full((side, side, 3), side, np.uint8)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
 @pytest.mark.parametrize("system", [*video.CAMERAS, "unknown"])
 def test_a_camera_is_opened_as_its_system_calls_it(monkeypatch, system):
     given = []

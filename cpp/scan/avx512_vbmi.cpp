@@ -211,6 +211,7 @@ int32_t row_score(const uint8_t* codes, const int32_t* weights, int groups) {
 template <int BITS>
 void collect_bounded(const uint8_t* codes, Range blocks, std::vector<Looker>& lookers, const Asking* asking, int64_t rows,
                      const uint8_t* allowed) {
+  if (lookers.empty()) return;
   __m512i planes[MOST_GROUPS * PIECES * TILES] = {};
   const int queries = int(lookers.size()), groups = asking->weights->groups;
   Reached reached[2 * TILES + 1];

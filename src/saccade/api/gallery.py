@@ -19,7 +19,8 @@ from saccade.exchange import load_embedder
 from saccade.exchange.embedder import KEPT, OnnxEmbedder
 from saccade.exchange.trust import ENDING
 from saccade.files import existing_folder
-from saccade.gallery import backup, re_embedding
+from saccade.gallery import centring, drafts, re_embedding
+from saccade.gallery.centring import Centre
 from saccade.gallery.choices import NO, YES
 from saccade.gallery.mirrored import Mirrored
 from saccade.judge.choices import Tried, judge_choices
@@ -123,36 +124,38 @@ class Gallery(gallery.Gallery):
         """Make the gallery ``out``, its pictures embedded by another embedder from their files.
 
         This one stays as it is. ``threshold`` and ``mirrored`` as in ``create``, by default the new
-        embedder's own, and as in this one. Raises
-        GalleryError, and makes nothing, when files are not kept or something stands at ``out``.
+        embedder's own (none where templates are means), and as in this one. Raises GalleryError,
+        and makes nothing, when files are not kept or something stands at ``out``.
         """
         place = Path(out)
         re_embedding.require_originals(self._database)
-        backup.refuse(self.folder, place)
-        draft = place.with_name(f".{place.name}.{os.getpid()}.re-embed")
-        shutil.rmtree(draft, ignore_errors=True)
-        try:
-            with Gallery.create(
+        with (
+            drafts.making(place, "gallery", outside=self.folder) as draft,
+            Gallery.create(
                 draft,
                 embedder=embedder,
                 threshold=threshold,
                 keep_originals=True,
                 mirrored=self.stats().mirrored == YES if mirrored is None else mirrored,
-            ) as made:
-                done = re_embedding.re_embed(self._database, made._database, made._need_embedder())
-            backup.refuse(self.folder, place)
-            draft.rename(place)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        return done
+            ) as made,
+        ):
+            return re_embedding.re_embed(
+                self._database,
+                made._database,
+                made._need_embedder(),
+                threshold_stated=threshold is not None,
+            )
 
     def threshold_on(self, data: Path | str, *, broken: float = DataSettings().broken) -> float:
         """Return the threshold that suits the pairs of pictures in class folders; sets nothing.
 
-        Pictures that cannot be read are ``left_out``; above the share ``broken`` of them InputError
-        is raised.
+        In a gallery that is centred, they are compared without its mean, as ``find`` does. Pictures
+        that cannot be read are ``left_out``; above the share ``broken`` of them InputError is
+        raised.
         """
-        found, self.left_out = _threshold_on(self._need_embedder(), data, broken)
+        with self._database.reading() as connection:
+            centre = centring.read(connection)
+        found, self.left_out = _threshold_on(self._need_embedder(), data, broken, centre)
         return found
 
     def try_choices(
@@ -171,7 +174,12 @@ class Gallery(gallery.Gallery):
             vectors[name], labels, self.left_out = _embedded(one, data, broken)
         now = self.stats()
         return judge_choices(
-            vectors, labels, templates=now.templates, mirrored=now.mirrored, threshold=now.threshold
+            vectors,
+            labels,
+            templates=now.templates,
+            centred=now.centred,
+            mirrored=now.mirrored,
+            threshold=now.threshold,
         )
 
 
@@ -238,9 +246,11 @@ def _threshold(
 
 
 def _threshold_on(
-    embedder: Embedder, data: Path | str, broken: float
+    embedder: Embedder, data: Path | str, broken: float, centre: Centre | None = None
 ) -> tuple[float, tuple[Broken, ...]]:
     vectors, labels, left_out = _embedded(embedder, data, broken)
+    if centre is not None:
+        vectors = centre.of(vectors)
     return float(find_threshold(vectors, labels)["similarity"]), left_out
 
 

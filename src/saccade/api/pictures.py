@@ -11,9 +11,10 @@ from saccade.gallery import Enrolled, Gallery
 from saccade.gallery.answers import SKIPPED
 from saccade.gallery.crops import Cut
 from saccade.gallery.enrol import BATCH_PICTURES
+from saccade.gallery.unnamed import PREFIX, with_made_up_names
 from saccade.gallery.where import condition
 from saccade.pictures.crop import side_for
-from saccade.pictures.photo import Names, cut_from, names_in
+from saccade.pictures.photo import Names, all_from, cut_from, names_in
 from saccade.pictures.video import Frame, frames_of, frames_of_camera
 from saccade.values import Detector, Sample
 
@@ -158,20 +159,61 @@ def enrol_photos(
     ``expires`` as of ``Gallery.enrolling``. Raises InputError for a detector that is none.
     """
     finder, side = open_detector(detector), side_for(gallery.input_size_hw)
-    waiting = iter(samples)
-    while batch := list(itertools.islice(waiting, BATCH_PICTURES)):
-        cuts: list[Cut | Enrolled] = []
-        for sample in batch:
+
+    def cuts() -> Iterator[Cut | Enrolled]:
+        for sample in samples:
             try:
-                cuts.append(
-                    cut_from(
-                        sample, detector=finder, side=side, largest=largest, any_quality=any_quality
-                    )
+                yield cut_from(
+                    sample, detector=finder, side=side, largest=largest, any_quality=any_quality
                 )
             except InputError as error:
-                cuts.append(Enrolled(sample.label, _shown(sample), None, SKIPPED, str(error)))
-        enrolled = gallery.enrolling((cut for cut in cuts if isinstance(cut, Cut)), expires=expires)
-        for cut in cuts:
+                yield Enrolled(sample.label, _shown(sample), None, SKIPPED, str(error))
+
+    yield from _enrolled(gallery, cuts(), expires)
+
+
+def enrol_unnamed_photos(
+    gallery: Gallery,
+    samples: Iterable[Sample],
+    *,
+    detector: Detector | Path | str,
+    any_quality: bool = False,
+) -> Iterator[Enrolled]:
+    """Enrol everything that photos show, each box as an unnamed identity of its own.
+
+    Yields what became of each box, in order, and of each photo that shows none; ``group`` then
+    says which are one, never two boxes of one photo. Poor boxes are "skipped" with the reason
+    (unless ``any_quality``). The same photo again changes nothing. Raises InputError for a detector
+    that is none.
+    """
+    finder, side = open_detector(detector), side_for(gallery.input_size_hw)
+
+    def cuts() -> Iterator[Cut | Enrolled]:
+        for sample in samples:
+            name, shown = f"{PREFIX}{sample.path.name}", _shown(sample)
+            try:
+                found, left_out = all_from(
+                    sample, detector=finder, side=side, any_quality=any_quality
+                )
+            except InputError as error:
+                found, left_out = [], [str(error)]
+            else:
+                left_out = [f"{shown}: {line}" for line in left_out]
+            yield from with_made_up_names(found)
+            for reason in left_out:
+                yield Enrolled(name, shown, None, SKIPPED, reason)
+
+    yield from _enrolled(gallery, cuts(), None)
+
+
+def _enrolled(
+    gallery: Gallery, cuts: Iterator[Cut | Enrolled], expires: str | None
+) -> Iterator[Enrolled]:
+    """Enrol crops in batches; what is told already passes through in its place."""
+    while batch := list(itertools.islice(cuts, BATCH_PICTURES)):
+        crops = (cut for cut in batch if isinstance(cut, Cut))
+        enrolled = gallery.enrolling(crops, expires=expires)
+        for cut in batch:
             yield next(enrolled) if isinstance(cut, Cut) else cut
 
 

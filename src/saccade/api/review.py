@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from saccade.api.accepting import carry_out
 from saccade.api.gallery import Gallery
-from saccade.errors import InputError
+from saccade.errors import InputError, SaccadeError
 from saccade.files import write_atomic
-from saccade.gallery import proposals, store, whole
+from saccade.gallery import apart, proposals, store, whole
 from saccade.gallery.inputs import threshold_value
 from saccade.gallery.proposals import Proposal
 from saccade.gallery.unnamed import PREFIX
-from saccade.gallery.whole import Whole
 from saccade.review import Finding, Members, check_thumbnails, check_vectors
 from saccade.review.findings import GROUP, KINDS
 from saccade.review.proposed import Proposed, Reviewed
 from saccade.review.report import review_report
+
+LISTED = 20  # pictures of a proposal, by number
+SETTLED = "nothing is left to do after what was decided before it"
 
 
 def check(gallery: Gallery, *, report: Path | str | None = None, threads: int = 2) -> Reviewed:
@@ -32,14 +35,7 @@ def check(gallery: Gallery, *, report: Path | str | None = None, threads: int = 
     Raises GalleryError when the gallery is damaged, InputError when it is too large for memory.
     """
     gallery.check()
-    everything = whole.read(gallery.database)
-    named = np.setdiff1d(np.arange(len(everything.numbers)), _unnamed_rows(gallery, everything))
-    members = Members(
-        everything.numbers[named],
-        everything.identities[named],
-        everything.vectors[named],
-        everything.threshold,
-    )
+    members = _members(gallery, unnamed=False)
     checked = check_vectors(members, threads=threads)
     seen = check_thumbnails(whole.thumbnails(gallery.database, members.numbers), members)
     made = [*checked.findings, *(one for ones in seen.values() for one in ones)]
@@ -57,32 +53,27 @@ def group(
 ) -> Reviewed:
     """Propose which unnamed pictures (``enrol_unnamed``) show one identity.
 
-    ``at_least``: the cosine from which two may; by default the gallery's threshold. Rejections are
-    honoured, and boxes of one photo are held apart. Raises InputError where there is no threshold.
+    ``at_least``: the cosine from which two may; by default the gallery's threshold, unless that is
+    for centred similarities. Rejections are honoured, and boxes of one photo are held apart. Raises
+    InputError where there is no threshold.
     """
+    from saccade.review.grouped import group_findings
     from saccade.review.grouping import group_pictures
 
     asked = threshold_value(at_least)
-    everything = whole.read(gallery.database)
-    level = everything.threshold if asked is None else asked
+    members = _members(gallery, unnamed=True)
+    level = members.threshold if asked is None else asked
     if level is None:
         raise InputError(
-            f"gallery {gallery.folder} has no threshold, so nothing says how alike pictures of one "
-            "identity are; give --at-least, or set one: saccade threshold"
+            f"gallery {gallery.folder} has no threshold for plain cosines, so nothing says how "
+            "alike pictures of one identity are; give --at-least, or set one in a gallery that is "
+            "not centred: saccade threshold"
         )
-    rows = _unnamed_rows(gallery, everything)
-    mine = replace(
-        everything,
-        numbers=everything.numbers[rows],
-        identities=everything.identities[rows],
-        vectors=everything.vectors[rows],
-    )
-    apart = whole.apart(gallery.database, mine)
-    groups = group_pictures(mine.vectors, at_least=level, apart=apart, threads=threads)
-    told = _propose(gallery, (GROUP,), _groups(mine, groups))
-    names = len(np.unique(mine.identities))
-    notes = () if len(rows) else ("there is no unnamed picture: saccade enrol --unnamed",)
-    found = Reviewed(len(rows), names, tuple(told), notes)
+    groups = group_pictures(members.vectors, at_least=level, apart=members.apart, threads=threads)
+    told = _propose(gallery, (GROUP,), group_findings(members, groups))
+    names = len(np.unique(members.identities))
+    notes = () if names else ("there is no unnamed picture: saccade enrol --unnamed",)
+    found = Reviewed(len(members.numbers), names, tuple(told), notes)
     return _reported(gallery, found, report, "Who the unnamed pictures show")
 
 
@@ -91,48 +82,52 @@ def decide(
 ) -> list[str]:
     """Carry out proposals, and refuse others; returns what was done, a sentence each, in order.
 
-    Raises InputError at a number that is not open, or that must be looked at; what came before it
-    is done.
+    Raises InputError before anything is done at a number that is not open, that must be looked at,
+    or that is both accepted and refused; and where one cannot be carried out, telling which were.
     """
+    if both := sorted(set(accept).intersection(refuse)):
+        raise InputError(f"proposal {both[0]} cannot be both accepted and refused; leave one out")
+    _require_answers(gallery, accept, refuse)
     done = []
-    for number in accept:
-        with gallery.database.reading() as connection:
-            one = proposals.named(connection, number)
-            (told,) = _in_words(connection, [one], {})
-        if not told.action:
-            raise InputError(
-                f"proposal {number} has no answer of its own: look at both pictures, then use "
-                "move, remove or forget; or refuse it"
-            )
-        _carry_out(gallery, one, told)
+    for number in dict.fromkeys(accept):
+        try:
+            done.append(f"{number}: {_accepted(gallery, number)}")
+        except SaccadeError as error:
+            before = f"; these were done: {' | '.join(done)}" if done else ""
+            raise InputError(f"proposal {number}: {error}{before}") from error
+    for number in dict.fromkeys(refuse):
         with gallery.database.writing() as connection:
-            proposals.withdraw(connection, [number])
-        done.append(f"{number}: {told.action}")
-    for number in refuse:
-        with gallery.database.writing() as connection:
+            if proposals.find(connection, number) is None:
+                done.append(f"{number}: {SETTLED}")
+                continue
             proposals.refuse(connection, number, at=store.now())
         done.append(f"{number}: refused, and not proposed again")
     return done
 
 
-def _carry_out(gallery: Gallery, one: Proposal, told: Proposed) -> None:
-    if one.kind in ("same", GROUP):
-        kept, *others = told.identities
-        for other in others:
-            gallery.merge(kept, other)
-    elif one.kind == "wrong_name":
-        gallery.move(one.pictures, told.identities[1])
-    elif one.kind == "two":
-        gallery.move(one.pictures, _second(gallery, told.identities[0]), new=True)
-    else:
-        gallery.remove(one.pictures[-1:])
-
-
-def _second(gallery: Gallery, name: str) -> str:
-    """A name for the other of two people that were under one."""
+def _require_answers(gallery: Gallery, accept: Sequence[int], refuse: Sequence[int]) -> None:
     with gallery.database.reading() as connection:
-        tried = (f"{name} ({number})" for number in range(2, 10_000))
-        return next(one for one in tried if store.find_identity(connection, one) is None)
+        for number in refuse:
+            proposals.named(connection, number)
+        for told in _in_words(connection, [proposals.named(connection, one) for one in accept], {}):
+            if not told.action:
+                raise InputError(
+                    f"proposal {told.number} has no answer of its own: look at both pictures, then "
+                    "use move, remove or forget; or refuse it"
+                )
+
+
+def _accepted(gallery: Gallery, number: int) -> str:
+    """Carry out a proposal that was open; what was accepted before it may have settled it."""
+    with gallery.database.reading() as connection:
+        one = proposals.find(connection, number)
+        if one is None:
+            return SETTLED
+        (told,) = _in_words(connection, [one], {})
+    carry_out(gallery, one, told.identities)
+    with gallery.database.writing() as connection:
+        proposals.withdraw(connection, [number])
+    return told.action
 
 
 def _propose(gallery: Gallery, kinds: Sequence[str], made: Iterable[Finding]) -> list[Proposed]:
@@ -164,37 +159,49 @@ def _in_words(connection: Any, kept: Sequence[Proposal], evidence: Any) -> Itera
 
 
 def _action(one: Proposal, names: tuple[str, ...]) -> str:
-    pictures = ", ".join(map(str, one.pictures))
+    pictures = _called(one.pictures)
     if one.kind == "same":
         return f"merge '{names[1]}' into '{names[0]}'"
     if one.kind == GROUP:
-        return f"make {len(names)} unnamed pictures one identity, '{names[0]}'"
+        return f"make {len(one.pictures)} unnamed pictures one identity, '{names[0]}'"
     if one.kind == "wrong_name":
-        return f"move picture {pictures} from '{names[0]}' to '{names[1]}'"
+        return f"move {pictures} from '{names[0]}' to '{names[1]}'"
     if one.kind == "two":
-        return f"move pictures {pictures} of '{names[0]}' to a new identity"
+        return f"move {pictures} of '{names[0]}' to a new identity"
     if one.kind == "copy":
-        return f"remove picture {one.pictures[-1]}" if len(names) == 1 else ""
-    return f"remove picture {pictures}"
+        return f"remove {_called(one.pictures[1:])}" if len(names) == 1 else ""
+    return f"remove {pictures}"
 
 
-def _groups(mine: Whole, groups: Any) -> Iterator[Finding]:
-    """Each group of several identities, the largest first; the name of its first picture stays."""
-    for number in range(int(groups.max(initial=-1)) + 1):
-        rows = np.flatnonzero(groups == number)
-        whose = tuple(dict.fromkeys(mine.identities[rows].tolist()))
-        if len(whose) < 2:
-            continue
-        cosines = (mine.vectors[rows] @ mine.vectors[rows].T)[np.triu_indices(len(rows), 1)]
-        evidence = f"{len(rows)} pictures, {cosines.mean():.2f} alike on average"
-        yield Finding(GROUP, whose, tuple(mine.numbers[rows].tolist()), float(len(rows)), evidence)
+def _called(pictures: Sequence[int]) -> str:
+    what = "picture" if len(pictures) == 1 else "pictures"
+    more = f" and {len(pictures) - LISTED:,} more" if len(pictures) > LISTED else ""
+    return f"{what} {', '.join(map(str, pictures[:LISTED]))}{more}"
 
 
-def _unnamed_rows(gallery: Gallery, everything: Whole) -> Any:
+def _members(gallery: Gallery, *, unnamed: bool) -> Members:
+    """The pictures whose identity is still unnamed, or those of all others."""
+    everything = whole.read(gallery.database)
     with gallery.database.reading() as connection:
         names = store.identity_names(connection, np.unique(everything.identities).tolist())
-    unnamed = [number for number, name in names.items() if name.startswith(PREFIX)]
-    return np.flatnonzero(np.isin(everything.identities, unnamed))
+    wanted = [number for number, name in names.items() if name.startswith(PREFIX) == unnamed]
+    rows = np.flatnonzero(np.isin(everything.identities, wanted))
+    mine = replace(
+        everything,
+        numbers=everything.numbers[rows],
+        identities=everything.identities[rows],
+        vectors=everything.vectors[rows],
+    )
+    known = apart.read(gallery.database, mine)
+    return Members(
+        mine.numbers,
+        mine.identities,
+        mine.vectors,
+        mine.threshold,
+        apart=known.rows() if unnamed else (),
+        never_one=known.identities(),
+        never=known.pictures(),
+    )
 
 
 def _reported(gallery: Gallery, found: Reviewed, report: Path | str | None, title: str) -> Reviewed:

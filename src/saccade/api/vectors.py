@@ -6,7 +6,7 @@ from pathlib import Path
 from saccade.data.vector_files import VectorFile
 from saccade.errors import InputError
 from saccade.gallery import BulkEnrolled, Gallery
-from saccade.gallery.gallery import PLAIN_VECTORS
+from saccade.gallery.gallery_open import PLAIN_VECTORS
 from saccade.values import Found
 
 

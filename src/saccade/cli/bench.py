@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from saccade.cli.options import GalleryFolder
 from saccade.cli.output import bar, say, say_json, shown, table
 from saccade.errors import InputError
 from saccade.names import look_up
@@ -45,7 +46,7 @@ def bench(
 
 
 def find(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *,
     kinds: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
@@ -58,8 +59,6 @@ def find(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     kinds
         Index kinds to compare; else all.
     queries

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Embedder, Json
-from saccade.cli.options import BROKEN, BrokenShare
+from saccade.cli.options import BROKEN, BrokenShare, Embedder, GalleryFolder, Json
 from saccade.cli.output import lines_of_broken, shown, tell
 from saccade.errors import InputError
 
@@ -19,12 +18,15 @@ AGAIN = "it was for other similarities; set one: saccade threshold GALLERY VALUE
 
 
 def choose(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *settings: str,
     data: Annotated[Path | None, Parameter(name="--try")] = None,
     embedder: Embedder = None,
-    broken: BrokenShare = BROKEN,
+    broken: Annotated[
+        BrokenShare,
+        Parameter(help="With --try: share of the pictures that may be unreadable."),
+    ] = BROKEN,
     json: Json = False,
 ) -> int:
     """Choose how similarities are taken, or with --try see on pictures whether a choice helps.
@@ -34,15 +36,12 @@ def choose(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     settings
         templates=best: an identity is as alike as its best picture; templates=mean: as the mean of
-        its pictures. A change drops the threshold.
+        its pictures. centred=yes: similarities are taken after the mean of all enrolled vectors is
+        subtracted; centred=no: as they are. A change drops the threshold.
     data
         Labelled pictures, several of each class, on which each choice is judged.
-    broken
-        With --try: share of the pictures that may be unreadable.
     """
     if data is not None:
         if settings:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.options import BROKEN, BrokenShare, Flag, Json
 from saccade.cli.output import progress_bar, say, say_json, shown
 from saccade.errors import SettingError
 
@@ -27,7 +27,7 @@ def compare(
     open_test: Flag = False,
     report: Path | None = None,
     broken: BrokenShare = BROKEN,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Say whether one of two models is better on the same pictures; exit code 1 unless B is.
 
@@ -55,10 +55,6 @@ def compare(
         Compare on the sealed part test; the runs record it.
     report
         HTML file to write.
-    broken
-        Share of the pictures that may be unreadable.
-    json
-        Print one JSON document instead of text.
     """
     if predictions is not None or truth is not None:
         if a is not None or predictions is None or truth is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Json
+from saccade.cli.options import Json
 from saccade.cli.output import line_of_count, shown, tell
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import shown, tell
 from saccade.errors import InputError
 
@@ -24,13 +24,11 @@ PictureIds = Annotated[
 ]
 
 
-def rename(gallery: Path, old: str, new: str, /, *, json: Json = False) -> int:
+def rename(gallery: GalleryFolder, old: str, new: str, /, *, json: Json = False) -> int:
     """Give an identity another name, which nobody has; its old one is overwritten.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     old
         Name as it is.
     new
@@ -44,13 +42,11 @@ def rename(gallery: Path, old: str, new: str, /, *, json: Json = False) -> int:
     return 0
 
 
-def merge(gallery: Path, kept: str, merged: str, /, *, json: Json = False) -> int:
+def merge(gallery: GalleryFolder, kept: str, merged: str, /, *, json: Json = False) -> int:
     """Say that two identities are one; unmerge undoes it exactly.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     kept
         Name that the one identity has from now on.
     merged
@@ -64,13 +60,11 @@ def merge(gallery: Path, kept: str, merged: str, /, *, json: Json = False) -> in
     return 0
 
 
-def unmerge(gallery: Path, merged: str, /, *, json: Json = False) -> int:
+def unmerge(gallery: GalleryFolder, merged: str, /, *, json: Json = False) -> int:
     """Take a merge back: the merged identity stands for itself again.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     merged
         Name of the identity that was merged into another.
     """
@@ -83,7 +77,7 @@ def unmerge(gallery: Path, merged: str, /, *, json: Json = False) -> int:
 
 
 def reject(
-    gallery: Path,
+    gallery: GalleryFolder,
     name: str,
     picture: Path | None = None,
     /,
@@ -97,8 +91,6 @@ def reject(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity that the picture does not show.
     picture
@@ -123,7 +115,7 @@ def reject(
 
 
 def move(
-    gallery: Path,
+    gallery: GalleryFolder,
     name: str,
     /,
     *,
@@ -135,8 +127,6 @@ def move(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity that the pictures show. Each identity that they are taken from keeps one or more.
     """
@@ -184,13 +174,11 @@ def _numbers(given: list[int] | None, command: str) -> list[int]:
     return given
 
 
-def log(gallery: Path, /, *, name: str | None = None, json: Json = False) -> int:
+def log(gallery: GalleryFolder, /, *, name: str | None = None, json: Json = False) -> int:
     """Show what was done to a gallery, from its audit log; exit code 1 when the log was changed.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Only what concerns this identity and what is merged with it.
     """

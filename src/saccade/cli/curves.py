@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saccade.cli.learn import Words, data_and_settings
-from saccade.cli.options import Flag
+from saccade.cli.options import Json
 from saccade.cli.output import bar, say, say_json, shown, table
 from saccade.errors import SettingError
 
@@ -24,7 +24,7 @@ def learning_curve(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Train on growing shares of the pictures, and say whether more would help.
 
@@ -46,8 +46,6 @@ def learning_curve(
         Folder to make, for the scores and the report; else the next free one below runs/.
     resume
         Folder of a learning-curve that was stopped; it goes on with the training it was in.
-    json
-        Print one JSON document instead of text.
     """
     given, values = data_and_settings(
         words, command="learning-curve", flags=CURVE_FLAGS, resumes=resume is not None
@@ -87,7 +85,7 @@ def bias_variance(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Train on bootstrap samples, and take the error into bias and variance.
 
@@ -106,8 +104,6 @@ def bias_variance(
         Folder to make, for the answers and the report; else the next free one below runs/.
     resume
         Folder of a bias-variance that was stopped; it goes on with the training it was in.
-    json
-        Print one JSON document instead of text.
     """
     given, values = data_and_settings(
         words, command="bias-variance", flags=BAG_FLAGS, resumes=resume is not None

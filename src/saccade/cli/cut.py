@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import AnyQuality, Json, Largest
+from saccade.cli.options import AnyQuality, Json, Largest
 from saccade.cli.output import bar, say, say_json, shown
 from saccade.errors import InputError
 

@@ -1,12 +1,11 @@
 """Commands on what is said of identities: describe, show, terms."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import shown, tell
 from saccade.errors import InputError
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def describe(
-    gallery: Path,
+    gallery: GalleryFolder,
     name: str,
     /,
     *facts: str,
@@ -26,8 +25,6 @@ def describe(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity that the facts are about.
     facts
@@ -48,13 +45,11 @@ def describe(
     return 0
 
 
-def show(gallery: Path, name: str, /, *, json: Json = False) -> int:
+def show(gallery: GalleryFolder, name: str, /, *, json: Json = False) -> int:
     """Show what is stored of an identity: its pictures, facts and terms.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity to show.
     """
@@ -67,7 +62,7 @@ def show(gallery: Path, name: str, /, *, json: Json = False) -> int:
 
 
 def terms(
-    gallery: Path,
+    gallery: GalleryFolder,
     name: str,
     /,
     *,
@@ -78,11 +73,10 @@ def terms(
     """Set the day of an identity's consent, and that from which it is to be forgotten.
 
     It is no hit from the day on which it expires (UTC); forget --expired then removes it.
+    Names that are merged with it have days of their own.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     name
         Identity that the days are of.
     consent
@@ -94,8 +88,10 @@ def terms(
 
     with Gallery.open(gallery) as opened:
         now = opened.set_terms(name, consent=consent, expires=expires)
+        also = opened.show(name).also
     line = f"{shown(name)}: consent {now.consent or 'none'}, expires {now.expires or 'never'}"
-    tell({"name": name, **now._asdict()}, [line], json=json)
+    others = [one for one in also if one[1] != now.expires]
+    tell({"name": name, **now._asdict()}, [line, *_others(others)], json=json)
     return 0
 
 
@@ -110,10 +106,17 @@ def _lines(found: "IdentityDetails") -> Iterator[str]:
     yield f"{shown(found.name)}: enrolled {found.enrolled_at}, {len(found.pictures)} pictures"
     yield f"facts: {_listed(found.facts)}"
     yield f"consent: {found.consent or 'none'}   expires: {found.expires or 'never'}"
+    yield from _others(found.also)
     for picture in found.pictures:
         own = f"   {_listed(picture.facts)}" if picture.facts else ""
         kept = "   original kept" if picture.kept else ""
         yield f"   {picture.picture_id}  {shown(picture.picture)}{_origin(picture.crop)}{own}{kept}"
+
+
+def _others(also: Sequence[tuple[str, str | None]]) -> Iterator[str]:
+    """A line for each name that is merged with it, which ends on a day of its own."""
+    for name, expires in also:
+        yield f"one with {shown(name)}, which expires: {expires or 'never'}"
 
 
 def _origin(crop: "CropInfo | None") -> str:

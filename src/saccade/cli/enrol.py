@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import (
+from saccade.cli.index import bring_up
+from saccade.cli.options import (
     AnyQuality,
     Columns,
     Detector,
     Embedder,
+    GalleryFolder,
     Json,
     Largest,
     named_columns,
     require_vectors_alone,
 )
-from saccade.cli.index import bring_up
 from saccade.cli.output import bar, say, say_json, shown
 from saccade.errors import InputError
 
@@ -28,7 +29,7 @@ As = Annotated[str | None, Parameter(name="--as", help="Name of the identity all
 
 
 def enrol(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *pictures: Path,
     as_: As = None,
@@ -47,8 +48,6 @@ def enrol(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     pictures
         Picture files, folders of pictures (with --as), or data with identities: class folders, a
         CSV, an idx pair, a .npz.
@@ -59,7 +58,8 @@ def enrol(
     expires
         Day, as 2027-01-31, from which whoever gets a new picture is no hit and may be forgotten.
     unnamed
-        Nobody knows whom the pictures show: each gets a made-up name; then see group.
+        Nobody knows whom the pictures show: each, or each box of a photo, gets a made-up name; then
+        see group.
     """
     if vectors is not None:
         from saccade.cli import vectors as of_vectors
@@ -74,14 +74,14 @@ def enrol(
         raise InputError("--largest and --any-quality belong to --detector FILE, which is missing")
     from saccade.api.gallery import Gallery
 
-    if unnamed and (as_ is not None or detector is not None or expires is not None):
-        raise InputError("--unnamed stands without --as, --detector and --expires; leave them out")
+    if unnamed and (as_ is not None or largest or expires is not None):
+        raise InputError("--unnamed stands without --as, --largest and --expires; leave them out")
     samples = _samples(pictures, "" if unnamed else as_)
     counts: dict[str, int] = {"enrolled": 0, "unchanged": 0, "skipped": 0}
     done = []
     with Gallery.open(gallery, embedder=embedder) as opened:
         enrolling = (
-            opened.enrolling_unnamed(samples)
+            _enrolling_unnamed(opened, samples, detector, any_quality)
             if unnamed
             else _enrolling(opened, samples, detector, largest, any_quality, expires)
         )
@@ -96,7 +96,7 @@ def enrol(
         say_json({**counts, "pictures": done})
     else:
         say(", ".join(f"{count} {word}" for word, count in counts.items()))
-    if counts["skipped"] == len(samples):
+    if counts["skipped"] == len(done):
         raise InputError(f"nothing was enrolled: {done[0].reason}")
     return 1 if counts["skipped"] else 0
 
@@ -125,6 +125,20 @@ def _enrolling(
         any_quality=any_quality,
         expires=expires,
     )
+
+
+def _enrolling_unnamed(
+    gallery: "Gallery", samples: "list[Sample]", detector: Path | None, any_quality: bool
+) -> "Iterator[Enrolled]":
+    """Whole pictures, or all that a detector finds in them, under made-up names."""
+    if detector is None:
+        return gallery.enrolling_unnamed(samples)
+    from saccade.api.pictures import enrol_unnamed_photos, open_detector
+    from saccade.cli.pictures import warn_of_detector
+
+    finder = open_detector(detector)
+    warn_of_detector(gallery, finder)
+    return enrol_unnamed_photos(gallery, samples, detector=finder, any_quality=any_quality)
 
 
 def _samples(pictures: tuple[Path, ...], name: str | None) -> "list[Sample]":

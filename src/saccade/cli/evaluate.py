@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saccade.cli.judged import print_part, print_scores
-from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.options import BROKEN, BrokenShare, Flag, Json
 from saccade.cli.output import lines_of_broken, progress_bar, say, say_json, shown
 from saccade.errors import SettingError
 
@@ -29,7 +29,7 @@ def evaluate(
     open_test: Flag = False,
     report: Path | None = None,
     broken: BrokenShare = BROKEN,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Judge a model on pictures that it has never seen, or predictions that were made elsewhere.
 
@@ -63,10 +63,6 @@ def evaluate(
         Judge the sealed part test; the run records it.
     report
         HTML file to write; else evaluation.html in the run folder.
-    broken
-        Share of the pictures that may be unreadable.
-    json
-        Print one JSON document instead of text.
     """
     wanted = _wanted(alarm, false_alarms, miss_cost)
     if predictions is not None or truth is not None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.options import BROKEN, BrokenShare, Flag, Json
 from saccade.cli.output import lines_of_broken, progress_bar, say, say_json, shown
 from saccade.errors import InputError, SettingError
 
@@ -22,8 +22,11 @@ def explain(
     mistakes: int | None = None,
     inside: Flag = False,
     out: Path | None = None,
-    broken: BrokenShare = BROKEN,
-    json: Flag = False,
+    broken: Annotated[
+        BrokenShare,
+        Parameter(help="Share of the pictures that may be unreadable, with --mistakes."),
+    ] = BROKEN,
+    json: Json = False,
 ) -> int:
     """Show which places of a picture made the answer, as maps over the picture on a page.
 
@@ -41,10 +44,6 @@ def explain(
         Show the model's own weights as pictures: first filters, or a linear model's templates.
     out
         HTML file to write; else explanation.html, mistakes.html or inside.html in the run folder.
-    broken
-        Share of the pictures that may be unreadable, with --mistakes.
-    json
-        Print one JSON document instead of text.
     """
     if inside:
         if pictures or label is not None or mistakes is not None:

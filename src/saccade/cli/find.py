@@ -5,11 +5,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import (
+from saccade.cli.options import (
     AnyQuality,
     Columns,
     Detector,
     Embedder,
+    GalleryFolder,
     Json,
     Where,
     named_columns,
@@ -20,7 +21,7 @@ from saccade.errors import InputError
 
 
 def find(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *pictures: Path,
     top: Annotated[int, Parameter(help="Identities to show for each picture.")] = 5,
@@ -40,8 +41,6 @@ def find(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     pictures
         Picture files, or folders that are searched at any depth; with --detector photos, or one
         video, of which each frame is a line of JSON.

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from saccade.cli.enrol import enrol
 from saccade.cli.find import find
-from saccade.cli.flags import Embedder, Json, Where
+from saccade.cli.options import BROKEN, BrokenShare, Embedder, GalleryFolder, Json, Where
 from saccade.cli.output import (
     line_of_created,
     lines_of_broken,
@@ -17,13 +17,9 @@ from saccade.cli.output import (
     table,
     tell,
 )
-from saccade.config import DataSettings
 from saccade.errors import InputError
 
-BROKEN_SHARE = DataSettings().broken
-BrokenShare = Annotated[
-    float, Parameter(name="--data.broken", help="Share of those pictures that may be unreadable.")
-]
+OfThose = Annotated[BrokenShare, Parameter(help="Share of those pictures that may be unreadable.")]
 
 
 def create(
@@ -34,7 +30,7 @@ def create(
     dimension: int | None = None,
     threshold: float | None = None,
     threshold_from: Path | None = None,
-    broken: BrokenShare = BROKEN_SHARE,
+    broken: OfThose = BROKEN,
     keep_originals: Annotated[bool, Parameter(negative="")] = False,
     mirrored: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
@@ -110,20 +106,18 @@ def verify(
 
 
 def threshold(
-    gallery: Path,
+    gallery: GalleryFolder,
     value: float | None = None,
     /,
     *,
     source: Annotated[Path | None, Parameter(name="--from")] = None,
-    broken: BrokenShare = BROKEN_SHARE,
+    broken: OfThose = BROKEN,
     json: Json = False,
 ) -> int:
     """Set the similarity from which find and verify say yes.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     value
         Cosine similarity, -1 to 1.
     source
@@ -143,14 +137,8 @@ def threshold(
     return 0
 
 
-def list_(gallery: Path, /, *, where: Where = None, json: Json = False) -> int:
-    """List the identities of a gallery.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    """
+def list_(gallery: GalleryFolder, /, *, where: Where = None, json: Json = False) -> int:
+    """List the identities of a gallery."""
     from saccade.gallery import Gallery
 
     with Gallery.open(gallery) as opened:
@@ -172,20 +160,19 @@ def list_(gallery: Path, /, *, where: Where = None, json: Json = False) -> int:
 
 
 def forget(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *names: str,
     source: Annotated[Path | None, Parameter(name="--from")] = None,
     expired: Annotated[bool, Parameter(negative="")] = False,
     on: str | None = None,
+    search_all: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Remove identities for good; exit code 1 while another reader delays it.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     names
         Identities to forget: all of them, or none when one is not there.
     source
@@ -194,20 +181,19 @@ def forget(
         Instead of names: whoever's terms say that they are to be forgotten.
     on
         With --expired: the day, as 2027-01-31, instead of today (UTC).
+    search_all
+        Search the whole database for further copies of the vectors, however long that takes; the
+        zeroed places are read back in any case.
     """
     from saccade.cli import keep
 
-    return keep.forget(gallery, names, source, expired=expired, on=on, json=json)
+    return keep.forget(
+        gallery, names, source, expired=expired, on=on, search_all=search_all, json=json
+    )
 
 
-def stats(gallery: Path, /, *, json: Json = False) -> int:
-    """Show how large a gallery is and how it was made.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    """
+def stats(gallery: GalleryFolder, /, *, json: Json = False) -> int:
+    """Show how large a gallery is and how it was made."""
     from saccade.gallery import Gallery
 
     with Gallery.open(gallery) as opened:

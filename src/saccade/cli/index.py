@@ -1,12 +1,11 @@
 """``saccade index GALLERY``: makes the index that finds fast among very many pictures."""
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import say, tell
 from saccade.errors import GalleryError
 
@@ -17,7 +16,7 @@ GIB, MIB = 1 << 30, 1 << 20
 
 
 def index(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *,
     recall: float | None = None,
@@ -30,8 +29,6 @@ def index(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     recall
         Share of searches whose best hit shall be that of exact search; else as before, or 0.99.
     threads

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saccade.cli.options import Flag
+from saccade.cli.options import Flag, Json
 from saccade.cli.output import progress_bar, say, say_json, shown, table, tell
 from saccade.errors import InputError
 
@@ -24,7 +24,7 @@ def inspect(
     model: str | None = None,
     augment: Flag = False,
     recipe: Path | None = None,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Look for copies, leaks, wrong labels and useless pictures; exit code 1 when any is found.
 
@@ -44,8 +44,6 @@ def inspect(
         boxes where there are any: augmented.html, or the page that --report names.
     recipe
         With --augment: TOML file whose settings are shown; without, the usual ones.
-    json
-        Print one JSON document instead of text.
     """
     if augment:
         return _augmented(data, report=report, recipe=recipe, others=(write, model), json=json)

@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import say, say_json, shown, tell
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
     from saccade.gallery import Forgotten
+    from saccade.gallery.export import Exported
+    from saccade.gallery.importing import Imported
 
 
 def forget(
@@ -18,6 +20,7 @@ def forget(
     *,
     expired: bool,
     on: str | None,
+    search_all: bool,
     json: bool,
 ) -> int:
     """Forget by name, or whoever has expired; exit code 1 while another reader delays it."""
@@ -31,7 +34,10 @@ def forget(
     given = [*names, *(_lines_of(source) if source is not None else [])]
     wanted = list(dict.fromkeys(map(identity_name, given)))
     with Gallery.open(gallery) as opened:
-        gone = opened.forget_expired(on) if expired else opened.forget_many(wanted)
+        if expired:
+            gone = opened.forget_expired(on, search_all=search_all)
+        else:
+            gone = opened.forget_many(wanted, search_all=search_all)
     if json:
         say_json(gone[0] if len(names) == len(given) == 1 else gone)
         return _code(gone)
@@ -48,15 +54,13 @@ def forget(
     return _code(gone)
 
 
-def verify_receipt(receipt: Path, /, *, gallery: Path, json: Json = False) -> int:
+def verify_receipt(receipt: Path, /, *, gallery: GalleryFolder, json: Json = False) -> int:
     """Say whether what a receipt says is true of a gallery; exit code 1 when it is not.
 
     Parameters
     ----------
     receipt
         File that forget wrote.
-    gallery
-        Folder of the gallery.
     """
     from saccade.gallery import Gallery
 
@@ -68,13 +72,11 @@ def verify_receipt(receipt: Path, /, *, gallery: Path, json: Json = False) -> in
     return 1 if problems else 0
 
 
-def backup(gallery: Path, out: Path, /, *, json: Json = False) -> int:
+def backup(gallery: GalleryFolder, out: Path, /, *, json: Json = False) -> int:
     """Copy a gallery while others use it; the copy is a gallery, to restore it, move it.
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     out
         Folder to make. Whoever is forgotten later stays in it.
     """
@@ -88,7 +90,7 @@ def backup(gallery: Path, out: Path, /, *, json: Json = False) -> int:
 
 
 def export(
-    gallery: Path,
+    gallery: GalleryFolder,
     out: Path,
     /,
     *,
@@ -100,12 +102,11 @@ def export(
 
     Parameters
     ----------
-    gallery
-        Folder of the gallery.
     out
         Folder to make, or a .zip. Whoever is forgotten later stays in it.
     name
-        Only this identity: all that is stored of one person.
+        Only this identity, with all that is merged with it: what is stored of one person, without
+        rejections, which are about others too.
     where
         Only pictures whose facts fit: "site = A and year >= 2020".
     """
@@ -114,12 +115,13 @@ def export(
     with Gallery.open(gallery) as opened:
         made = opened.export(out, name=name, where=where)
     line = f"export: {shown(str(out))}   {made.identities} identities, {made.pictures} pictures"
-    tell(made, [f"{line}, {made.originals} original files, {made.bytes} bytes"], json=json)
+    line += f", {made.originals} original files, {made.bytes} bytes"
+    tell(made, [line, *_decided(made)], json=json)
     return 0 if made.pictures else 1
 
 
 def import_(gallery: Path, archive: Path, /, *, json: Json = False) -> int:
-    """Enrol what an export holds, all of it or nothing; exit code 1 when some were skipped.
+    """Take in what an export holds, all of it or nothing; exit code 1 when some were skipped.
 
     Parameters
     ----------
@@ -134,18 +136,13 @@ def import_(gallery: Path, archive: Path, /, *, json: Json = False) -> int:
         done = opened.import_(archive)
     lines = [f"skipped    {shown(reason)}" for reason in done.reasons]
     counts = f"{done.enrolled} enrolled, {done.unchanged} unchanged, {done.skipped} skipped"
-    tell(done, [*lines, counts], json=json)
-    return 1 if done.skipped else 0
+    left_out = [f"{done.left_out} merges and rejections left out"] if done.left_out else []
+    tell(done, [*lines, counts, *_decided(done), *left_out], json=json)
+    return 1 if done.skipped or done.left_out else 0
 
 
-def compact(gallery: Path, /, *, json: Json = False) -> int:
-    """Make a gallery smaller by the places of the forgotten; exit code 1 while a reader delays it.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    """
+def compact(gallery: GalleryFolder, /, *, json: Json = False) -> int:
+    """Shrink a gallery by the places of the forgotten; exit code 1 while a reader delays it."""
     from saccade.gallery import Gallery
 
     with Gallery.open(gallery) as opened:
@@ -181,13 +178,35 @@ def re_embed(
         Average each picture's vector with that of its mirror image, or not; else as in GALLERY.
     """
     from saccade.api.gallery import Gallery
+    from saccade.gallery.near_copies import NEAR
 
     with Gallery.open(gallery) as opened:
         done = opened.re_embed(out, embedder, threshold=threshold, mirrored=mirrored)
-    line = f"{done.identities} identities, {done.pictures} pictures; the log begins anew"
-    lost = f"{done.rejections_lost} rejections are lost; say them again"
-    tell(done, [line, *([lost] if done.rejections_lost else [])], json=json)
+    lines = [f"{done.identities} identities, {done.pictures} pictures; the log begins anew"]
+    if done.old_threshold is not None:
+        now = "has none" if done.threshold is None else f"has {done.threshold:g}"
+        lines.append(
+            f"the threshold {done.old_threshold:g} was for the old vectors; the new gallery {now} "
+            "(saccade threshold)"
+        )
+    if done.old_near is not None:
+        lines.append(
+            f"near copies of rejected pictures are told from {NEAR} on again, not {done.old_near:g}"
+        )
+    if done.rejections_lost:
+        lines.append(
+            f"{done.rejections_lost} rejections of pictures that are not enrolled are lost; say "
+            "them again"
+        )
+    tell(done, lines, json=json)
     return 0
+
+
+def _decided(done: "Exported | Imported") -> list[str]:
+    """The line of merges and rejections, where there are any."""
+    if not (done.merges or done.rejections):
+        return []
+    return [f"{done.merges} merges, {done.rejections} rejections"]
 
 
 def _code(gone: "list[Forgotten]") -> int:

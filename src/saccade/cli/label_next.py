@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from saccade.cli.options import Flag
+from saccade.cli.options import Json
 from saccade.cli.output import progress_bar, say, say_json, shown
 from saccade.errors import InputError
 
@@ -14,7 +14,7 @@ def label_next(
     count: int = 20,
     by: str = "margin",
     out: Path | None = None,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Choose, of pictures without labels, those to label next; no near-copies.
 
@@ -30,8 +30,6 @@ def label_next(
         What of a classifier counts as unsure: margin, of the two likeliest classes, or entropy.
     out
         CSV file to write: path, label (empty, for you), guess, probability, doubt.
-    json
-        Print one JSON document instead of text.
     """
     from saccade.api.label_next import label_next as choose
 

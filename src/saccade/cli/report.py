@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saccade.cli.options import Flag
+from saccade.cli.options import Json
 from saccade.cli.output import say, say_json, shown, table
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ def report(
     /,
     *,
     out: Path | None = None,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """List the runs below a folder, with their scores, and write a page that links their reports.
 
@@ -25,8 +25,6 @@ def report(
         Folder with runs in it, up to three folders deep.
     out
         HTML file to write; else index.html in that folder.
-    json
-        Print one JSON document instead of text.
     """
     from saccade.api.report import PAGE_FILE, report_index
 

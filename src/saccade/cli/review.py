@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from saccade.cli.flags import Json
+from saccade.cli.options import GalleryFolder, Json
 from saccade.cli.output import say, say_json, shown, tell
 from saccade.errors import InputError
 
@@ -23,33 +23,26 @@ Refuse = Annotated[
     tuple[int, ...],
     Parameter(negative="", consume_multiple=True, help="Numbers of those not to propose again."),
 ]
+Report = Annotated[Path | None, Parameter(help="HTML file to write, with the pictures.")]
 
 
 def check(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *,
     accept: Accept = (),
     refuse: Refuse = (),
-    report: Path | None = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
-    """Find what is probably wrong in a gallery; exit code 1 when something is proposed.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    report
-        HTML file to write, with the pictures.
-    """
+    """Find what is probably wrong in a gallery; exit code 1 when something is proposed."""
     from saccade.api import review
 
     return _look(gallery, review.check, accept, refuse, report, json)
 
 
 def group(
-    gallery: Path,
+    gallery: GalleryFolder,
     /,
     *,
     at_least: Annotated[
@@ -57,18 +50,10 @@ def group(
     ] = None,
     accept: Accept = (),
     refuse: Refuse = (),
-    report: Path | None = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
-    """Say which unnamed pictures show one identity; exit code 1 when something is proposed.
-
-    Parameters
-    ----------
-    gallery
-        Folder of the gallery.
-    report
-        HTML file to write, with the pictures.
-    """
+    """Say which unnamed pictures show one identity; exit code 1 when something is proposed."""
     from saccade.api import review
 
     def look(opened: "Gallery", report: Path | None) -> "Reviewed":

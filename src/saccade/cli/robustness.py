@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saccade.cli.options import BROKEN, BrokenShare, Flag
+from saccade.cli.options import BROKEN, BrokenShare, Flag, Json
 from saccade.cli.output import lines_of_broken, progress_bar, say, say_json, shown, table
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def robustness(
     report: Path | None = None,
     open_test: Flag = False,
     broken: BrokenShare = BROKEN,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Draw a model's score against the strength of shift, rotation, blur, noise and others.
 
@@ -38,10 +38,6 @@ def robustness(
         HTML file to write; else robustness.html in the run folder.
     open_test
         Judge the sealed part test; the run records it.
-    broken
-        Share of the pictures that may be unreadable.
-    json
-        Print one JSON document instead of text.
     """
     from saccade.api.robustness import robustness as judge
 
@@ -98,7 +94,7 @@ def limits(
     report: Path | None = None,
     open_test: Flag = False,
     broken: BrokenShare = BROKEN,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Say if a model holds on other pictures, or looks at the background; exit code 1 for a limit.
 
@@ -118,10 +114,6 @@ def limits(
         HTML file to write; else limits.html in the run folder.
     open_test
         Judge the sealed part test; the run records it.
-    broken
-        Share of the pictures that may be unreadable.
-    json
-        Print one JSON document instead of text.
     """
     from saccade.api.limits import limits as judge
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from saccade.cli.learn import Words, data_and_settings
-from saccade.cli.options import Flag
+from saccade.cli.options import Json
 from saccade.cli.output import bar, say, say_json, shown, table
 from saccade.errors import SettingError
 
@@ -27,7 +27,7 @@ def tune(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    json: Flag = False,
+    json: Json = False,
 ) -> int:
     """Choose settings by cross-validation; others can be given as --section.key value.
 
@@ -50,8 +50,6 @@ def tune(
         Folder to make, for the scores and the report; else the next free one below runs/.
     resume
         Folder of a tune that was stopped; it goes on with the fold it was in.
-    json
-        Print one JSON document instead of text.
     """
     given, values = data_and_settings(
         words, command="tune", flags=TUNE_FLAGS, resumes=resume is not None

@@ -99,18 +99,25 @@ def clear_cache() -> CacheSize:
 def drop_sources(prefixes: Sequence[bytes]) -> int:
     """Remove every cache file with a picture whose SHA-256 begins with one of ``prefixes``.
 
-    Also those that cannot be read, and the parts that killed processes left, whose content nobody
-    knows. Returns how many files were removed. Raises OSError.
+    Also those that cannot be read, and all parts: nobody knows what killed processes left in
+    theirs, and a living one, that goes on undisturbed, would give its file a name afterwards.
+    Returns how many files were removed. Raises OSError.
     """
-    folder = cache_folder()
-    doomed = [file for file in _finished(folder) if prefixes and _may_hold(file, prefixes)]
-    if not prefixes or not (doomed or _parts(folder)):
+    if not prefixes:
         return 0
-    with _locked(folder):
-        removed = _sweep(folder)
-        for file in doomed:
-            file.unlink(missing_ok=True)
-    return removed + len(doomed)
+    folder = cache_folder()
+    parts = _parts(folder)  # first, so that none is finished after the others were looked at
+    _unlink(folder, parts)
+    doomed = [file for file in _finished(folder) if _may_hold(file, prefixes)]
+    _unlink(folder, doomed)
+    return len(parts) + len(doomed)
+
+
+def _unlink(folder: Path, files: Sequence[Path]) -> None:
+    if files:  # else there may be no folder
+        with _locked(folder):
+            for file in files:
+                file.unlink(missing_ok=True)
 
 
 def holds_shape(shape: Shape) -> bool:

@@ -18,7 +18,10 @@ from saccade.values import Float32Array
 
 ANY = -1  # as the column of the object: whichever is surest; written "any"
 OPEN = "?"  # stands where only the user knows the answer
+MAX_BYTES = 1 << 20  # of a card
 MAX_SIDE = 4096
+MAX_PRIORS = 1 << 20  # boxes laid out beforehand
+LEAST_SPREAD = 0.1  # of the crop's width: between the landmarks of a template
 EMBEDDER, DETECTOR = "embedder", "detector"
 # What the outputs of each kind may mean, and whether one must.
 MEANINGS = {
@@ -111,8 +114,10 @@ def read_card(file: Path, *, kind: str) -> Card:
             f"{file} has no card {place.name} beside it; make one: saccade card {file}"
         )
     try:
+        if place.stat().st_size > MAX_BYTES:
+            raise InputError(f"card {place} is over the limit of {MAX_BYTES:,} bytes; it is none")
         table = tomllib.loads(place.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"card {place} is not valid TOML: {error}") from error
     found = parse_card(table, where=f"card {place}")
     if found.kind != kind:
@@ -134,12 +139,25 @@ def parse_card(table: Mapping[str, Any], *, where: str) -> Card:
         if name in FIELDS and name not in fields:
             raise InputError(f"{where}: {name} has no meaning in this card; leave it out")
         if name not in fields:
-            raise InputError(f"{where}: there is no field '{name}'; {suggest(name, fields)}")
+            raise InputError(f"{where}: there is no field {name!r:.80}; {suggest(name, fields)}")
     values = {name: _value(flat, name, field, where) for name, field in fields.items()}
-    if priors and len(values["priors.strides"]) != len(values["priors.sizes"]):
-        raise InputError(f"{where}: priors.sizes must have one list for each of priors.strides")
+    if priors:
+        _require_priors(values, where)
     plain = {name.rpartition(".")[2]: value for name, value in values.items()}
     return Card(outputs=_outputs(outputs, kind, where), **plain)
+
+
+def _require_priors(values: Mapping[str, Any], where: str) -> None:
+    strides, sizes = values["priors.strides"], values["priors.sizes"]
+    if len(strides) != len(sizes):
+        raise InputError(f"{where}: priors.sizes must have one list for each of priors.strides")
+    height, width = values["input.size"]
+    count = sum(
+        -(-height // stride) * -(-width // stride) * len(own)
+        for stride, own in zip(strides, sizes, strict=True)
+    )
+    if count > MAX_PRIORS:
+        raise InputError(f"{where}: [priors] lays out {count:,} boxes; the limit is {MAX_PRIORS:,}")
 
 
 def fields_of(kind: str, *, landmarks: bool = False, priors: bool = False) -> dict[str, Field]:
@@ -167,7 +185,7 @@ def _value(flat: Mapping[str, Any], name: str, field: Field, where: str) -> Any:
         raise InputError(f'{where}: {name} is still "{OPEN}"; it must be {field.text}')
     found = field.read(flat[name])
     if found is None:
-        raise InputError(f"{where}: {name} must be {field.text}. Got {flat[name]!r} instead")
+        raise InputError(f"{where}: {name} must be {field.text}. Got {flat[name]!r:.80} instead")
     return found
 
 
@@ -225,7 +243,10 @@ def _template(value: Any) -> tuple[tuple[float, ...], ...] | None:
     if isinstance(value, str):
         return TEMPLATES.get(value)
     points = [_numbers(point, 2, 0, 1) for point in value] if isinstance(value, list) else []
-    return tuple(point for point in points if point) if points and None not in points else None
+    found = tuple(point for point in points if point)
+    if not found or None in points or np.ptp(found, axis=0).max() < LEAST_SPREAD:
+        return None
+    return found
 
 
 def _strides(value: Any) -> tuple[int, ...] | None:
@@ -288,7 +309,7 @@ FIELDS = {
     ),
     "detector.template": Field(
         f"where the landmarks of an aligned crop lie: {', '.join(TEMPLATES)}, or points [x, y] in "
-        "0 to 1",
+        f"0 to 1, at least {LEAST_SPREAD} apart",
         _template,
     ),
     "priors.strides": Field(

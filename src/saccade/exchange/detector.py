@@ -14,6 +14,9 @@ from saccade.exchange.session import Session
 from saccade.exchange.trust import read_outline
 from saccade.values import Detected, Float32Array, Float64Array, IntArray, UInt8Array
 
+FARTHEST = 1e9  # pixels of the input
+MOST_BOXES = 10_000  # of one picture; the surest are looked at
+
 
 class OnnxDetector:
     """A ``Detector``: called with pictures, it returns a ``Detected`` for each."""
@@ -34,8 +37,9 @@ class OnnxDetector:
     def __call__(self, pictures: Sequence[UInt8Array]) -> list[Detected]:
         """(H, W, 3) uint8 pictures of any size → what was seen in each, the surest first.
 
-        Boxes without an area are left out. Raises InputError where the graph answers with other
-        shapes than its card says, NaN, or scores outside [0, 1].
+        Boxes without an area are left out, as are those beyond the MOST_BOXES surest. Raises
+        InputError where the graph answers with other shapes than its card says, NaN, or scores
+        outside [0, 1].
         """
         found: list[Detected] = []
         for outputs, placements in self._session.answers(pictures):
@@ -97,15 +101,24 @@ class OnnxDetector:
         """One picture: scores (m,), boxes (m, 2, 2), marks (m, p, 2) as coded → its objects."""
         card = self._session.card
         places = np.flatnonzero(scores >= card.threshold)
+        if len(places) > MOST_BOXES:
+            surest = np.argsort(-scores[places], kind="stable")[:MOST_BOXES]
+            places = np.sort(places[surest])
         corners, points = self._decoded(boxes, marks, places)
-        if not np.isfinite(corners).all():
-            raise self._session.refusal("a box reaches to infinity; check [priors] in its card")
+        if not (np.abs(corners) < FARTHEST).all():
+            raise self._session.refusal(
+                "a box reaches to infinity; check detector.coding, detector.units and [priors] in "
+                "its card"
+            )
         real = np.flatnonzero((corners[:, 1] > corners[:, 0]).all(axis=1))
         sure = torch.from_numpy(scores[places[real]].astype(np.float64))
         kept = real[nms(torch.from_numpy(corners[real].reshape(-1, 4)), sure, card.iou).numpy()]
         in_picture = lies.to_picture(corners[kept])
         xywh = np.concatenate([in_picture[:, 0], in_picture[:, 1] - in_picture[:, 0]], axis=1)
-        found = None if points is None else lies.to_picture(points[kept]).astype(np.float32)
+        found = None
+        if points is not None:
+            near = np.clip(points[kept], -FARTHEST, FARTHEST)
+            found = lies.to_picture(near).astype(np.float32)
         return Detected(xywh.astype(np.float32), scores[places[kept]], found)
 
     def _decoded(

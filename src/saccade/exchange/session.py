@@ -5,6 +5,7 @@ The run is onnxruntime's, on the processor only, with as many threads as torch u
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 from saccade.errors import InputError
 from saccade.exchange.card import Card, card_of
 from saccade.exchange.fit import Placement, placed, require_picture, scaled
-from saccade.exchange.trust import Outline, library
+from saccade.exchange.trust import Outline, library, require_moderate
 from saccade.names import suggest
 from saccade.values import Float32Array, UInt8Array
 
 FORMAT = 1  # rises when the same graph and card would be answered otherwise
 PIECE = 8  # pictures at once, where the graph takes any number
+PIECE_BYTES = 64 << 20  # of their input; fewer at once when they are very large
 QUIET = 4  # onnxruntime's own lines on the error stream: only what ends the program
 DTYPES: dict[str, type[np.floating[Any]]] = {"float": np.float32, "float16": np.float16}
 
@@ -46,6 +48,10 @@ class Session:
         _require_outputs(outline, card)
         self._input = outline.input
         self._fixed = (outline.input.shape or (None,))[0]
+        self._shape = (3, *card.size) if card.layout == "nchw" else (*card.size, 3)
+        self._piece = self._fixed or max(1, min(PIECE, PIECE_BYTES // (4 * math.prod(self._shape))))
+        require_moderate(outline, (self._piece, *self._shape))
+        self._levels = _levels(card)
         deciding = {"format": FORMAT, "graph": outline.sha256, "card": card.deciding}
         told = json.dumps(deciding, sort_keys=True)
         self.fingerprint = hashlib.sha256(told.encode()).hexdigest()
@@ -59,8 +65,8 @@ class Session:
             raise InputError("several pictures are expected, as [picture]. Got one array (H, W, 3)")
         for picture in pictures:
             require_picture(picture)
-        size = self._fixed or PIECE
-        blocks = [pictures[start : start + size] for start in range(0, len(pictures), size)]
+        starts = range(0, len(pictures), self._piece)
+        blocks = [pictures[start : start + self._piece] for start in starts]
         with ThreadPoolExecutor(1) as beside:  # Prepares the next while onnxruntime runs this one.
             waiting = [beside.submit(self.prepared, block) for block in blocks[:1]]
             for number in range(len(blocks)):
@@ -70,11 +76,9 @@ class Session:
 
     def prepared(self, pictures: Sequence[UInt8Array]) -> Piece:
         """Return pictures (H, W, 3) uint8 fitted and normalised; a fixed batch is filled up."""
-        channels_first = self.card.layout == "nchw"
-        shape = (3, *self.card.size) if channels_first else (*self.card.size, 3)
         # What no picture covers stays 0, which is the mean.
-        batch = np.zeros((self._fixed or len(pictures), *shape), dtype=np.float32)
-        planes = batch if channels_first else batch.transpose(0, 3, 1, 2)
+        batch = np.zeros((self._fixed or len(pictures), *self._shape), dtype=np.float32)
+        planes = batch if self.card.layout == "nchw" else batch.transpose(0, 3, 1, 2)
         placements = tuple(map(self._fill, planes, pictures))
         return Piece(batch.astype(DTYPES[self._input.dtype], copy=False), placements)
 
@@ -86,9 +90,8 @@ class Session:
         seen = scaled(picture, lies)
         colours = seen if card.colours == "rgb" else seen[::-1]
         inside = planes[:, top : top + height, left : left + width]
-        for plane, pixels, mean, std in zip(inside, colours, card.mean, card.std, strict=True):
-            np.subtract(pixels, np.float32(mean), out=plane)
-            plane /= np.float32(std)
+        for plane, pixels, levels in zip(inside, colours, self._levels, strict=True):
+            np.take(levels, pixels, out=plane, mode="clip")  # Any other mode copies what it writes.
         return lies
 
     def run(self, piece: Piece) -> dict[str, Float32Array]:
@@ -115,16 +118,27 @@ class Session:
                 f"output {name} ({meaning}) has shape {value.shape} for {count} pictures; its "
                 "first side must be theirs"
             )
-        if not np.isfinite(value).all():
+        with np.errstate(over="ignore"):  # What is too large for float32 is infinity, and refused.
+            numbers: Float32Array = value.astype(np.float32, copy=False)
+        if not np.isfinite(numbers).all():
             raise self.refusal(
                 f"output {name} ({meaning}) holds NaN or infinity; check mean and std in "
                 f"{card_of(self.file).name}"
             )
-        return value.astype(np.float32, copy=False)
+        return numbers
 
     def refusal(self, why: str) -> InputError:
         """Return the error that names the graph and what is wrong with its answer."""
         return InputError(f"{self.file}: {why}")
+
+
+def _levels(card: Card) -> list[Float32Array]:
+    """For each colour (256,): what the graph is fed for a pixel, (pixel - mean) / std."""
+    pixels = np.arange(256, dtype=np.float32)
+    return [
+        (pixels - np.float32(mean)) / np.float32(std)
+        for mean, std in zip(card.mean, card.std, strict=True)
+    ]
 
 
 def _require_input(outline: Outline, card: Card) -> None:

@@ -1,11 +1,12 @@
 """A graph of someone else, read with distrust: what it holds is checked before anything runs.
 
 An ONNX file (Open Neural Network Exchange) is data, not a program, but it can name files to read
-beside itself and operators that another library brings. Both are refused here, and what is checked
-is what will run: the bytes are read once.
+beside itself and operators that another library brings. Both are refused here, as are loops and
+tensors too large for memory; what is checked is what will run: the bytes are read once.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,6 +19,10 @@ MAX_BYTES = 1 << 30
 ENDING = ".onnx"
 # The operators of the ONNX standard; "" is the short form of "ai.onnx".
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+# They repeat a part of the graph, as often as the file says; no picture needs them.
+REPEATING = ("Loop", "Scan", "SequenceMap")
+MAX_TENSOR_BYTES = 4 << 30
+LARGE_WEIGHT = 1 << 16  # bytes: larger ones tell no shape
 Shape = tuple[int | None, ...]  # None where a side is free
 
 
@@ -132,6 +137,47 @@ def _refuse_foreign(model: Any, onnx: Any, file: Path) -> None:
                 f"{file} has the operator '{part.op_type}' of '{part.domain}', which is not of the "
                 "ONNX standard; export it without"
             )
+        if isinstance(part, onnx.NodeProto) and part.op_type in REPEATING:
+            raise InputError(
+                f"{file} has the operator '{part.op_type}', which may repeat without end; export "
+                "it without"
+            )
+
+
+def require_moderate(outline: Outline, shape: tuple[int, ...]) -> None:
+    """Raise InputError when a tensor on the way is over MAX_TENSOR_BYTES for an input of ``shape``.
+
+    Seen is what the graph itself tells of its shapes, without its being run.
+    """
+    onnx = library("onnx")
+    model = onnx.load_model_from_string(outline.content)
+    del model.graph.value_info[:]  # What the file says of its own shapes is no proof.
+    named = {value.name: value for value in model.graph.input}
+    heavy = [one for one in model.graph.initializer if len(one.raw_data) > LARGE_WEIGHT]
+    for tensor in heavy:  # Their shape alone is needed, so that nothing is copied.
+        about = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        model.graph.initializer.remove(tensor)
+        if tensor.name not in named:
+            model.graph.input.append(about)
+    entry = named[outline.input.name]
+    entry.type.tensor_type.shape.CopyFrom(
+        onnx.helper.make_tensor_type_proto(1, shape).tensor_type.shape
+    )
+    try:
+        told = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # Of C++, whose kinds of errors differ from build to build.
+        raise InputError(
+            f"{outline.file}: the shapes in it contradict each other; export it again"
+        ) from error
+    for part in _parts(told):
+        if isinstance(part, onnx.ValueInfoProto) and part.type.HasField("tensor_type"):
+            port = _port(part, onnx)
+            size = 4 * math.prod(side or 1 for side in port.shape or ())
+            if size > MAX_TENSOR_BYTES:
+                raise InputError(
+                    f"{outline.file} needs a tensor {port} for pictures {shape}; at most "
+                    f"{MAX_TENSOR_BYTES >> 30} GiB are given to one. Take a smaller model"
+                )
 
 
 def _parts(message: Any) -> Iterator[Any]:

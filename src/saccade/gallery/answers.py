@@ -174,7 +174,8 @@ class PictureInfo:
 class IdentityDetails:
     """All that is stored of an identity but vectors and thumbnails.
 
-    ``consent`` and ``expires`` are days (ISO 8601), None where none was told.
+    ``consent`` and ``expires`` are days (ISO 8601), None where none was told. They are of this name
+    alone: ``also`` are the names that are merged with it, each with the day on which it expires.
     """
 
     name: str
@@ -183,6 +184,7 @@ class IdentityDetails:
     consent: str | None
     expires: str | None
     pictures: tuple[PictureInfo, ...]
+    also: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +197,9 @@ class GalleryStats:
     the others are compared exactly. ``recall`` and ``recall_low``, the lower end of its 95 %
     interval: share of searches whose best hit is that of exact search, as measured when the index
     was made for ``recall_wanted``; None without an index. ``index_due``: why it needs to be made,
-    or made anew; empty when it does not. ``templates`` and ``mirrored``: what is chosen (see
-    ``choices.py``).
+    or made anew; empty when it does not. ``templates``, ``centred`` and ``mirrored``: what is
+    chosen (see ``choices.py``). ``mean_version`` counts the means that were subtracted since
+    "centred" was chosen; None where none is.
     """
 
     identities: int
@@ -217,4 +220,6 @@ class GalleryStats:
     recall_wanted: float | None
     index_due: str
     templates: str
+    centred: str
     mirrored: str
+    mean_version: int | None

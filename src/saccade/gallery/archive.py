@@ -5,13 +5,16 @@ A folder, or a zip of it, that other programs can read:
     gallery.json         the embedder's fingerprint, the dimension, counts, hashes of the tables
     identities.parquet   name, enrolled_at, consent, expires, facts (JSON)
     pictures.parquet     number, identity, name (of the file), source_sha256, vector (float32),
-                         facts (JSON), thumbnail, thumbnail_sha256, original (files below, or null)
+                         facts (JSON), thumbnail, thumbnail_sha256, original (files below, or
+                         null); of a crop also photo (8 digits of its SHA-256), x, y, width, height
+                         (the box in it), aligned
+    merges.parquet       merged, kept, at
+    rejections.parquet   identity that it is not, name (of the file), source_sha256, vector, at
     thumbnails/NUMBER.jpg
     originals/NUMBER.ENDING
 
-Names are numbers, so that no name can lead anywhere; whatever else is found is refused, as are
-links. The tables are neither compressed nor dictionary-coded: what is read of them is no larger
-than they are, and all sizes are looked at before anything is read.
+Names of files are numbers, so that no name can lead anywhere; whatever else is found is refused, as
+are links. All sizes are looked at before anything is read. The tables: ``archive_tables``.
 """
 
 import contextlib
@@ -20,6 +23,7 @@ import json
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -28,17 +32,20 @@ from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
-from saccade.values import Float32Array
+from saccade.gallery.archive_tables import TABLES
 
-FORMAT, VERSION = "saccade gallery export", 1
-MANIFEST, IDENTITIES, PICTURES = "gallery.json", "identities.parquet", "pictures.parquet"
-TABLES = (IDENTITIES, PICTURES)
+FORMAT, VERSION = "saccade gallery export", 2
+MANIFEST, DETECTOR = "gallery.json", "detector"
 THUMBNAILS, ORIGINALS = "thumbnails", "originals"
 MEMBER = re.compile(r"(thumbnails|originals)/[0-9]{1,19}(\.[a-z0-9]{1,5})?")
-MOST_MANIFEST_BYTES, MOST_PICTURE_BYTES = 1 << 20, 1 << 30
+MOST_MANIFEST_BYTES, MOST_THUMBNAIL_BYTES, MOST_PICTURE_BYTES = 1 << 20, 1 << 20, 1 << 30
+MOST_DETECTOR = 200  # characters
 MOST_RATIO = 200  # of what a part of a zip unpacks to; pictures and vectors hardly pack at all
 AGAIN = "export it again"
-BROKEN = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+BROKEN = (
+    *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError, struct.error),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class Archive:
@@ -55,10 +62,11 @@ class Archive:
             raise InputError(f"{path} does not exist; check the path")
         try:
             self._sizes = self._sizes_of_folder() if path.is_dir() else self._sizes_of_zip()
-            for name in (MANIFEST, *TABLES):
+            self.manifest = self._read_manifest()
+            self.version = int(self.manifest["version"])
+            for name in TABLES[self.version]:
                 if name not in self._sizes:
                     raise self.refused(f"{name} is missing")
-            self.manifest = self._read_manifest()
         except BaseException:
             self.close()
             raise
@@ -92,6 +100,16 @@ class Archive:
             raise self.refused(f"{name} is damaged, its hash is another")
         return content
 
+    @contextlib.contextmanager
+    def placed(self, table: str, row: int) -> Iterator[None]:
+        """Name the archive, the table and the row in what is raised of a row."""
+        try:
+            yield
+        except InputError as error:
+            if str(error).startswith(str(self.path)):
+                raise
+            raise self.refused(f"{table} row {row}: {error}") from error
+
     def refused(self, why: str) -> InputError:
         """Return the error that says why this is no export."""
         return InputError(f"{self.path} is no export, or it is damaged: {why}; {AGAIN}")
@@ -118,6 +136,8 @@ class Archive:
         return sizes
 
     def _sizes_of_zip(self) -> dict[str, int]:
+        if not self.path.is_file():
+            raise self.refused("it is neither a folder nor a file")
         with self._explained("it"):
             self._zip = zipfile.ZipFile(self.path)
         sizes: dict[str, int] = {}
@@ -128,6 +148,8 @@ class Archive:
             self._require_allowed(entry.filename, entry.file_size)
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise self.refused(f"{entry.filename!r:.60} is a link")
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise self.refused(f"{entry.filename!r:.60} is packed otherwise than by deflate")
             if entry.filename in sizes:
                 raise self.refused(f"{entry.filename!r:.60} stands in it twice")
             if entry.file_size > MOST_RATIO * entry.compress_size + MOST_MANIFEST_BYTES:
@@ -139,14 +161,17 @@ class Archive:
         return sizes
 
     def _require_allowed(self, name: str, size: int) -> None:
-        if name not in (MANIFEST, *TABLES) and not MEMBER.fullmatch(name):
+        if name in TABLES[VERSION]:
+            return
+        if name != MANIFEST and not MEMBER.fullmatch(name):
             raise self.refused(f"it holds {name!r:.60}, which no export has")
-        if name not in TABLES and size > MOST_PICTURE_BYTES:
+        most = {MANIFEST: MOST_MANIFEST_BYTES, THUMBNAILS: MOST_THUMBNAIL_BYTES}
+        if size > most.get(name.partition("/")[0], MOST_PICTURE_BYTES):
             raise self.refused(f"{name} has {size:,} bytes")
 
     def _read_manifest(self) -> dict[str, Any]:
-        if self._sizes[MANIFEST] > MOST_MANIFEST_BYTES:
-            raise self.refused(f"{MANIFEST} has {self._sizes[MANIFEST]:,} bytes")
+        if MANIFEST not in self._sizes:
+            raise self.refused(f"{MANIFEST} is missing")
         try:
             with self._explained(MANIFEST), self._opened(MANIFEST) as stream:
                 found = json.loads(stream.read(MOST_MANIFEST_BYTES))
@@ -154,17 +179,21 @@ class Archive:
             raise self.refused(f"{MANIFEST} cannot be read") from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise self.refused(f"{MANIFEST} says nothing of '{FORMAT}'")
-        if found.get("version") != VERSION:
+        version = found.get("version")
+        if type(version) is not int or version not in TABLES:
             raise InputError(
-                f"{self.path} has version {found.get('version')!r:.20} of the format, this Saccade "
-                f"reads {VERSION}; install a newer one"
+                f"{self.path} has version {version!r:.20} of the format, this Saccade reads "
+                f"{', '.join(map(str, TABLES))}; install a newer one"
             )
-        numbers = ("dimension", "identities", "pictures")
+        numbers = ("dimension", *(Path(table).stem for table in TABLES[version]))
         right = all(type(found.get(key)) is int and found[key] >= 0 for key in numbers)
         if not right or not isinstance(found.get("fingerprint"), str):
             raise self.refused(f"{MANIFEST} lacks counts or the fingerprint")
         if not isinstance(found.get("files"), dict):
             raise self.refused(f"{MANIFEST} lacks the hashes of the tables")
+        detector = found.get(DETECTOR, "")
+        if not isinstance(detector, str) or len(detector) > MOST_DETECTOR:
+            raise self.refused(f"{MANIFEST} names no detector")
         return found
 
     def _opened(self, name: str) -> Any:
@@ -186,81 +215,3 @@ class Archive:
         except BROKEN as error:
             why = " ".join(str(error).split())
             raise self.refused(f"{name} cannot be read ({why:.100})") from error
-
-
-def schemas() -> dict[str, Any]:
-    """Return the columns of both tables; raises SettingError without pyarrow."""
-    from saccade.data.vector_parquet import pyarrow
-
-    arrow, _ = pyarrow()
-    text = arrow.string()
-    return {
-        IDENTITIES: arrow.schema(
-            [
-                arrow.field("name", text, nullable=False),
-                arrow.field("enrolled_at", text, nullable=False),
-                ("consent", text),
-                ("expires", text),
-                arrow.field("facts", text, nullable=False),
-            ]
-        ),
-        PICTURES: arrow.schema(
-            [
-                arrow.field("number", arrow.int64(), nullable=False),
-                arrow.field("identity", text, nullable=False),
-                arrow.field("name", text, nullable=False),
-                arrow.field("source_sha256", text, nullable=False),
-                arrow.field("vector", arrow.list_(arrow.float32()), nullable=False),
-                arrow.field("facts", text, nullable=False),
-                ("thumbnail", text),
-                ("thumbnail_sha256", text),
-                ("original", text),
-            ]
-        ),
-    }
-
-
-def rows_of(archive: Archive, name: str, *, count: int, at_once: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table as dicts, ``at_once`` in memory; InputError where it differs."""
-    from saccade.data.vector_parquet import pyarrow
-
-    arrow, parquet = pyarrow()
-    place = archive.table(name)
-    try:
-        with parquet.ParquetFile(place) as file:
-            _require_plain(archive, name, file, count, place.stat().st_size)
-            for batch in file.iter_batches(at_once):
-                yield from batch.to_pylist()
-    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        why = " ".join(str(error).split())
-        raise archive.refused(f"{name} cannot be read ({why:.100})") from error
-
-
-def _require_plain(archive: Archive, name: str, file: Any, count: int, size: int) -> None:
-    """Refuse a table of other columns, other counts, or which could hold more than its file."""
-    wanted = schemas()[name]
-    if not file.schema_arrow.equals(wanted):
-        raise archive.refused(f"{name} has other columns")
-    about = file.metadata
-    least = 4 * int(archive.manifest["dimension"]) if name == PICTURES else 1
-    if about.num_rows != count or count * least > size:
-        raise archive.refused(f"{name} has {about.num_rows:,} rows, {count:,} were said")
-    for group in range(about.num_row_groups):
-        for column in range(about.num_columns):
-            part = about.row_group(group).column(column)
-            dictionary = any("DICTIONARY" in one for one in part.encodings)
-            if (
-                part.compression != "UNCOMPRESSED"
-                or dictionary
-                or part.total_uncompressed_size > size
-            ):
-                raise archive.refused(f"{name} is compressed, which no export is")
-
-
-def vector_of(values: object, dimension: int) -> Float32Array | None:
-    """Return a row's vector (d,) float32; None when it has another length."""
-    import numpy as np
-
-    if not isinstance(values, list) or len(values) != dimension or None in values:
-        return None
-    return np.array(values, np.float32)

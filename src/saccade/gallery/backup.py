@@ -1,20 +1,21 @@
 """A copy of a whole gallery, made while others search it and write to it.
 
-SQLite's online backup copies the pages of one snapshot. The copy is opened and checked under
-another name, and takes its own at the end; it is a gallery, and is restored by being moved to where
-it is needed. Codes are derived and left out. Who is forgotten later stays in it.
+SQLite's online backup copies the pages of one snapshot. The copy is opened and checked beside its
+place; it is a gallery, and is restored by being moved to where it is needed. Until all is there its
+database has another name, so that what a killed backup leaves is no gallery (``drafts``). Codes are
+derived and left out. Who is forgotten later stays in it.
 """
 
-import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from saccade.errors import GalleryError
-from saccade.files import sync
-from saccade.gallery import check, code_place, store
+from saccade.gallery import check, code_place, drafts, store
 from saccade.gallery.database import Database
 from saccade.gallery.schema import DATABASE_NAME
+
+UNFINISHED = f"{DATABASE_NAME}.unfinished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +34,20 @@ def backup(source: Path, out: Path) -> Backup:
 
     Raises GalleryError when something stands at ``out``, or when the copy is not whole.
     """
-    refuse(source, out)
-    draft = out.parent / f".{out.name}.{secrets.token_hex(4)}.part"
-    try:
+    with drafts.making(out, "backup", outside=source) as draft:
         draft.mkdir()
         database = Database(source)
         try:
-            database.copy_to(draft / DATABASE_NAME)
+            database.copy_to(draft / UNFINISHED)
         finally:
             database.close()
         for item in source.iterdir():
             if item.is_dir() and item.name != code_place.FOLDER and not item.name.startswith("."):
-                shutil.copytree(item, draft / item.name)
+                shutil.copytree(item, draft / item.name, ignore=shutil.ignore_patterns(".*.part"))
+        (draft / UNFINISHED).rename(draft / DATABASE_NAME)
         identities, pictures, generation = _checked(draft)
-        size = 0
-        for path in sorted(draft.rglob("*"), reverse=True):
-            size += path.stat().st_size if path.is_file() else 0
-            sync(path)
-        sync(draft)
-        refuse(source, out)
-        draft.rename(out)
-        sync(out.parent)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise GalleryError(f"backup {out} cannot be made: {why}; choose another place") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        size = sum(path.stat().st_size for path in draft.rglob("*") if path.is_file())
     return Backup(out, identities, pictures, generation, size)
-
-
-def refuse(source: Path, out: Path) -> None:
-    """Raise GalleryError when ``out`` exists, or lies in the gallery itself."""
-    if out.exists() or out.is_symlink():
-        raise GalleryError(f"{out} exists already; name a new place")
-    if not out.absolute().parent.is_dir():
-        raise GalleryError(f"folder {out.absolute().parent} does not exist; make it first")
-    if out.resolve().is_relative_to(source.resolve()):
-        raise GalleryError(f"{out} lies in the gallery itself; name a place outside")
 
 
 def _checked(draft: Path) -> tuple[int, int, int]:

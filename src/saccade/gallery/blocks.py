@@ -12,7 +12,17 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from saccade.gallery import contradictions, crops, facts, log, originals, source_keys, store, terms
+from saccade.gallery import (
+    centring,
+    contradictions,
+    crops,
+    facts,
+    log,
+    originals,
+    source_keys,
+    store,
+    terms,
+)
 from saccade.gallery.answers import ENROLLED, SKIPPED, UNCHANGED, Enrolled
 from saccade.gallery.crops import Crop
 from saccade.gallery.database import Database
@@ -154,6 +164,7 @@ def _enrol(
         _add_told(connection, first, block, fresh, contents.identities)
         span = (first, first + len(fresh) - 1)
         log.append(connection, "enrol", at=at, picture_ids=span, pictures=len(fresh))
+        centring.add(connection, contents.vectors, at=at)
         if names is not None and added:
             names.add(list(added), max(added.values()))
         if sources is not None:

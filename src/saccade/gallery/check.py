@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
-from saccade.gallery import contradictions, facts, log, store
+from saccade.gallery import centring, choices, contradictions, facts, log, store
 from saccade.gallery.database import DamageError
 from saccade.gallery.decisions import Decisions
 from saccade.gallery.rows import CHUNK_ROWS, decode_vectors
@@ -12,7 +12,8 @@ from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.gallery.upgrade import SOURCES_SINCE
 
 USERS = {
-    "vectors": "SELECT vector FROM pictures UNION ALL SELECT vector FROM rejections",
+    "vectors": "SELECT vector FROM pictures UNION ALL SELECT vector FROM rejections "
+    "UNION ALL SELECT content FROM centring",
     "thumbnails": "SELECT thumbnail FROM pictures WHERE thumbnail IS NOT NULL",
     "labels": "SELECT label FROM pictures UNION ALL SELECT label FROM rejections",
     "names": "SELECT name FROM identities",
@@ -44,6 +45,7 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _source_problems(connection)
     yield from _decision_problems(connection)
     yield from _fact_problems(connection)
+    yield from _centring_problems(connection)
     yield from log.problems(connection)
     yield from _count_problems(connection)
 
@@ -143,6 +145,19 @@ def _fact_problems(connection: sqlite3.Connection) -> Iterator[str]:
             facts.read(content)
     except DamageError as damage:
         yield str(damage)
+
+
+def _centring_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """A mean is kept where it is chosen, and it is that of all rows."""
+    kept = connection.execute("SELECT count(*) FROM centring").fetchone()[0]
+    try:
+        chosen = choices.read(connection)[choices.CENTRED] == choices.YES
+    except DamageError as damage:
+        yield str(damage)
+        return
+    if bool(kept) != chosen:
+        yield "a mean of its vectors is kept where none is chosen, or none where one is"
+    yield from centring.problems(connection)
 
 
 def _count_problems(connection: sqlite3.Connection) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 ``templates``: an identity is as alike as its ``best`` picture, or as the ``mean`` direction of its
 pictures, with those of all that is merged with it (ISO/IEC 19795-1 calls such a mean a template).
+``centred``: similarities are taken after the gallery's mean vector is subtracted (``centring.py``).
 ``mirrored``: pictures are embedded with their mirror images (``mirrored.py``); it decides what the
 stored vectors are, so it is chosen when a gallery is made. What is not in the table ``choices`` is
 at its default.
@@ -12,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from saccade.errors import InputError
-from saccade.gallery import log, store
+from saccade.gallery import centring, log, store
 from saccade.gallery.database import DamageError, Database
 from saccade.names import look_up, suggest
 
-TEMPLATES, MIRRORED = "templates", "mirrored"
+TEMPLATES, CENTRED, MIRRORED = "templates", "centred", "mirrored"
 BEST, MEAN = "best", "mean"
 YES, NO = "yes", "no"
 CHOOSE = "choose"  # the action in the log
@@ -83,11 +84,14 @@ def choose(database: Database, wanted: Mapping[str, str]) -> Chosen:
         dropped = store.read_meta(connection).threshold
         connection.executemany("INSERT OR REPLACE INTO choices VALUES (?, ?)", changed.items())
         connection.execute("UPDATE meta SET threshold = NULL")
+        if CENTRED in changed:
+            (centring.start if changed[CENTRED] == YES else centring.stop)(connection)
         log.append(connection, CHOOSE, at=store.now())
         return Chosen(read(connection), dropped)
 
 
 CHOICES = {
     TEMPLATES: Choice((BEST, MEAN)),
+    CENTRED: Choice((NO, YES)),
     MIRRORED: Choice((NO, YES), fixed=True),
 }

@@ -32,7 +32,7 @@ def locked(folder: Path, *, wait_s: float) -> Iterator[bool]:
     place.mkdir(exist_ok=True)
     handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        held = _hold(handle, wait_s)
+        held = hold(handle, wait_s)
         if held:
             for part in place.glob(PARTS):
                 part.unlink(missing_ok=True)
@@ -41,7 +41,8 @@ def locked(folder: Path, *, wait_s: float) -> Iterator[bool]:
         os.close(handle)
 
 
-def _hold(handle: int, wait_s: float) -> bool:
+def hold(handle: int, wait_s: float) -> bool:
+    """Lock an open file or folder for this process; False when another has it for ``wait_s``."""
     until = time.monotonic() + wait_s
     while True:
         try:

@@ -7,6 +7,7 @@ an older state; who must know that nothing is left forgets the identity.
 
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 
 from saccade.errors import InputError
 from saccade.gallery import contradictions, inputs, log, merges, slots, store, who
@@ -49,16 +50,23 @@ def merge(database: Database, kept: str, merged: str) -> IdentityInfo:
     Raises InputError when they are one already, when ``merged`` is merged into another, or when a
     picture of one was rejected as the other.
     """
-    at = store.now()
     with database.writing() as connection:
-        into = who.number_of(connection, database.folder, kept)
-        number = who.number_of(connection, database.folder, merged)
-        _require_apart(connection, into, number, kept, merged)
-        contradictions.require_none(connection, into, number)
-        connection.execute("INSERT INTO merges VALUES (?, ?, ?)", (number, into, at))
-        log.append(connection, MERGE, at=at, identity=number)
-        log.append(connection, INTO, at=at, identity=into)
+        number = merge_within(connection, database.folder, kept, merged, said_at=store.now())
         return described(connection, number)
+
+
+def merge_within(
+    connection: sqlite3.Connection, folder: Path, kept: str, merged: str, *, said_at: str
+) -> int:
+    """Merge, as ``merge`` does, in a transaction that the caller began; returns who is merged."""
+    into = who.number_of(connection, folder, kept)
+    number = who.number_of(connection, folder, merged)
+    _require_apart(connection, into, number, kept, merged)
+    contradictions.require_none(connection, into, number)
+    connection.execute("INSERT INTO merges VALUES (?, ?, ?)", (number, into, said_at))
+    log.append(connection, MERGE, at=store.now(), identity=number)
+    log.append(connection, INTO, at=store.now(), identity=into)
+    return number
 
 
 def unmerge(database: Database, merged: str) -> IdentityInfo:

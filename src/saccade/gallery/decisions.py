@@ -7,7 +7,8 @@ the gallery: it costs as much as was decided.
 import sqlite3
 from dataclasses import dataclass
 
-from saccade.gallery import choices, store
+from saccade.gallery import centring, choices, store
+from saccade.gallery.centring import Centre
 from saccade.gallery.merges import Merges
 from saccade.gallery.rejections import Rejections
 from saccade.values import Float32Array, IntArray
@@ -16,24 +17,36 @@ from saccade.values import Float32Array, IntArray
 # says which other it was, for an entry names one identity.
 MERGE, INTO, UNMERGE, FROM = "merge", "merge into", "unmerge", "unmerge from"
 REJECT, UNREJECT, NEARNESS = "reject", "unreject", "reject near"
-DECISIONS = (MERGE, INTO, UNMERGE, FROM, REJECT, UNREJECT, NEARNESS, choices.CHOOSE)
+DECISIONS = (
+    *(MERGE, INTO, UNMERGE, FROM, REJECT, UNREJECT, NEARNESS),
+    *(choices.CHOOSE, centring.RENEWED),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Merges and rejections at one generation; ``means``: templates are means."""
+    """Merges and rejections at one generation; ``means``: templates are means.
+
+    ``centre``: what is subtracted before vectors are compared, if anything is.
+    """
 
     merges: Merges
     rejections: Rejections
     means: bool
+    centre: Centre | None
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> "Decisions":
         """Read them from the gallery."""
         dimension = store.read_meta(connection).dimension
         means = choices.read(connection)[choices.TEMPLATES] == choices.MEAN
-        return cls(Merges.read(connection), Rejections.read(connection, dimension), means)
+        rejections = Rejections.read(connection, dimension)
+        return cls(Merges.read(connection), rejections, means, centring.read(connection))
 
     def rejected(self, queries: Float32Array) -> list[IntArray]:
         """Return for each query (q, d) of length 1 whom it must not be offered, after merges."""
         return self.rejections.of(queries, self.merges)
+
+    def compared(self, vectors: Float32Array) -> Float32Array:
+        """Return vectors (n, d) of length 1, of rows or queries, as they are compared."""
+        return vectors if self.centre is None else self.centre.of(vectors)

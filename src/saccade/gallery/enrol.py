@@ -135,9 +135,15 @@ def _decode(candidate: _Candidate) -> None:
 
 
 def _keep_originals(batch: list[_Candidate]) -> None:
-    """Read the files of the decoded pictures; one that was changed meanwhile is skipped."""
+    """Read the files of the decoded pictures; one that was changed meanwhile is skipped.
+
+    Of what has no file of its own, as a crop, the pixels are kept.
+    """
     for candidate in batch:
-        if candidate.picture is None or candidate.sample.array is not None:
+        if candidate.picture is None:
+            continue
+        if candidate.sample.array is not None:
+            candidate.original = originals.of_pixels(candidate.picture)
             continue
         try:
             candidate.original = candidate.sample.path.read_bytes()

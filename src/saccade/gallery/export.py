@@ -1,5 +1,9 @@
 """A gallery, or what of it is wanted, as files that other programs read: see ``archive``.
 
+A person's export has all names that are merged with the one that is given, and nothing of others. A
+rejection is about two: it holds a picture of somebody else, or says that a picture is not somebody
+else. So rejections are in an export of everything only. A merge is in it where both names are.
+
 One snapshot is read, in bounded memory. Forgetting meanwhile stays pending until it is done; who
 is forgotten later stays in the export.
 """
@@ -7,8 +11,6 @@ is forgotten later stays in the export.
 import contextlib
 import hashlib
 import json
-import secrets
-import shutil
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -20,12 +22,23 @@ import numpy as np
 
 from saccade.data.pictures import PICTURE_ENDINGS
 from saccade.data.vector_parquet import pyarrow
-from saccade.errors import GalleryError
-from saccade.files import sha256_file, sync
-from saccade.gallery import archive, backup, facts, narrowing, originals, store, terms, who
+from saccade.files import sha256_file
+from saccade.gallery import (
+    archive,
+    archive_tables,
+    crops,
+    drafts,
+    facts,
+    merges,
+    narrowing,
+    originals,
+    store,
+    terms,
+    who,
+)
 from saccade.gallery.database import Database
 from saccade.gallery.source_keys import SOURCE_BYTES
-from saccade.values import IntArray
+from saccade.values import Float32Array, IntArray
 
 CHUNK_ROWS = 1024
 
@@ -37,6 +50,8 @@ class Exported:
     place: Path
     identities: int
     pictures: int
+    merges: int
+    rejections: int
     originals: int
     bytes: int
 
@@ -44,41 +59,33 @@ class Exported:
 def export(database: Database, out: Path, *, name: str | None, where: str | None) -> Exported:
     """Write an export to the new folder or .zip ``out``, all of it or nothing.
 
-    ``name``: one identity alone; ``where``: the pictures that fit. Raises InputError for a name or
-    condition that cannot be used, GalleryError when something stands at ``out``.
+    ``name``: one identity with all that is merged with it; ``where``: the pictures that fit. Raises
+    InputError for a name or condition that cannot be used, GalleryError when something stands at
+    ``out``.
     """
-    backup.refuse(database.folder, out)
-    draft = out.parent / f".{out.name}.{secrets.token_hex(4)}.part"
-    try:
-        draft.mkdir()
+    with drafts.making(out, "export", outside=database.folder) as draft:
+        folder = draft if out.suffix.lower() != ".zip" else draft.with_name("files")
+        folder.mkdir()
         with database.reading() as connection:
-            counts = _write(connection, database.folder, draft, name, where)
-        made = _packed(draft) if out.suffix.lower() == ".zip" else draft
-        size = sum(path.stat().st_size for path in [made, *made.rglob("*")] if path.is_file())
-        backup.refuse(database.folder, out)
-        sync(made)
-        made.rename(out)
-        sync(out.absolute().parent)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise GalleryError(f"export {out} cannot be made: {why}; choose another place") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.with_suffix(".zip").unlink(missing_ok=True)
-    return Exported(out, *counts, size)
+            counts, kept = _write(connection, database.folder, folder, name, where)
+        if folder != draft:
+            _pack(folder, draft)
+        size = sum(path.stat().st_size for path in [draft, *draft.rglob("*")] if path.is_file())
+    return Exported(out, **counts, originals=kept, bytes=size)
 
 
 def _write(
     connection: sqlite3.Connection, folder: Path, draft: Path, name: str | None, where: str | None
-) -> tuple[int, int, int]:
-    only = None if name is None else who.number_of(connection, folder, name)
+) -> tuple[dict[str, int], int]:
+    """Write all files; returns the rows of each table, and how many files are kept ones."""
+    only = None if name is None else _group(connection, folder, name)
     snapshot = contextlib.nullcontext(connection)
     chosen = narrowing.choose(lambda: snapshot, where, "")
     (draft / archive.THUMBNAILS).mkdir()
     (draft / archive.ORIGINALS).mkdir()
     whose: set[int] = set()
     pictures = kept = 0
-    with _table(draft, archive.PICTURES) as add:
+    with _table(draft, archive_tables.PICTURES) as add:
         for numbers in _numbers(connection, only, chosen):
             rows = [_picture(connection, draft, number) for number in numbers]
             whose.update(identity for identity, _ in rows)
@@ -86,10 +93,30 @@ def _write(
             kept += sum(row["original"] is not None for _, row in rows)
             add([row for _, row in rows])
     wanted = sorted(whose)
-    with _table(draft, archive.IDENTITIES) as add:
+    with _table(draft, archive_tables.IDENTITIES) as add:
         for start in range(0, len(wanted), CHUNK_ROWS):
             add([_identity(connection, one) for one in wanted[start : start + CHUNK_ROWS]])
+    merged = _merges(connection, whose)
+    with _table(draft, archive_tables.MERGES) as add:
+        add(merged)
+    rejected = 0
+    with _table(draft, archive_tables.REJECTIONS) as add:
+        for those in [] if only or where else _rejections(connection):
+            rejected += len(those)
+            add(those)
+    counts = {
+        "identities": len(wanted),
+        "pictures": pictures,
+        "merges": len(merged),
+        "rejections": rejected,
+    }
+    _write_manifest(connection, draft, counts)
+    return counts, kept
+
+
+def _write_manifest(connection: sqlite3.Connection, draft: Path, counts: dict[str, int]) -> None:
     meta = store.read_meta(connection)
+    tables = archive_tables.TABLES[archive.VERSION]
     manifest = {
         "format": archive.FORMAT,
         "version": archive.VERSION,
@@ -99,19 +126,22 @@ def _write(
         "threshold": meta.threshold,
         "generation": meta.generation,
         "exported_at": store.now(),
-        "identities": len(wanted),
-        "pictures": pictures,
-        "files": {table: sha256_file(draft / table) for table in archive.TABLES},
+        archive.DETECTOR: crops.detector_of(connection) or "",
+        **counts,
+        "files": {table: sha256_file(draft / table) for table in tables},
     }
     (draft / archive.MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    return len(wanted), pictures, kept
+
+
+def _group(connection: sqlite3.Connection, folder: Path, name: str) -> list[int]:
+    return merges.group(connection, who.number_of(connection, folder, name))
 
 
 @contextlib.contextmanager
 def _table(draft: Path, name: str) -> Iterator[Any]:
     """Give what adds rows (dicts) to a table."""
     arrow, parquet = pyarrow()
-    schema = archive.schemas()[name]
+    schema = archive_tables.schemas(archive.VERSION)[name]
     with parquet.ParquetWriter(
         draft / name, schema, compression="none", use_dictionary=False
     ) as writer:
@@ -119,15 +149,15 @@ def _table(draft: Path, name: str) -> Iterator[Any]:
 
 
 def _numbers(
-    connection: sqlite3.Connection, only: int | None, chosen: narrowing.Chosen
+    connection: sqlite3.Connection, only: list[int] | None, chosen: narrowing.Chosen
 ) -> Iterator[list[int]]:
     """Yield the numbers of the pictures that are wanted, chunk by chunk."""
     last = 0
-    mine = "" if only is None else "AND identity = :only "
+    mine = "" if only is None else "AND identity IN (SELECT value FROM json_each(:only)) "
     query = f"SELECT number, identity FROM pictures WHERE number > :last {mine}ORDER BY number"
     while True:
         chunk = connection.execute(
-            f"{query} LIMIT {CHUNK_ROWS}", {"last": last, "only": only}
+            f"{query} LIMIT {CHUNK_ROWS}", {"last": last, "only": json.dumps(only)}
         ).fetchall()
         if not chunk:
             return
@@ -151,6 +181,9 @@ def _picture(
     name = store.read_label(label, key)
     thumbnail = None if small is None else bytes(small).rstrip(b"\0")
     original = originals.read(connection, number)
+    source = label[:SOURCE_BYTES].hex()
+    if original is not None and hashlib.sha256(original).hexdigest() != source:
+        original = None  # Pixels of a crop, whose source is its photo: nobody could check them.
     ending = Path(name).suffix.lower()
     files = {
         f"{archive.THUMBNAILS}/{number}.jpg": thumbnail,
@@ -164,13 +197,23 @@ def _picture(
         "number": number,
         "identity": store.identity_name(connection, identity),
         "name": name,
-        "source_sha256": label[:SOURCE_BYTES].hex(),
-        "vector": np.frombuffer(vector, "<f2").astype(np.float32),
+        "source_sha256": source,
+        "vector": _floats(vector),
         "facts": json.dumps({} if own is None else facts.read(own), ensure_ascii=False),
         "thumbnail": places[0],
         "thumbnail_sha256": None if thumbnail is None else hashlib.sha256(thumbnail).hexdigest(),
         "original": places[1],
+        **_crop(connection, number),
     }
+
+
+def _crop(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
+    """The columns that tell what a picture was cut from; none of a whole one."""
+    found = crops.of_pictures(connection, [number]).get(number)
+    if found is None:
+        return {}
+    values = (found.photo, *found.box, found.aligned)
+    return dict(zip(archive_tables.CROP, values, strict=True))
 
 
 def _identity(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
@@ -185,11 +228,42 @@ def _identity(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
     }
 
 
-def _packed(draft: Path) -> Path:
-    """Return a zip of the folder beside it; nothing in it would pack well."""
-    made = draft.with_suffix(".zip")
+def _merges(connection: sqlite3.Connection, whose: set[int]) -> list[dict[str, Any]]:
+    """The merges of which both names are of these identities, by the name that is merged."""
+    rows = connection.execute("SELECT merged, kept, at FROM merges").fetchall()
+    within = [row for row in rows if whose.issuperset(row[:2])]
+    names = store.identity_names(connection, sorted({one for row in within for one in row[:2]}))
+    told = [{"merged": names[merged], "kept": names[kept], "at": at} for merged, kept, at in within]
+    return sorted(told, key=lambda row: row["merged"])
+
+
+def _rejections(connection: sqlite3.Connection) -> Iterator[list[dict[str, Any]]]:
+    """Yield all rejections, chunk by chunk."""
+    rows = connection.execute(
+        "SELECT r.identity, r.source_key, l.content, v.content, r.at FROM rejections r "
+        "JOIN labels l ON l.slot = r.label JOIN vectors v ON v.slot = r.vector ORDER BY r.number"
+    )
+    while chunk := rows.fetchmany(CHUNK_ROWS):
+        names = store.identity_names(connection, sorted({row[0] for row in chunk}))
+        yield [
+            {
+                "identity": names[identity],
+                "name": store.read_label(label, key),
+                "source_sha256": label[:SOURCE_BYTES].hex(),
+                "vector": _floats(vector),
+                "at": at,
+            }
+            for identity, key, label, vector, at in chunk
+        ]
+
+
+def _floats(vector: bytes) -> Float32Array:
+    return np.frombuffer(vector, "<f2").astype(np.float32)
+
+
+def _pack(folder: Path, made: Path) -> None:
+    """Make a zip of a folder; nothing in it would pack well."""
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as packed:
-        for path in sorted(draft.rglob("*")):
+        for path in sorted(folder.rglob("*")):
             if path.is_file():
-                packed.write(path, path.relative_to(draft).as_posix())
-    return made
+                packed.write(path, path.relative_to(folder).as_posix())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from saccade.gallery import choices, store, upkeep
+from saccade.gallery import centring, choices, store, upkeep
 from saccade.gallery.answers import GalleryStats
 from saccade.gallery.database import Database
 from saccade.gallery.memory import outline
@@ -14,6 +14,7 @@ def stats(database: Database) -> GalleryStats:
         meta = store.read_meta(connection)
         counts: dict[str, Any] = store.counts(connection) | {}
         chosen = choices.read(connection)
+        centre = centring.read(connection)
     files = [path for path in database.folder.rglob("*") if path.is_file()]
     return GalleryStats(
         **counts,
@@ -25,7 +26,9 @@ def stats(database: Database) -> GalleryStats:
         embedder=meta.embedder,
         generation=meta.generation,
         templates=chosen[choices.TEMPLATES],
+        centred=chosen[choices.CENTRED],
         mirrored=chosen[choices.MIRRORED],
+        mean_version=None if centre is None else centre.version,
         **_of_index(database),
     )
 

@@ -6,7 +6,8 @@ are read from the truth and compared: a read takes longer than all else, and the
 rule most rows out. Where one identity fills the list, it is left out and the codes are asked again.
 
 Identities are those that answer for the rows' own (``merges``). Whoever is rejected for a query is
-dropped from its hits, and so many more are sought.
+dropped from its hits, and so many more are sought. Rows and queries are compared as the gallery's
+``decisions`` say; limits of rejections are on plain cosines.
 """
 
 import dataclasses
@@ -16,13 +17,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.gallery import rows, store
+from saccade.gallery import centring, rows, store
+from saccade.gallery.centring import Centre
 from saccade.gallery.codes import Base, packed, positions_of
 from saccade.gallery.database import Database
 from saccade.gallery.decisions import Decisions
 from saccade.gallery.memory import Loose, Memory
 from saccade.gallery.merges import Merges
-from saccade.values import Float32Array, Found, Hit, IntArray
+from saccade.values import Float32Array, Found, Hit, IntArray, UInt8Array
+from saccade.vectors.scan_coded import Effort
 
 START_FACTOR = 4
 EXACT_ROWS = 65_536
@@ -40,16 +43,17 @@ def best_matches(
 ) -> list[list[Match]]:
     """Return for each query (q, d) the best picture of each of the k best identities, best first.
 
-    Similarities are cosines in [-1, 1]; equal ones go by the lower picture number. Raises
-    ChangedError when rows were forgotten while it searched.
+    The loose rows of ``memory`` are as they are compared (see ``narrowing``). Similarities are
+    cosines in [-1, 1]; equal ones go by the lower picture number. Raises ChangedError when rows
+    were forgotten while it searched.
     """
-    merges = memory.decisions.merges
+    merges, compared = memory.decisions.merges, memory.decisions.compared(queries)
 
     def search(some: Float32Array, most: int) -> list[list[Match]]:
         found = loose_matches(memory.loose, merges, some, most)
         if memory.base is None or not len(some):
             return found
-        coded = _coded_matches(database, memory.base, merges, some, most)
+        coded = _coded_matches(database, memory.base, memory.decisions, some, most)
         return [best_of([*a, *b], most) for a, b in zip(found, coded, strict=True)]
 
     rejected = memory.decisions.rejected(queries)
@@ -57,7 +61,7 @@ def best_matches(
     counts = np.array([len(mine) for mine in rejected], np.int64)
     for count in np.unique(counts).tolist():
         chosen = np.flatnonzero(counts == count)
-        for row, matches in zip(chosen, search(queries[chosen], k + count), strict=True):
+        for row, matches in zip(chosen, search(compared[chosen], k + count), strict=True):
             answers[row] = _left(matches, rejected[row], k)
     return answers
 
@@ -67,20 +71,20 @@ def exact_matches(
 ) -> list[list[Match]]:
     """Return what ``best_matches`` does by comparing with every row of the truth."""
     rejected = decisions.rejected(queries)
-    most = k + max(map(len, rejected), default=0)
+    most, compared = k + max(map(len, rejected), default=0), decisions.compared(queries)
     found: list[list[Match]] = [[] for _ in queries]
     loose = Loose.empty(queries.shape[1])
     for chunk in chunks:
         loose = loose.extended(chunk)
         if loose.count >= EXACT_ROWS:
-            found = _with_more(found, loose, decisions.merges, queries, most)
+            found = _with_more(found, loose, decisions, compared, most)
             loose = Loose.empty(queries.shape[1])
-    found = _with_more(found, loose, decisions.merges, queries, most)
+    found = _with_more(found, loose, decisions, compared, most)
     return [_left(matches, mine, k) for matches, mine in zip(found, rejected, strict=True)]
 
 
 def loose_matches(loose: Loose, merges: Merges, queries: Float32Array, k: int) -> list[list[Match]]:
-    """Return the k best identities among rows in memory, for each query (q, d).
+    """Return the k best identities among rows in memory, for each query (q, d), as compared both.
 
     The best rows come in order, so once k identities are among them, no further row can change the
     answer. The search starts small and grows for those queries that need it.
@@ -148,21 +152,19 @@ def _left(matches: Iterable[Match], rejected: IntArray, k: int) -> list[Match]:
 
 
 def _with_more(
-    found: list[list[Match]], loose: Loose, merges: Merges, queries: Float32Array, k: int
+    found: list[list[Match]], loose: Loose, decisions: Decisions, queries: Float32Array, k: int
 ) -> list[list[Match]]:
-    more = loose_matches(loose, merges, queries, k)
+    more = loose_matches(loose.compared(decisions), decisions.merges, queries, k)
     return [best_of([*a, *b], k) for a, b in zip(found, more, strict=True)]
 
 
 def _coded_matches(
-    database: Database, base: Base, merges: Merges, queries: Float32Array, k: int
+    database: Database, base: Base, decisions: Decisions, queries: Float32Array, k: int
 ) -> list[list[Match]]:
-    positions = base.coded.shortlist(
-        queries, k, base.effort, allowed=base.allowed, threads=base.wish.threads
-    )
-    found = _compared(database, base, merges, queries, k, positions)
+    positions = _listed(base, decisions.centre, queries, k, base.effort, base.allowed)
+    found = _compared(database, base, decisions, queries, k, positions)
     return [
-        match if len(match) >= k else _all_identities(database, base, merges, query, k, match)
+        match if len(match) >= k else _all_identities(database, base, decisions, query, k, match)
         for query, match in zip(queries, found, strict=True)
     ]
 
@@ -170,7 +172,7 @@ def _coded_matches(
 def _all_identities(
     database: Database,
     base: Base,
-    merges: Merges,
+    decisions: Decisions,
     query: Float32Array,
     k: int,
     found: list[Match],
@@ -179,12 +181,12 @@ def _all_identities(
     effort = base.effort
     while len(found) < k:
         identities = np.array([identity for _, _, identity in found], np.int64)
-        mine = positions_of(base.identities, merges.members(identities))
+        mine = positions_of(base.identities, decisions.merges.members(identities))
         allowed = base.allowed & ~packed(mine, len(base))
         if not allowed.any():
             break
-        positions = base.coded.shortlist(query[None], k, effort, allowed=allowed)
-        more = _compared(database, base, merges, query[None], k, positions)[0]
+        positions = _listed(base, decisions.centre, query[None], k, effort, allowed)
+        more = _compared(database, base, decisions, query[None], k, positions)[0]
         if not more and not effort.probes:
             break
         effort = effort if more else dataclasses.replace(effort, probes=0, margin=0)
@@ -192,27 +194,45 @@ def _all_identities(
     return best_of(found, k)
 
 
+def _listed(
+    base: Base,
+    centre: Centre | None,
+    queries: Float32Array,
+    k: int,
+    effort: Effort,
+    allowed: UInt8Array,
+) -> IntArray:
+    """Return the positions of the likeliest rows for queries (q, d): (q, f), filled with -1."""
+    if centre is not None:
+        queries, k = centre.leaning(queries), centring.CODED_FACTOR * k + centring.CODED_MORE
+        survivors, finalists = (
+            centring.CODED_FACTOR * most for most in (effort.survivors, effort.finalists)
+        )
+        effort = dataclasses.replace(effort, survivors=survivors, finalists=finalists)
+    return base.coded.shortlist(queries, k, effort, allowed=allowed, threads=base.wish.threads)
+
+
 def _compared(
     database: Database,
     base: Base,
-    merges: Merges,
+    decisions: Decisions,
     queries: Float32Array,
     k: int,
     positions: IntArray,
 ) -> list[list[Match]]:
     """Compare queries with the truth of those rows at positions (q, f) that may be answers."""
     lists = [
-        _within_reach(base, merges, query, k, mine[mine >= 0])
+        _within_reach(base, decisions, query, k, mine[mine >= 0])
         for query, mine in zip(queries, positions, strict=True)
     ]
     listed = np.concatenate(lists)
     wanted, first, places = np.unique(base.numbers[listed], return_index=True, return_inverse=True)
     with database.reading() as connection:
         truth = rows.named(connection, wanted.tolist())
-        vectors = truth.vectors(queries.shape[1])
+        vectors = decisions.compared(truth.vectors(queries.shape[1]))
     if not np.array_equal(truth.identities, base.identities[listed[first]]):
         raise ChangedError
-    identities = merges.of(truth.identities)
+    identities = decisions.merges.of(truth.identities)
     found = []
     ends = np.cumsum([len(mine) for mine in lists])
     for query, mine in zip(queries, np.split(places, ends[:-1]), strict=True):
@@ -221,20 +241,35 @@ def _compared(
 
 
 def _within_reach(
-    base: Base, merges: Merges, query: Float32Array, k: int, positions: IntArray
+    base: Base, decisions: Decisions, query: Float32Array, k: int, positions: IntArray
 ) -> IntArray:
     """Leave out of the positions (f,) whatever surely is no best picture of the k best identities.
 
     The bounds of the codes tell: k identities have a row that is more alike than such a row can be.
     """
-    low, high = base.coded.bounds(query, positions)
+    low, high = _bounds(base, query, positions)
+    if decisions.centre is not None:
+        along = _bounds(base, decisions.centre.mean, positions)
+        low, high = decisions.centre.within(query, (low, high), along)
     order = np.argsort(-low)
-    _, first = np.unique(merges.of(base.identities[positions[order]]), return_index=True)
+    owners = decisions.merges.of(base.identities[positions[order]])
+    _, first = np.unique(owners, return_index=True)
     if len(first) < k:
         return positions
     enough = low[order[np.sort(first)[k - 1]]]
-    kept: IntArray = positions[high + 2 * ROUNDING >= enough]
+    kept: IntArray = positions[high >= enough]
     return kept
+
+
+def _bounds(
+    base: Base, query: Float32Array, positions: IntArray
+) -> tuple[Float32Array, Float32Array]:
+    """Return what the products of a query of length 1 or less with n rows lie between, each (n,).
+
+    The codes' bounds are of rows as they are stored, these of rows of length 1.
+    """
+    low, high = base.coded.bounds(query, positions)
+    return low - np.float32(ROUNDING), high + np.float32(ROUNDING)
 
 
 def _best(

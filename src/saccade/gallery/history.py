@@ -7,6 +7,7 @@ import numpy as np
 
 from saccade.gallery import log, merges, store, who
 from saccade.gallery.answers import AuditLog, Logged
+from saccade.gallery.centring import RENEWED
 from saccade.gallery.choices import CHOOSE
 from saccade.gallery.decisions import FROM, INTO, MERGE, NEARNESS, REJECT, UNMERGE, UNREJECT
 from saccade.gallery.gone import FORGET, LEAVE, MOVE, REMOVE
@@ -30,6 +31,7 @@ WORDS = {
     REJECT: "{picture} is not {identity}",
     UNREJECT: "{picture} may be {identity} again",
     CHOOSE: "chose how similarities are taken",
+    RENEWED: "made a new mean, of {pictures}, that similarities are taken from",
     NEARNESS: "set how near copies of rejected pictures are",
 }
 

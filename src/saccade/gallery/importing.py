@@ -2,7 +2,7 @@
 
 All of it is read and checked before, so that the transaction does not wait for what is broken. What
 the gallery says of an identity already stays; a content that another identity has is skipped, as at
-enrolment.
+enrolment. Merges and rejections: ``restoring``.
 """
 
 import json
@@ -12,37 +12,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from saccade.errors import GalleryError, InputError
-from saccade.gallery import blocks, facts, inputs, log, store, terms
-from saccade.gallery.archive import (
+from saccade.gallery import blocks, facts, inputs, log, restoring, store, terms
+from saccade.gallery.archive import DETECTOR, ORIGINALS, THUMBNAILS, Archive
+from saccade.gallery.archive_tables import (
     IDENTITIES,
-    ORIGINALS,
     PICTURES,
-    THUMBNAILS,
-    Archive,
+    crop_of,
+    file_name,
     rows_of,
+    source_of,
     vector_of,
 )
+from saccade.gallery.crops import Crop
 from saccade.gallery.database import Database
-from saccade.gallery.rows import LENGTH_TOLERANCE
 
 BLOCK_ROWS, BLOCK_BYTES = 256, 64 << 20
 TOLD_REASONS = 5
-MOST_FILE_NAME = 10_000  # characters
-HEX = frozenset("0123456789abcdef")
+MOST_FACTS_TEXT = 8 << 20  # characters: more than the most facts of one owner need
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of the pictures, as in ``Enrolled``; ``reasons`` are the first few."""
+    """What became of the pictures, as in ``Enrolled``; ``reasons`` are the first few.
+
+    ``merges`` and ``rejections`` that are new here; ``left_out``: those that contradict what the
+    gallery says.
+    """
 
     enrolled: int
     unchanged: int
     skipped: int
     identities: int
     reasons: tuple[str, ...]
+    merges: int = 0
+    rejections: int = 0
+    left_out: int = 0
 
 
 def import_archive(database: Database, path: Path) -> Imported:
@@ -56,16 +61,20 @@ def import_archive(database: Database, path: Path) -> Imported:
         with database.reading() as connection:
             _require_same_embedder(database, store.read_meta(connection), archive)
         people = {one["name"]: one for one in _people(archive)}
-        for block in _blocks(archive, people):
-            del block
+        for checked in (_blocks(archive, people), restoring.decisions_of(archive, people)):
+            for one in checked:
+                del one
         with database.writing() as connection:
-            return _written(connection, archive, people)
+            return _written(connection, database.folder, archive, people)
     finally:
         archive.close()
 
 
 def _written(
-    connection: sqlite3.Connection, archive: Archive, people: dict[str, dict[str, Any]]
+    connection: sqlite3.Connection,
+    folder: Path,
+    archive: Archive,
+    people: dict[str, dict[str, Any]],
 ) -> Imported:
     known = set(store.find_identities(connection, list(people)))
     enrolled = unchanged = skipped = 0
@@ -79,7 +88,12 @@ def _written(
     numbers = store.find_identities(connection, list(people))
     for name, number in numbers.items():
         _tell(connection, number, people[name], new=name not in known)
-    return Imported(enrolled, unchanged, skipped, len(numbers), tuple(reasons))
+    decisions = restoring.decisions_of(archive, people)
+    most = TOLD_REASONS - len(reasons)
+    said = restoring.restore(connection, folder, decisions, most_reasons=most)
+    reasons += said.reasons
+    decided = said.merges, said.rejections, said.left_out
+    return Imported(enrolled, unchanged, skipped, len(numbers), tuple(reasons), *decided)
 
 
 def _tell(connection: sqlite3.Connection, number: int, told: dict[str, Any], *, new: bool) -> None:
@@ -109,10 +123,9 @@ def _require_same_embedder(database: Database, meta: store.Meta, archive: Archiv
 def _people(archive: Archive) -> Iterator[dict[str, Any]]:
     """Yield each identity, checked: its name, enrolled_at, facts and terms."""
     seen: set[str] = set()
-    count = archive.manifest["identities"]
-    for row, told in enumerate(rows_of(archive, IDENTITIES, count=count, at_once=BLOCK_ROWS)):
-        with _Placed(archive, IDENTITIES, row):
-            name = _name(told["name"])
+    for row, told in enumerate(rows_of(archive, IDENTITIES, at_once=BLOCK_ROWS)):
+        with archive.placed(IDENTITIES, row):
+            name = inputs.normal_name(told["name"])
             if name in seen:
                 raise InputError(f"'{name}' stands there twice")
             seen.add(name)
@@ -120,12 +133,9 @@ def _people(archive: Archive) -> Iterator[dict[str, Any]]:
                 what: None if told[what] is None else terms.day(told[what], what)
                 for what in ("consent", "expires")
             }
-            terms.day(told["enrolled_at"][:10], "enrolled_at")
-            if len(told["enrolled_at"]) > len(store.now()) or not told["enrolled_at"].isascii():
-                raise InputError("enrolled_at is no time")
             yield {
                 "name": name,
-                "enrolled_at": told["enrolled_at"],
+                "enrolled_at": terms.moment(told["enrolled_at"], "enrolled_at"),
                 "facts": _facts(told["facts"]),
                 "terms": terms.Terms(**days),
             }
@@ -134,9 +144,8 @@ def _people(archive: Archive) -> Iterator[dict[str, Any]]:
 def _blocks(archive: Archive, people: dict[str, dict[str, Any]]) -> Iterator[blocks.Block]:
     rows: list[dict[str, Any]] = []
     size = 0
-    count = archive.manifest["pictures"]
-    for row, told in enumerate(rows_of(archive, PICTURES, count=count, at_once=BLOCK_ROWS)):
-        with _Placed(archive, PICTURES, row):
+    for row, told in enumerate(rows_of(archive, PICTURES, at_once=BLOCK_ROWS)):
+        with archive.placed(PICTURES, row):
             rows.append(_picture(archive, told, people))
         size += sum(len(rows[-1][what] or b"") for what in ("thumbnail", "original"))
         if len(rows) >= BLOCK_ROWS or size >= BLOCK_BYTES:
@@ -150,36 +159,34 @@ def _picture(
     archive: Archive, told: dict[str, Any], people: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """Return a row, checked, with its files' bytes."""
-    source, name = told["source_sha256"], told["name"]
-    if len(source) != 64 or not HEX.issuperset(source):
-        raise InputError("source_sha256 is no SHA-256")
     if told["identity"] not in people:
         raise InputError(f"{IDENTITIES} does not name {told['identity']!r:.60}")
-    if len(name) > MOST_FILE_NAME:
-        raise InputError(f"the name of the file has {len(name):,} characters")
-    vector = vector_of(told["vector"], archive.manifest["dimension"])
-    if vector is None or not np.isfinite(vector).all():
-        raise InputError("its vector is none of this gallery")
-    half = vector.astype("<f2")
-    exact = (half.astype(np.float32) == vector).all()
-    if not exact or abs(float(np.linalg.norm(vector)) - 1.0) >= LENGTH_TOLERANCE:
-        raise InputError("its vector is not as an export writes it")
+    source = source_of(told["source_sha256"])
     thumbnail = original = None
     if told["thumbnail"] is not None:
         thumbnail = archive.read(told["thumbnail"], THUMBNAILS, told["thumbnail_sha256"])
         if not store.is_jpeg(thumbnail):
             raise InputError("its thumbnail is no JPEG")
     if told["original"] is not None:
-        original = archive.read(told["original"], ORIGINALS, source)
+        original = archive.read(told["original"], ORIGINALS, source.hex())
     return {
         "identity": told["identity"],
-        "source": bytes.fromhex(source),
-        "name": name,
-        "vector": half.tobytes(),
+        "source": source,
+        "name": file_name(told["name"]),
+        "vector": vector_of(told["vector"], archive.manifest["dimension"]),
         "facts": _facts(told["facts"]),
         "thumbnail": thumbnail,
         "original": original,
+        "crop": _crop(archive, told),
     }
+
+
+def _crop(archive: Archive, told: dict[str, Any]) -> Crop | None:
+    """Return what a picture was cut from; the photo's hash is known by its first bytes alone."""
+    found = crop_of(told)
+    if found is not None and not archive.manifest.get(DETECTOR):
+        raise InputError("the detector that found its box is not named")
+    return None if found is None else Crop(*found, archive.manifest[DETECTOR])
 
 
 def _block(rows: list[dict[str, Any]]) -> blocks.Block:
@@ -191,17 +198,13 @@ def _block(rows: list[dict[str, Any]]) -> blocks.Block:
         thumbnails=[row["thumbnail"] for row in rows],
         facts=[row["facts"] for row in rows],
         originals=[row["original"] for row in rows],
+        crops=[row["crop"] for row in rows],
     )
 
 
-def _name(text: str) -> str:
-    name = inputs.identity_name(text)
-    if name != text:
-        raise InputError(f"the name '{name}' is not in Unicode NFC")
-    return name
-
-
 def _facts(text: str) -> dict[str, str]:
+    if len(text) > MOST_FACTS_TEXT:
+        raise InputError(f"facts have {len(text):,} characters")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -209,17 +212,3 @@ def _facts(text: str) -> dict[str, str]:
     if not isinstance(found, dict):
         raise InputError("facts are no JSON object")
     return facts.checked(found)
-
-
-class _Placed:
-    """Names the archive, the table and the row in what is raised of a row."""
-
-    def __init__(self, archive: Archive, table: str, row: int) -> None:
-        self._archive, self._place = archive, f"{table} row {row}"
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, InputError) and not str(error).startswith(str(self._archive.path)):
-            raise self._archive.refused(f"{self._place}: {error}") from error

@@ -39,6 +39,14 @@ def identity_name(name: str) -> str:
     return normal
 
 
+def normal_name(name: str) -> str:
+    """Return the name of an identity that must be in Unicode NFC already, else as above."""
+    normal = identity_name(name)
+    if normal != name:
+        raise InputError(f"the name '{normal}' is not in Unicode NFC")
+    return normal
+
+
 def threshold_value(threshold: float | None) -> float | None:
     """Return a similarity threshold; raises InputError when it is no number in [-1, 1]."""
     if threshold is None:

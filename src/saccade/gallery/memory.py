@@ -65,6 +65,13 @@ class Loose:
         out |= np.isin(self.pictures[: self.count], pictures)
         return self.of(np.flatnonzero(~out))
 
+    def compared(self, decisions: Decisions) -> "Loose":
+        """The rows as they are compared: a copy, without room, where that is not as they are."""
+        if decisions.centre is None:
+            return self
+        vectors = decisions.compared(self.vectors[: self.count])
+        return dataclasses.replace(self, vectors=vectors)
+
     def of(self, kept: IntArray) -> "Loose":
         """A copy of some of the rows, in their order."""
         return Loose(len(kept), self.vectors[kept], self.pictures[kept], self.identities[kept])

@@ -5,6 +5,7 @@ maps their numbers first. What is held in memory is as long as there are merges,
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +76,11 @@ def group(connection: sqlite3.Connection, number: int) -> list[int]:
     return sorted(number for (number,) in rows)
 
 
-def root_and_others(connection: sqlite3.Connection, number: int) -> list[int]:
-    """Return who answers for the identity, then all others that are one with it."""
-    first = root(connection, number)
-    return [first, *(one for one in group(connection, first) if one != first)]
+def groups(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[list[int]]:
+    """Return for each identity who answers for it, then all others that are one with it, rising."""
+    table = Merges.read(connection)
+    others: dict[int, list[int]] = {}
+    for merged, kept in zip(table.merged.tolist(), table.kept.tolist(), strict=True):
+        others.setdefault(kept, []).append(merged)
+    roots = table.of(np.array(numbers, np.int64)).tolist()
+    return [[first, *others.get(first, [])] for first in roots]

@@ -15,10 +15,21 @@ from pathlib import Path
 import numpy as np
 
 from saccade.errors import InputError, UnknownNameError
-from saccade.gallery import contradictions, inputs, log, proposals, removal, source_keys, store, who
+from saccade.gallery import (
+    contradictions,
+    inputs,
+    log,
+    merges,
+    proposals,
+    removal,
+    source_keys,
+    store,
+    who,
+)
 from saccade.gallery import forget as forgetting
 from saccade.gallery.answers import Forgotten, Moved
 from saccade.gallery.database import Database
+from saccade.gallery.debts import Owed, owe
 from saccade.gallery.gone import LEAVE, MOVE, REMOVE, runs
 from saccade.gallery.source_keys import SOURCE_BYTES
 
@@ -26,6 +37,10 @@ MOVE_ALL = (
     "to give the identity another name: saccade rename; to say that two are one: saccade merge"
 )
 REMOVE_ALL = "to forget the whole identity: saccade forget GALLERY NAME"
+IN_A_GROUP = (
+    "it is merged with others, which forget would take too: let it stand alone first, with saccade "
+    "unmerge; then merge, rename or forget it"
+)
 
 
 def move(database: Database, pictures: Sequence[int], to: str, *, new: bool = False) -> Moved:
@@ -75,15 +90,15 @@ def remove(
 
     def remove_all(
         connection: sqlite3.Connection, debts: Sequence[int], at: str
-    ) -> dict[int, forgetting.Removed]:
+    ) -> dict[int, Owed]:
         return {debt: remove_one(connection, debt, at) for debt in debts}
 
-    def remove_one(connection: sqlite3.Connection, debt: int, at: str) -> forgetting.Removed:
+    def remove_one(connection: sqlite3.Connection, debt: int, at: str) -> Owed:
         owner, mine = chosen[debt]
         removed = removal.remove_pictures(connection, mine)
         entry = _log_runs(connection, REMOVE, at, owner, mine)
         more = {"identity": owner, "pictures_only": True}
-        return forgetting.owe(connection, debt, removed, at, entry, **more)
+        return owe(connection, debt, removed, at, entry, **more)
 
     return forgetting.carry_out(database, choice, remove_all, wait_s)
 
@@ -133,6 +148,8 @@ def _require_one_left(
         ).fetchone()
         if held == len(mine):
             name = store.identity_name(connection, owner)
+            if len(merges.group(connection, owner)) > 1:
+                remedy = IN_A_GROUP
             raise InputError(f"'{name}' would keep no picture of its {held}; {remedy}")
 
 

@@ -2,7 +2,8 @@
 
 Facts are few or many, but pictures may be ten million: only those who have facts are looked at, for
 whoever has none fits no condition. What fits is marked in the codes by a bit a position; the loose
-rows are copied. Few coded rows that fit are read from the truth and compared exactly.
+rows are copied. Few coded rows that fit are read from the truth and compared exactly. Where rows
+are compared without the gallery's mean, it is a copy of the loose ones that is.
 """
 
 import dataclasses
@@ -86,19 +87,26 @@ def choose(reading: Reading, where: str | None, day: str) -> Chosen:
 
 
 class Narrowing:
-    """Memories without the pictures that may be no hits; the last one is kept for the next find."""
+    """Memories as a search takes them; the last one is kept for the next find.
+
+    They are without the pictures that may be no hits, and their loose rows are as they are compared
+    (``Decisions.compared``).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._last: tuple[Memory, str | None, str, tuple[Memory, Chosen]] | None = None
 
     def of(self, memory: Memory, where: str | None, day: str) -> tuple[Memory, Chosen]:
-        """Return ``memory`` without them, the same object when all may be hits; and which may."""
+        """Return ``memory`` so, the same object where nothing changes; and which may be hits."""
         last = self._last
         if last is not None and last[0] is memory and last[1:3] == (where, day):
             return last[3]
         chosen = choose(self._database.reading, where, day)
         narrowed = memory if chosen.everything else _narrowed(self._database, memory, chosen)
+        if memory.decisions.centre is not None:
+            loose = narrowed.loose.compared(memory.decisions)
+            narrowed = dataclasses.replace(narrowed, loose=loose)
         self._last = (memory, where, day, (narrowed, chosen))
         return narrowed, chosen
 

@@ -1,13 +1,20 @@
 """The files of enrolled pictures, kept in the gallery where it was made so.
 
+What has no file of its own, as a crop of a photo, is kept as a PNG of its pixels: the photo would
+keep the faces of others, and forgetting one of them would have to spare it or take them all.
+
 Only with them can everything be embedded again. Every function works inside a transaction.
 """
 
+import io
 import sqlite3
 from collections.abc import Sequence
 
+from PIL import Image
+
 from saccade.gallery import slots
 from saccade.gallery.database import DamageError
+from saccade.values import UInt8Array
 
 KEEP, YES = "keep_originals", "yes"
 LENGTH_BYTES = 8  # of the file, in front of it: its slot is padded
@@ -17,6 +24,13 @@ def kept_by(connection: sqlite3.Connection) -> bool:
     """True for a gallery that keeps the files of new pictures."""
     row = connection.execute("SELECT value FROM choices WHERE name = ?", (KEEP,)).fetchone()
     return row is not None and row[0] == YES
+
+
+def of_pixels(picture: UInt8Array) -> bytes:
+    """Return a PNG of (H, W, 3) uint8 RGB, bit for bit."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, format="PNG")
+    return stream.getvalue()
 
 
 def add(connection: sqlite3.Connection, first: int, files: Sequence[bytes | None]) -> None:

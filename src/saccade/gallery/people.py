@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from saccade.errors import InputError
-from saccade.gallery import correct, crops, facts, log, narrowing, store, terms, who
+from saccade.gallery import correct, crops, facts, log, merges, narrowing, store, terms, who
 from saccade.gallery.answers import IdentityDetails, IdentityInfo, PictureInfo
 from saccade.gallery.database import Database
 from saccade.values import IntArray
@@ -81,7 +81,14 @@ def details(database: Database, name: str) -> IdentityDetails:
             facts.of_identity(connection, number),
             *terms.of_identity(connection, number),
             pictures,
+            _also(connection, number),
         )
+
+
+def _also(connection: sqlite3.Connection, number: int) -> tuple[tuple[str, str | None], ...]:
+    others = [one for one in merges.group(connection, number) if one != number]
+    names = store.identity_names(connection, others)
+    return tuple(sorted((names[one], terms.of_identity(connection, one).expires) for one in others))
 
 
 def listed(database: Database, where: str | None) -> list[IdentityInfo]:

@@ -5,6 +5,8 @@ Only numbers are kept. A proposal about an identity or a picture goes when that 
 again.
 """
 
+import itertools
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,11 +38,21 @@ def replace(
 ) -> list[Proposal]:
     """Put these in the place of all open proposals of ``kinds``; returns them with their numbers.
 
-    What was refused before is left out.
+    Left out is what was refused before, and what is about an identity or a picture that is no
+    longer there: another process may have taken it away since it was read.
     """
+    made = list(made)
     refused = {one.about for one in read(connection, refused=True)}
     withdraw(connection, [one.number for one in read(connection) if one.kind in kinds])
-    return [_kept(connection, one) for one in made if one.about not in refused]
+    identities = _there(connection, "identities", [one.identities for one in made])
+    pictures = _there(connection, "pictures", [one.pictures for one in made])
+    return [
+        _kept(connection, one)
+        for one in made
+        if one.about not in refused
+        and identities.issuperset(one.identities)
+        and pictures.issuperset(one.pictures)
+    ]
 
 
 def read(connection: sqlite3.Connection, *, refused: bool = False) -> list[Proposal]:
@@ -59,13 +71,34 @@ def read(connection: sqlite3.Connection, *, refused: bool = False) -> list[Propo
 
 def named(connection: sqlite3.Connection, number: int) -> Proposal:
     """Return an open proposal; raises InputError when there is none of that number."""
-    found = next((one for one in read(connection) if one.number == number), None)
+    found = find(connection, number)
     if found is None:
         raise InputError(
             f"there is no open proposal {number}; it was decided, or what it was about has "
             "changed: run the check or the grouping again for the present ones"
         )
     return found
+
+
+def find(connection: sqlite3.Connection, number: int) -> Proposal | None:
+    """Return an open proposal, None when there is none of that number."""
+    row = None
+    if 0 < number < 1 << 62:
+        row = connection.execute(
+            "SELECT kind, score FROM proposals WHERE number = ? AND refused_at IS NULL", (number,)
+        ).fetchone()
+    if row is None:
+        return None
+    identities, pictures = (
+        tuple(
+            member
+            for (member,) in connection.execute(
+                f"SELECT {what} FROM proposed_{what} WHERE proposal = ? ORDER BY place", (number,)
+            )
+        )
+        for what in ("identity", "picture")
+    )
+    return Proposal(row[0], identities, pictures, row[1], number)
 
 
 def refuse(connection: sqlite3.Connection, number: int, *, at: str) -> None:
@@ -98,9 +131,21 @@ def _kept(connection: sqlite3.Connection, one: Proposal) -> Proposal:
 
 
 def _members(connection: sqlite3.Connection, what: str) -> dict[int, tuple[int, ...]]:
-    found: dict[int, tuple[int, ...]] = {}
-    for proposal, member in connection.execute(
+    rows = connection.execute(
         f"SELECT proposal, {what} FROM proposed_{what} ORDER BY proposal, place"
-    ):
-        found[proposal] = (*found.get(proposal, ()), member)
-    return found
+    )
+    return {
+        proposal: tuple(member for _, member in members)
+        for proposal, members in itertools.groupby(rows, key=lambda row: row[0])
+    }
+
+
+def _there(
+    connection: sqlite3.Connection, table: str, numbers: Iterable[tuple[int, ...]]
+) -> set[int]:
+    """Return those of the numbers of ``table`` that exist."""
+    rows = connection.execute(
+        f"SELECT t.number FROM json_each(?) j JOIN {table} t ON t.number = j.value",
+        (json.dumps(sorted(set(itertools.chain.from_iterable(numbers)))),),
+    )
+    return {number for (number,) in rows}

@@ -1,8 +1,10 @@
 """The pictures of a gallery embedded again, from the files that it keeps, into a new gallery.
 
-Names, file names, facts, terms, merges, thumbnails, boxes and kept files come along. Rejections
-hold vectors of pictures that are not kept and cannot come; they are counted. Numbers and the log
-begin anew.
+Names, file names, facts, terms, merges, thumbnails, kept files and what crops were cut from come
+along, and the rejections of pictures that are enrolled. Those of others hold only a vector of the
+old embedder and cannot come; they are counted. Of the choices ``templates`` and ``centred`` come
+along; what was for similarities of the old embedder does not: the threshold, and the limit of near
+copies. Numbers and the log begin anew.
 """
 
 import sqlite3
@@ -14,8 +16,25 @@ from typing import Any
 
 from saccade.data.pictures import read_picture
 from saccade.errors import GalleryError, PictureError
-from saccade.gallery import blocks, choices, enrol, facts, inputs, log, originals, store, terms
+from saccade.gallery import (
+    blocks,
+    centring,
+    choices,
+    crops,
+    enrol,
+    facts,
+    inputs,
+    log,
+    originals,
+    rejecting,
+    slots,
+    source_keys,
+    store,
+    terms,
+)
 from saccade.gallery.database import Database
+from saccade.gallery.near_copies import NEAR
+from saccade.gallery.rejections import read_near
 from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.values import Embedder
 
@@ -25,11 +44,18 @@ CHANGED = "was changed while it was embedded again; do it again"
 
 @dataclass(frozen=True, slots=True)
 class ReEmbedded:
-    """What the new gallery holds, and how many rejections were lost."""
+    """What the new gallery holds, and how many rejections were lost.
+
+    ``threshold`` is that of the new one; ``old_threshold`` and ``old_near``, the limit of near
+    copies, those of the old one, which were not taken; None where there was none of its own.
+    """
 
     identities: int
     pictures: int
     rejections_lost: int
+    threshold: float | None
+    old_threshold: float | None
+    old_near: float | None
 
 
 def require_originals(database: Database) -> None:
@@ -46,10 +72,14 @@ def require_originals(database: Database) -> None:
         )
 
 
-def re_embed(old: Database, new: Database, embedder: Embedder) -> ReEmbedded:
+def re_embed(
+    old: Database, new: Database, embedder: Embedder, *, threshold_stated: bool
+) -> ReEmbedded:
     """Fill the empty gallery ``new`` with what ``old`` holds.
 
-    Raises GalleryError when ``old`` is changed meanwhile, or a kept file cannot be read.
+    ``threshold_stated``: that of ``new`` was given for it; the embedder's own is for single
+    pictures as they are, and dropped where templates are means, or similarities centred. Raises
+    GalleryError when ``old`` is changed meanwhile, or a kept file cannot be read.
     """
     with old.reading() as connection:
         generation = store.read_meta(connection).generation
@@ -62,9 +92,21 @@ def re_embed(old: Database, new: Database, embedder: Embedder) -> ReEmbedded:
         if store.read_meta(source).generation != generation:
             raise GalleryError(f"gallery {old.folder} {CHANGED}")
         _tell(source, target, people)
-        counts = store.counts(target)
-        lost = source.execute("SELECT count(*) FROM rejections").fetchone()[0]
-    return ReEmbedded(counts["identities"], counts["pictures"], int(lost))
+        lost = _reject(source, target, new.folder)
+        chosen = choices.read(target)
+        plain = chosen[choices.TEMPLATES] == choices.BEST and chosen[choices.CENTRED] == choices.NO
+        if not (threshold_stated or plain):
+            target.execute("UPDATE meta SET threshold = NULL")
+        log.append(target, "re-embed", at=store.now())
+        counts, near = store.counts(target), read_near(source)
+        return ReEmbedded(
+            counts["identities"],
+            counts["pictures"],
+            lost,
+            store.read_meta(target).threshold,
+            store.read_meta(source).threshold,
+            None if near == NEAR else near,
+        )
 
 
 def _batches(old: Database) -> Iterator[list[dict[str, Any]]]:
@@ -147,20 +189,42 @@ def _tell(
     for merged, kept, at in source.execute("SELECT merged, kept, at FROM merges").fetchall():
         target.execute("INSERT INTO merges VALUES (?, ?, ?)", (mine[merged], mine[kept], at))
     target.executemany(
-        "INSERT OR IGNORE INTO choices VALUES (?, ?)",
+        "INSERT INTO choices VALUES (?, ?)",
         source.execute(
-            "SELECT name, value FROM choices WHERE name != ?", (choices.MIRRORED,)
+            "SELECT name, value FROM choices WHERE name IN (?, ?, ?)",
+            (choices.TEMPLATES, choices.CENTRED, crops.DETECTOR),
         ).fetchall(),
     )
-    pairs = zip(_by_number(source), _by_number(target), strict=True)
-    for old, new in pairs:
-        box = source.execute("SELECT * FROM crops WHERE picture = ?", (old,)).fetchone()
-        if box is not None:
-            target.execute(f"INSERT INTO crops VALUES (?{', ?' * len(box[1:])})", (new, *box[1:]))
-    log.append(target, "re-embed", at=store.now())
+    _copy_crops(source, target)
+    if choices.read(target)[choices.CENTRED] == choices.YES:
+        centring.start(target)
 
 
-def _by_number(connection: sqlite3.Connection) -> Iterator[int]:
-    """The pictures' numbers, rising: both galleries have theirs in the same order."""
-    for (number,) in connection.execute("SELECT number FROM pictures ORDER BY number"):
-        yield number
+def _copy_crops(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Say of the new pictures what they were cut from, found by their contents."""
+    rows = source.execute(
+        "SELECT l.content, c.* FROM crops c JOIN pictures p ON p.number = c.picture "
+        "JOIN labels l ON l.slot = p.label ORDER BY c.picture"
+    ).fetchall()
+    there = source_keys.find(target, [label[:SOURCE_BYTES] for label, *_ in rows])
+    told = [(there[label[:SOURCE_BYTES]][0], *crop[1:]) for label, *crop in rows]
+    slots.insert(target, "crops", sorted(told))
+
+
+def _reject(source: sqlite3.Connection, target: sqlite3.Connection, folder: Path) -> int:
+    """Say the rejections of enrolled pictures again, by their new vectors; returns the others."""
+    rows = source.execute(
+        "SELECT r.identity, r.source_key, l.content, r.at FROM rejections r "
+        "JOIN labels l ON l.slot = r.label ORDER BY r.number"
+    ).fetchall()
+    there = source_keys.find(target, [label[:SOURCE_BYTES] for _, _, label, _ in rows])
+    names = store.identity_names(source, sorted({identity for identity, *_ in rows}))
+    lost = 0
+    for identity, key, label, at in rows:
+        content, name = label[:SOURCE_BYTES], store.read_label(label, key)
+        if content in there:
+            subject = rejecting.Subject(content, name, name, None)
+            rejecting.reject_within(target, folder, subject, names[identity], said_at=at)
+        else:
+            lost += 1
+    return lost

@@ -1,31 +1,54 @@
-"""Receipts of forgetting, compared with the gallery that wrote them.
+"""Receipts of forgetting, as files: written into the gallery, and read again from anywhere.
 
-A receipt is true when the audit log is whole and has the entry that the receipt names by its
-generation and hash, and when nothing of the receipt is in the gallery: neither the identity nor a
-picture by its number, nor a content that was enrolled since and begins with the same 32 bits of
-SHA-256. A content that was enrolled before is another one, for each stands in a gallery once.
-
-A receipt of single pictures ("pictures_only") leaves their identity where it is. The log has an
-entry for each run of their numbers; the receipt names the last.
+What a receipt says is compared with a gallery in ``receipt_check``. A receipt of single pictures
+("pictures_only") leaves their identity where it is.
 """
 
 import itertools
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
-from saccade.gallery import log
-from saccade.gallery.forget import PREFIX_DIGITS, PREFIXES
-from saccade.gallery.gone import FORGET, REMOVE, runs
-from saccade.gallery.schema import SOURCE_TABLES
-from saccade.gallery.upgrade import SOURCES_SINCE
+from saccade.files import write_together
+from saccade.gallery.debts import PLACES, PREFIX_DIGITS, PREFIXES, Debt
+from saccade.gallery.schema import RECEIPTS_FOLDER
+from saccade.gallery.store import is_time
 
 MOST_BYTES = 1 << 28
 MOST_NUMBER = 1 << 62
 COUNTS = ("identity", "pictures", "generation")
+LOG_CUT = "truncated"
+NOT_COVERED = "backups, exports and other copies that were made earlier"
+
+
+def path_of(folder: Path, number: int, debt: Mapping[str, Any]) -> Path:
+    """Return where the receipt of a debt is written, in the gallery ``folder``."""
+    time = debt["forgotten_at"].replace("-", "").replace(":", "")
+    which = str(number) if number > 0 else f"picture-{-number}"
+    return folder / RECEIPTS_FOLDER / f"{time}-{which}.json"
+
+
+def write(folder: Path, debts: Mapping[int, Debt], told: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write a receipt for each debt, all of them durable at the end; ``told``: what was proved."""
+    contents = {}
+    for number, debt in debts.items():
+        receipt = {
+            "format": 1,
+            "identity": number,
+            **{key: value for key, value in debt.items() if key != PLACES},
+            "write_ahead_log": LOG_CUT,
+            **told[number],
+            "not_covered": NOT_COVERED,
+        }
+        path = path_of(folder, number, debt)
+        if not path.exists():  # else a crash came between the receipt and striking the debt
+            # An entry a line; ``indent`` would take Python's own encoder, which is slower.
+            lines = (f"  {json.dumps(key)}: {json.dumps(said)}" for key, said in receipt.items())
+            contents[path.name] = "{\n" + ",\n".join(lines) + "\n}\n"
+    (folder / RECEIPTS_FOLDER).mkdir(exist_ok=True)
+    write_together(folder / RECEIPTS_FOLDER, contents)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -45,12 +68,6 @@ def read(path: Path) -> dict[str, Any]:
     return receipt
 
 
-def problems(connection: sqlite3.Connection, receipt: Mapping[str, Any]) -> list[str]:
-    """Return what contradicts the receipt, in sentences; works inside a transaction."""
-    broken = log.problems(connection)
-    return [*broken, *_log_problems(connection, receipt), *_still_there(connection, receipt)]
-
-
 def _first_wrong(found: Mapping[str, Any]) -> str:
     if found.get("format") != 1:
         return f"its format is {found.get('format')!r:.20}, and 1 is known"
@@ -64,12 +81,33 @@ def _first_wrong(found: Mapping[str, Any]) -> str:
             return f"'{key}' has {len(found[key])} entries for {found['pictures']} pictures"
     if type(found.get("pictures_only", False)) is not bool:
         return "'pictures_only' is neither true nor false"
-    if found.get("pictures_only") and not _rises(found["picture_ids"]):
+    if not _rises(found["picture_ids"]) or (found.get("pictures_only") and not found["pictures"]):
         return "'picture_ids' are no rising numbers"
-    for key in ("log_sha256", "forgotten_at"):
-        if not isinstance(found.get(key), str):
-            return f"'{key}' is no text"
+    if not isinstance(found.get("log_sha256"), str):
+        return "'log_sha256' is no text"
+    if not is_time(found.get("forgotten_at")):
+        return "'forgotten_at' is no time"
+    return _unproved(found)
+
+
+def _unproved(found: Mapping[str, Any]) -> str:
+    """Return what of the proof is not as forget writes it, which is never without success."""
+    if found.get("write_ahead_log") != LOG_CUT or found.get("vectors") != found["pictures"]:
+        return "it does not say that all vectors went, or that the write-ahead log was cut"
+    search, back = found.get("search"), found.get("read_back")
+    if search is not None and not _are_counts(search, ("bytes", "of_bytes", "vectors", "found")):
+        return "'search' has other counts than forget writes"
+    if search is not None and (search["found"] or search["bytes"] > search["of_bytes"]):
+        return "'search' says that it found bytes, or looked through more than there is"
+    if back is not None and not _are_counts(back, ("places", "zero", "used_again", "codes")):
+        return "'read_back' has other counts than forget writes"
+    if back is not None and back["zero"] + back["used_again"] != back["places"]:
+        return "'read_back' says that a place was not zero"
     return ""
+
+
+def _are_counts(value: object, keys: Sequence[str]) -> bool:
+    return isinstance(value, dict) and {*value} == {*keys} and all(map(_is_number, value.values()))
 
 
 def _is_number(value: object) -> bool:
@@ -77,83 +115,9 @@ def _is_number(value: object) -> bool:
 
 
 def _rises(numbers: Sequence[int]) -> bool:
-    return bool(numbers) and all(one < other for one, other in itertools.pairwise(numbers))
+    return all(one < other for one, other in itertools.pairwise(numbers))
 
 
 def _is_prefix(value: object) -> bool:
     digits = isinstance(value, str) and len(value) == PREFIX_DIGITS and value.isalnum()
     return digits and all(one in "0123456789abcdef" for one in str(value))
-
-
-def _log_problems(connection: sqlite3.Connection, receipt: Mapping[str, Any]) -> Iterator[str]:
-    generation = receipt["generation"]
-    expected = _entries(receipt)
-    entries = log.since(connection, generation - len(expected))[: len(expected)]
-    if not entries or entries[-1].number != generation:
-        yield f"the log has no entry {generation}: the receipt is of another gallery, or of a later"
-        return
-    for entry, wanted in zip(entries, expected, strict=False):
-        if entry != wanted:
-            yield f"log entry {entry.number} says something else than the receipt"
-    if log.digest(connection, generation) != receipt["log_sha256"]:
-        yield f"log entry {generation} has another hash than the receipt"
-
-
-def _entries(receipt: Mapping[str, Any]) -> list[log.Entry]:
-    """Return what the log must have of the forget, in order."""
-    generation, at, whose = (receipt[key] for key in ("generation", "forgotten_at", "identity"))
-    if not receipt.get("pictures_only"):
-        return [log.Entry(generation, at, FORGET, whose, None, None, receipt["pictures"])]
-    each = runs(receipt["picture_ids"])
-    return [
-        log.Entry(number, at, REMOVE, whose, first, last, last - first + 1)
-        for number, (first, last) in enumerate(each, generation - len(each) + 1)
-    ]
-
-
-def _still_there(connection: sqlite3.Connection, receipt: Mapping[str, Any]) -> Iterator[str]:
-    whose, pictures = receipt["identity"], receipt["picture_ids"]
-    alone = receipt.get("pictures_only", False)
-    here = connection.execute("SELECT 1 FROM identities WHERE number = ?", (whose,)).fetchone()
-    if here and not alone:
-        yield f"identity {whose} is in the gallery"
-    debt = -pictures[0] if alone else whose
-    if connection.execute("SELECT 1 FROM pending_forgets WHERE identity = ?", (debt,)).fetchone():
-        yield f"{'a picture of ' if alone else ''}identity {whose} is not forgotten to the end"
-    numbers = connection.execute(
-        "SELECT p.number FROM json_each(?) j JOIN pictures p ON p.number = j.value",
-        (json.dumps(pictures),),
-    )
-    for (number,) in numbers:
-        yield f"picture {number} is in the gallery"
-    keys = json.dumps([int(prefix, 16) for prefix in receipt[PREFIXES]])
-    for number, key in _enrolled_since(connection, keys, receipt["generation"]):
-        yield (
-            f"picture {number}, enrolled since, has a content that begins with {key:08x} as one of "
-            "the receipt: it was enrolled again, or is another by chance"
-        )
-    rejected = connection.execute(
-        "SELECT r.number FROM json_each(?) j JOIN rejections r ON r.source_key = j.value "
-        "WHERE r.at > ?",
-        (keys, receipt["forgotten_at"]),
-    )
-    for (number,) in rejected:
-        yield f"rejection {number}, made since, has a content that begins as one of the receipt"
-
-
-def _enrolled_since(
-    connection: sqlite3.Connection, keys: str, generation: int
-) -> Iterator[tuple[int, int]]:
-    """Yield (number, key) of pictures enrolled after a generation that have one of the keys."""
-    (last,) = connection.execute(
-        "SELECT coalesce(max(last_picture), 0) FROM log WHERE number < ?", (generation,)
-    ).fetchone()
-    keyed: tuple[str, ...] = SOURCE_TABLES
-    if connection.execute("PRAGMA user_version").fetchone()[0] < SOURCES_SINCE:
-        keyed = ("(SELECT source_key, number AS picture FROM pictures)",)
-    for table in keyed:
-        yield from connection.execute(
-            f"SELECT s.picture, s.source_key FROM json_each(?) j "
-            f"JOIN {table} s ON s.source_key = j.value WHERE s.picture > ?",
-            (keys, last),
-        )

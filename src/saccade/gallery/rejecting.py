@@ -61,26 +61,31 @@ def subject(database: Database, picture: Pointed, embed: Embed, *, dimension: in
 def reject(database: Database, one: Subject, name: str) -> Rejected:
     """Note that the picture does not show the identity."""
     with database.writing() as connection:
-        number = who.number_of(connection, database.folder, name)
-        everyone = merges.group(connection, number)
-        picture, owner = _enrolled(connection, one.source)
-        if owner in everyone:
-            raise InputError(_contradiction(connection, one.shown, picture, owner, name))
-        answer = Rejected(one.shown, store.identity_name(connection, number), picture, REJECTED)
-        if number in _alike(connection, everyone, one.source).values():
-            return Rejected(one.shown, answer.identity, picture, UNCHANGED)
-        vector = _vector(connection, one, picture)
-        (place,) = slots.put(connection, "vectors", [vector])
-        (label,) = slots.put(
-            connection, "labels", [one.source + one.file_name.encode("utf-8", "backslashreplace")]
-        )
-        at = store.now()
-        connection.execute(
-            "INSERT INTO rejections (identity, source_key, vector, label, at) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (number, store.source_key(one.source), place, label, at),
-        )
-        _log(connection, REJECT, at, number, picture)
+        return reject_within(connection, database.folder, one, name, said_at=store.now())
+
+
+def reject_within(
+    connection: sqlite3.Connection, folder: Path, one: Subject, name: str, *, said_at: str
+) -> Rejected:
+    """Reject, as ``reject`` does, in a transaction that the caller began."""
+    number = who.number_of(connection, folder, name)
+    everyone = merges.group(connection, number)
+    picture, owner = _enrolled(connection, one.source)
+    if owner in everyone:
+        raise InputError(_contradiction(connection, one.shown, picture, owner, name))
+    answer = Rejected(one.shown, store.identity_name(connection, number), picture, REJECTED)
+    if number in _alike(connection, everyone, one.source).values():
+        return Rejected(one.shown, answer.identity, picture, UNCHANGED)
+    vector = _vector(connection, one, picture)
+    (place,) = slots.put(connection, "vectors", [vector])
+    (label,) = slots.put(
+        connection, "labels", [one.source + one.file_name.encode("utf-8", "backslashreplace")]
+    )
+    connection.execute(
+        "INSERT INTO rejections (identity, source_key, vector, label, at) VALUES (?, ?, ?, ?, ?)",
+        (number, store.source_key(one.source), place, label, said_at),
+    )
+    _log(connection, REJECT, store.now(), number, picture)
     return answer
 
 
@@ -191,7 +196,10 @@ def _contradiction(
     if called != inputs.identity_name(name) and merges.pointer(connection, owner) is not None:
         remedy = f"'{called}' is merged into it: unmerge '{called}' if it is another"
     else:
-        remedy = f"forget '{called}' and enrol the right pictures again, without this one"
+        remedy = (
+            f"if it shows another: saccade move GALLERY NAME --picture-id {picture}; if nobody "
+            f"should be found by it: saccade remove GALLERY --picture-id {picture}"
+        )
     return f"{shown} is enrolled as '{name}' itself, as picture {picture}; {remedy}"
 
 

@@ -1,8 +1,8 @@
 """Pictures that are not this one: what ``find`` never offers for them and for their near copies.
 
 A rejection is a vector and an identity. A search whose vector is as near to it as a copy of the
-rejected picture would be gets that identity no more. The measurements behind ``NEAR`` stand in
-docs/decisions/0017-not-this-one.md.
+rejected picture would be gets that identity no more. The limit, where none was
+chosen, is ``near_copies.NEAR``.
 """
 
 import sqlite3
@@ -13,10 +13,10 @@ import numpy as np
 from saccade.errors import InputError
 from saccade.gallery.database import DamageError
 from saccade.gallery.merges import Merges
+from saccade.gallery.near_copies import NEAR
 from saccade.gallery.rows import decode_vectors
 from saccade.values import Float32Array, IntArray
 
-NEAR = 0.98  # cosine from which a picture counts as a copy of the rejected one
 LEAST_NEAR, MOST_NEAR = 0.5, 0.999  # above, float16 and another order of sums could part two equals
 NEAR_CHOICE = "reject_near"
 BLOCK_QUERIES = 256

@@ -3,10 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from saccade.gallery import proposals, slots, source_keys
+from saccade.gallery import centring, proposals, slots, source_keys
 from saccade.gallery.source_keys import SOURCE_BYTES
 
 # Tables whose rows belong to an identity or a picture: (table, its column that says whose, the
@@ -25,16 +25,32 @@ OF_AN_IDENTITY: tuple[Owned, ...] = (
 )
 
 
+class Zeroed(NamedTuple):
+    """A place that was zeroed: its shelf, its slot, and whose row pointed there."""
+
+    whose: int
+    shelf: str
+    slot: int
+
+
 @dataclass(frozen=True, slots=True)
 class Removed:
     """The pictures that went, with an identity or alone.
 
-    ``vectors`` are the bytes of theirs, and of the rejections that went too, for the proof.
+    ``sources`` are their SHA-256, ``photo_keys`` the first 32 bits of those of the photos that they
+    were cut from. ``vectors`` are the bytes of theirs, and of the rejections that went too, and
+    ``places`` the zeroed slots by shelf, for the proof.
     """
 
-    picture_ids: list[int]
-    sources: list[bytes]
-    vectors: list[bytes]
+    picture_ids: list[int] = field(default_factory=list)
+    sources: list[bytes] = field(default_factory=list)
+    photo_keys: list[int] = field(default_factory=list)
+    vectors: list[bytes] = field(default_factory=list)
+    places: dict[str, list[int]] = field(default_factory=dict)
+
+    def note(self, zeroed: Zeroed) -> None:
+        """Add a place."""
+        self.places.setdefault(zeroed.shelf, []).append(zeroed.slot)
 
 
 def remove_identities(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Removed]:
@@ -50,12 +66,12 @@ def remove_identities(connection: sqlite3.Connection, numbers: Sequence[int]) ->
         "LEFT JOIN labels l ON l.slot = p.label LEFT JOIN vectors v ON v.slot = p.vector",
         (json.dumps(sorted(numbers)),),
     ).fetchall()
-    removed = {number: Removed([], [], []) for number in numbers}
+    removed = {number: Removed() for number in numbers}
     _remove_rows(connection, rows, removed)
-    for table, column, places in OF_AN_IDENTITY:
-        _delete(connection, table, column, numbers, places)
     _withdraw(connection, "identity", numbers)
-    _delete(connection, "identities", "number", numbers, {"name": "names"})
+    for table, column, places in (*OF_AN_IDENTITY, ("identities", "number", {"name": "names"})):
+        for zeroed in _delete(connection, table, column, numbers, places):
+            removed[zeroed.whose].note(zeroed)
     return removed
 
 
@@ -67,7 +83,7 @@ def remove_pictures(connection: sqlite3.Connection, numbers: Sequence[int]) -> R
         "LEFT JOIN labels l ON l.slot = p.label LEFT JOIN vectors v ON v.slot = p.vector",
         (json.dumps(sorted(numbers)),),
     ).fetchall()
-    removed = {0: Removed([], [], [])}  # no identity has the number 0
+    removed = {0: Removed()}  # no identity has the number 0
     _remove_rows(connection, rows, removed)
     return removed[0]
 
@@ -85,18 +101,28 @@ def _remove_rows(
         removed[number].sources.append(label[:SOURCE_BYTES])
         removed[number].vectors.append(vector)
     about = _rejections_about(connection, removed)
-    rejected = remove_rejections(connection, list(about))
-    for number, content in zip(about.values(), rejected, strict=True):
-        removed[number].vectors.append(content)
-    pictures = [row[0] for row in rows]
+    for rejection, content in remove_rejections(connection, list(about)):
+        removed[about[rejection.whose]].note(rejection)
+        if content is not None:
+            removed[about[rejection.whose]].vectors.append(content)
+    owner = {row[0]: row[1] for row in rows}
+    photos = (
+        "SELECT picture, photo_key FROM crops WHERE picture IN (SELECT value FROM json_each(?))"
+    )
+    for picture, key in connection.execute(photos, (json.dumps(list(owner)),)):
+        removed[owner[picture]].photo_keys.append(key)
     for table, column, places in OF_A_PICTURE:
-        _delete(connection, table, column, pictures, places)
-    _withdraw(connection, "picture", pictures)
-    source_keys.remove(connection, pictures)
-    _delete(connection, "pictures", "number", pictures, {})
-    _wipe(connection, "vectors", [row[2] for row in rows])
-    _wipe(connection, "labels", [row[3] for row in rows])
-    _wipe(connection, "thumbnails", [row[4] for row in rows if row[4] is not None])
+        for zeroed in _delete(connection, table, column, list(owner), places):
+            removed[owner[zeroed.whose]].note(zeroed)
+    _withdraw(connection, "picture", list(owner))
+    source_keys.remove(connection, list(owner))
+    _delete(connection, "pictures", "number", list(owner), {})
+    centring.take_away(connection, [row[6] for row in rows])
+    for at, shelf in enumerate(("vectors", "labels", "thumbnails"), 2):
+        wiped = [Zeroed(row[1], shelf, row[at]) for row in rows if row[at] is not None]
+        _wipe(connection, wiped)
+        for one in wiped:
+            removed[one.whose].note(one)
 
 
 def _rejections_about(
@@ -122,22 +148,27 @@ def _rejections_about(
     return found
 
 
-def remove_rejections(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[bytes]:
-    """Zero these rejections in place and delete them; returns the bytes of their vectors."""
-    vectors = [
+def remove_rejections(
+    connection: sqlite3.Connection, numbers: Sequence[int]
+) -> list[tuple[Zeroed, bytes | None]]:
+    """Zero these rejections in place and delete them.
+
+    Returns the places, each with the bytes of the vector that stood there; None for a label.
+    """
+    contents = dict(
         connection.execute(
-            "SELECT v.content FROM rejections r JOIN vectors v ON v.slot = r.vector "
-            "WHERE r.number = ?",
-            (number,),
-        ).fetchone()[0]
-        for number in numbers
-    ]
-    _delete(connection, "rejections", "number", numbers, {"vector": "vectors", "label": "labels"})
-    return vectors
+            "SELECT v.slot, v.content FROM json_each(?) j JOIN rejections r ON r.number = j.value "
+            "JOIN vectors v ON v.slot = r.vector",
+            (json.dumps(list(numbers)),),
+        ).fetchall()
+    )
+    shelves = {"vector": "vectors", "label": "labels"}
+    zeroed = _delete(connection, "rejections", "number", numbers, shelves)
+    return [(one, contents[one.slot] if one.shelf == "vectors" else None) for one in zeroed]
 
 
-def _wipe(connection: sqlite3.Connection, shelf: str, places: Sequence[int]) -> None:
-    for slot in sorted(places):
+def _wipe(connection: sqlite3.Connection, places: Sequence[Zeroed]) -> None:
+    for _, shelf, slot in sorted(places, key=lambda one: one[1:]):
         slots.wipe(connection, shelf, slot)
 
 
@@ -146,18 +177,22 @@ def _delete(
     table: str,
     column: str,
     numbers: Sequence[int],
-    places: Mapping[str, str],
-) -> None:
-    """Delete the rows whose ``column`` is one of the numbers, and wipe what they have on shelves.
+    shelves: Mapping[str, str],
+) -> list[Zeroed]:
+    """Delete the rows whose ``column`` is one of the numbers, and zero what they have on shelves.
 
-    ``places``: the columns that hold a place, each with its shelf.
+    ``shelves``: the columns that hold a place, each with its shelf. Returns the places.
     """
     wanted = json.dumps(list(numbers))
     where = f"FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
-    for place, shelf in places.items():
-        slots_of = connection.execute(f"SELECT {place} {where}", (wanted,)).fetchall()
-        _wipe(connection, shelf, [slot for (slot,) in slots_of])
+    places = [
+        Zeroed(whose, shelf, slot)
+        for place, shelf in shelves.items()
+        for whose, slot in connection.execute(f"SELECT {column}, {place} {where}", (wanted,))
+    ]
+    _wipe(connection, places)
     connection.execute(f"DELETE {where}", (wanted,))
+    return places
 
 
 def _withdraw(connection: sqlite3.Connection, what: str, numbers: Sequence[int]) -> None:

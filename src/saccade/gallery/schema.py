@@ -1,12 +1,13 @@
 """The tables of ``gallery.db``, and how a new one is made.
 
-Whatever could tell who is enrolled stands in one of six *shelves*: ``vectors`` (float16),
-``thumbnails`` (JPEG), ``labels`` (SHA-256 of the source, then the file name), ``names``, ``facts``
-(JSON: the metadata of an identity or a picture) and ``originals`` (files that were kept). A row on
-a shelf is never deleted, moved or resized (see ``slots``); the reason stands in
-docs/decisions/0002-forget-in-place.md. The other tables hold numbers only, and SQLite may move
-their rows as it likes. Look-up keys are therefore short: 16 bits of a name's hash and 32 bits of a
-source's hash, too few to say which name it was if a stale copy of a key stays in a page.
+Whatever could tell who is enrolled stands in one of six *shelves*: ``vectors`` (float16, and the
+sum and mean of all, see ``centring``), ``thumbnails`` (JPEG), ``labels`` (SHA-256 of the source,
+then the file name), ``names``, ``facts`` (JSON: the metadata of an identity or a picture) and
+``originals`` (files that were kept). A row on a shelf is never deleted, moved or resized (see
+``slots``); the reason stands in docs/decisions/0002-forget-in-place.md. The other tables hold
+numbers only, and SQLite may move their rows as it likes. Look-up keys are therefore short: 16 bits
+of a name's hash and 32 bits of a source's hash, too few to say which name it was if a stale copy of
+a key stays in a page.
 """
 
 import secrets
@@ -20,7 +21,7 @@ from saccade.files import sync
 
 DATABASE_NAME = "gallery.db"
 RECEIPTS_FOLDER = "receipts"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 APPLICATION_ID = 0x53414343  # "SACC" in the header of the file
 
 LATER_SHELVES = ("facts", "originals")  # since version 3
@@ -105,6 +106,15 @@ CREATE_PEOPLE = (
     "CREATE INDEX proposed_picture_by_proposal ON proposed_picture (proposal)",
 )
 
+# Since version 4, of a gallery whose similarities are centred: how many rows are in the sum of its
+# vectors and in the mean that is subtracted; both stand in one place on the shelf of vectors.
+CREATE_CENTRING = """CREATE TABLE centring (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    version INTEGER NOT NULL,
+    pictures INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
+    content INTEGER NOT NULL REFERENCES vectors (slot))"""
+
 TABLES = (
     """CREATE TABLE meta (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -135,6 +145,7 @@ TABLES = (
     "CREATE INDEX pictures_by_identity ON pictures (identity)",
     *CREATE_SOURCES,
     *CREATE_PEOPLE,
+    CREATE_CENTRING,
     """CREATE TABLE log (
         number INTEGER PRIMARY KEY,
         at TEXT NOT NULL,

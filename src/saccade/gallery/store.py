@@ -16,6 +16,7 @@ from saccade.gallery.database import DamageError
 from saccade.gallery.source_keys import SOURCE_BYTES
 from saccade.values import IntArray
 
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 MOST_PACKED = 1 << 31  # an identity number, beside a source's key of 32 bits, in 63 bits
 
 
@@ -47,7 +48,15 @@ class Contents:
 
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.now(datetime.UTC).strftime(TIME)
+
+
+def is_time(value: object) -> bool:
+    """True for a time as ``now`` gives it."""
+    try:
+        return isinstance(value, str) and bool(datetime.datetime.strptime(value, TIME))
+    except ValueError:
+        return False
 
 
 def read_meta(connection: sqlite3.Connection) -> Meta:

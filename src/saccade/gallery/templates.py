@@ -2,7 +2,8 @@
 
 The mean is that of the vectors of length 1 of all pictures that may be hits, of the identity and of
 all that is merged with it; where it is zero, for the vectors cancel out, the similarity is 0. A hit
-names the identity's most alike picture.
+names the identity's most alike picture. In a gallery that is centred, the vectors are those without
+the gallery's mean (``Decisions.compared``).
 
 Few identities are first found in one of three ways, then all their pictures are read from the truth
 and compared. ``exact`` means every identity's pictures as they are read. Without codes the means of
@@ -65,7 +66,7 @@ class Templates:
 def mean_matches(
     reading: Reading,
     candidates: Sequence[IntArray],
-    merges: Merges,
+    decisions: Decisions,
     chosen: Chosen,
     queries: Float32Array,
     k: int,
@@ -77,10 +78,11 @@ def mean_matches(
     ChangedError when a candidate has none any more.
     """
     found = []
+    queries = decisions.compared(queries)
     for start in range(0, len(queries), BLOCK_QUERIES):
         block = slice(start, start + BLOCK_QUERIES)
         mine = candidates[block]
-        truth = _read(reading, np.unique(np.concatenate(mine)), merges, chosen, queries[block])
+        truth = _read(reading, np.unique(np.concatenate(mine)), decisions, chosen, queries[block])
         found += [
             truth.best_of(row, whose, queries[start + row], k) for row, whose in enumerate(mine)
         ]
@@ -97,7 +99,8 @@ def likely(
         return [np.array([match[2] for match in mine], np.int64) for mine in found]
     rejected = memory.decisions.rejected(queries)
     most = k + max(map(len, rejected), default=0)
-    _, identities = templates.of(memory).most_alike(queries, most)
+    compared = memory.decisions.compared(queries)
+    _, identities = templates.of(memory).most_alike(compared, most)
     return _left(identities, rejected, k)
 
 
@@ -106,11 +109,11 @@ def surely(
 ) -> list[IntArray]:
     """Return for each query the k best identities of all rows, that come by rising identity."""
     rejected = decisions.rejected(queries)
-    most = k + max(map(len, rejected), default=0)
+    most, compared = k + max(map(len, rejected), default=0), decisions.compared(queries)
     scores = np.zeros((len(queries), 0), np.float32)
     identities = np.zeros((len(queries), 0), np.int64)
-    for means in _means(chunks, decisions.merges, queries.shape[1]):
-        more, whose = means.most_alike(queries, most)
+    for means in _means(chunks, decisions, queries.shape[1]):
+        more, whose = means.most_alike(compared, most)
         scores = np.concatenate([scores, more], axis=1)
         identities = np.concatenate([identities, whose], axis=1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :most]
@@ -137,16 +140,17 @@ class _Truth:
 
 
 def _read(
-    reading: Reading, wanted: IntArray, merges: Merges, chosen: Chosen, queries: Float32Array
+    reading: Reading, wanted: IntArray, decisions: Decisions, chosen: Chosen, queries: Float32Array
 ) -> _Truth:
-    """Read all pictures of the ``wanted`` identities, chunk by chunk."""
+    """Read all pictures of the ``wanted`` identities, chunk by chunk; queries as compared."""
+    merges = decisions.merges
     sums = np.zeros((len(wanted), queries.shape[1]))
     nearest = np.full((len(queries), len(wanted)), -np.inf, np.float32)
     pictures = np.zeros((len(queries), len(wanted)), np.int64)
     with reading() as connection:
         chunks = rows.of_identities(connection, merges.members(wanted).tolist())
         for chunk in filter(len, chosen.of_rows(chunks)):
-            vectors = chunk.vectors(queries.shape[1])
+            vectors = decisions.compared(chunk.vectors(queries.shape[1]))
             order, starts, own = _runs(np.searchsorted(wanted, merges.of(chunk.identities)))
             sums[own] += np.add.reduceat(vectors[order], starts, axis=0, dtype=np.float64)
             products = queries @ vectors.T
@@ -183,17 +187,20 @@ def _of_loose(loose: Loose, merges: Merges) -> Means:
     return Means(own, _directions(sums))
 
 
-def _means(chunks: Iterable[rows.Rows], merges: Merges, d: int) -> Iterator[Means]:
+def _means(chunks: Iterable[rows.Rows], decisions: Decisions, d: int) -> Iterator[Means]:
     """Yield the means of all identities, of rows by rising identity.
 
     The last identity of a chunk may go on in the next, and one of a merge anywhere: their sums wait
     for the end.
     """
+    merges = decisions.merges
     in_merges = np.concatenate([merges.merged, merges.kept])
     waiting: dict[int, Sums] = {}
     for chunk in filter(len, chunks):
         _, starts, own = _runs(chunk.identities)
-        sums = np.add.reduceat(chunk.vectors(d), starts, axis=0, dtype=np.float64)
+        sums = np.add.reduceat(
+            decisions.compared(chunk.vectors(d)), starts, axis=0, dtype=np.float64
+        )
         wait = np.isin(own, in_merges)
         wait[[0, -1]] = True
         for identity, mine in zip(merges.of(own[wait]).tolist(), sums[wait], strict=True):

@@ -1,7 +1,11 @@
 """Terms: the day of an identity's consent, and the day from which it is to be forgotten.
 
 Days are ISO 8601 in UTC, such as 2027-01-31. From the day on which it expires an identity is no
-hit, whether it was forgotten yet or not. Every function works inside a transaction.
+hit, whether it was forgotten yet or not.
+
+Days are of one name, also where it is merged with others: they end what was agreed on for the
+pictures under that name, a merge may be wrong, and forgetting cannot be undone. So of merged names
+only those that have expired go. Every function works inside a transaction.
 """
 
 import datetime
@@ -12,6 +16,7 @@ from typing import NamedTuple
 from saccade.errors import InputError
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MOMENT = re.compile(rf"{DAY.pattern}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z")
 
 
 class Terms(NamedTuple):
@@ -36,6 +41,19 @@ def day(text: str, what: str) -> str:
         raise InputError(
             f"{what} must be a day as 2027-01-31, year, month, day. Got '{text}' instead"
         ) from error
+
+
+def moment(text: str, what: str) -> str:
+    """Return a time in UTC, to the second; raises InputError, which names ``what``."""
+    try:
+        if not MOMENT.fullmatch(text):
+            raise ValueError
+        datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{what} must be a time as 2027-01-31T09:30:00Z. Got '{text:.40}' instead"
+        ) from error
+    return text
 
 
 def last_day(expires: str | None) -> str | None:

@@ -106,11 +106,11 @@ class Traces:
         hashes = words[::step] * FACTORS[0]
         hashes += words[1::step] * FACTORS[1]
         near = np.flatnonzero(self._table.take((hashes >> self._shift).view(np.int64)))
-        found = set[int]()
-        if not len(near):
-            return found
-        firsts = np.searchsorted(self._hashes, hashes[near], "left")
+        firsts = np.searchsorted(self._hashes, hashes[near])
+        same = self._hashes.take(firsts, mode="clip") == hashes[near]
+        near, firsts = near[same], firsts[same]
         lasts = np.searchsorted(self._hashes, hashes[near], "right")
+        found = set[int]()
         for at, one, last in zip(near * self._stride, firsts, lasts, strict=True):
             for place in self._places[one:last].tolist():
                 number, offset = divmod(place, self._stride)

@@ -4,12 +4,15 @@ Whoever may only read uses what the earlier format has: no search needs what a l
 
 Version 2 writes the keys of sources into tables of their own, see
 docs/decisions/0010-sources-in-order.md. Version 3 adds tables for what users decide and say about
-identities, see docs/decisions/0014-people-in-the-gallery.md. The shelves stay as they are.
+identities, see docs/decisions/0014-people-in-the-gallery.md. Version 4 adds the table of the mean
+that similarities are taken from, see docs/decisions/0018-templates-and-mirror-images.md. The
+shelves stay as they are.
 """
 
 import sqlite3
 
 from saccade.gallery.schema import (
+    CREATE_CENTRING,
     CREATE_PEOPLE,
     CREATE_SOURCES,
     FORMAT_VERSION,
@@ -19,6 +22,7 @@ from saccade.gallery.schema import (
 
 SOURCES_SINCE = 2
 PEOPLE_SINCE = 3
+CENTRING_SINCE = 4
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
@@ -42,10 +46,14 @@ def stand_in(connection: sqlite3.Connection, version: int) -> None:
 
     So whoever reads need not ask for the version.
     """
+    lacking: tuple[str, ...] = ()
     if version < PEOPLE_SINCE:
-        for statement in (*map(create_shelf, LATER_SHELVES), *CREATE_PEOPLE):
-            if statement.startswith("CREATE TABLE "):
-                connection.execute(statement.replace("CREATE TABLE ", "CREATE TEMP TABLE ", 1))
+        lacking += (*map(create_shelf, LATER_SHELVES), *CREATE_PEOPLE)
+    if version < CENTRING_SINCE:
+        lacking += (CREATE_CENTRING,)
+    for statement in lacking:
+        if statement.startswith("CREATE TABLE "):
+            connection.execute(statement.replace("CREATE TABLE ", "CREATE TEMP TABLE ", 1))
 
 
 def _sources_in_order(connection: sqlite3.Connection) -> None:
@@ -62,4 +70,8 @@ def _people(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-STEPS = (_sources_in_order, _people)  # from version 1 to 2, and so on
+def _centring(connection: sqlite3.Connection) -> None:
+    connection.execute(CREATE_CENTRING)
+
+
+STEPS = (_sources_in_order, _people, _centring)  # from version 1 to 2, and so on

@@ -14,6 +14,7 @@ of SQL. What is unknown does not fit.
 
 import operator
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -175,10 +176,11 @@ class _Parser:
 def _token(kind: str, text: str, at: int) -> _Token:
     if kind == "sign":
         return _Token(text, text, at)
+    normal = unicodedata.normalize("NFC", text)  # as facts are stored
     if kind == "bare":
-        low = text.lower()
-        return _Token(low if low in WORDS else "bare", text, at)
-    return _Token("text", re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL), at - 1)
+        low = normal.lower()
+        return _Token(low if low in WORDS else "bare", normal, at)
+    return _Token("text", re.sub(r"\\(.)", r"\1", normal, flags=re.DOTALL), at - 1)
 
 
 def _compared(key: str, sign: str, value: _Token) -> Judge:

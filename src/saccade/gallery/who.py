@@ -1,6 +1,7 @@
 """Who is called by a name."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from saccade.errors import UnknownNameError
@@ -15,11 +16,17 @@ def number_of(connection: sqlite3.Connection, folder: Path, name: str) -> int:
 
     Raises UnknownNameError, with the nearest name, when nobody is called ``name``.
     """
-    wanted = inputs.identity_name(name)
-    number = store.find_identity(connection, wanted)
-    if number is None:
-        raise UnknownNameError(_unknown(connection, folder, wanted))
-    return number
+    return numbers_of(connection, folder, [name])[0]
+
+
+def numbers_of(connection: sqlite3.Connection, folder: Path, names: Sequence[str]) -> list[int]:
+    """Return the own number of each name, as ``number_of`` does, in far less time for many."""
+    wanted = [inputs.identity_name(name) for name in names]
+    found = store.find_identities(connection, list(dict.fromkeys(wanted)))
+    for name in wanted:
+        if name not in found:
+            raise UnknownNameError(_unknown(connection, folder, name))
+    return [found[name] for name in wanted]
 
 
 def _unknown(connection: sqlite3.Connection, folder: Path, name: str) -> str:

@@ -1,8 +1,10 @@
 """Does a choice of a gallery help on these pictures? Each is judged with and without.
 
 Every picture of an identity that has others is searched among all others: once with its identity
-enrolled by those, and, as a stranger's, with that one left out (see ``open_set``). Both ways have
-the same searches, so the differences are drawn in pairs, identity by identity: Efron and
+enrolled by those, and, as a stranger's, with that one left out (see ``open_set``). A mean that is
+subtracted is that of all pictures, whoever they show, so that it favours nobody: were the searched
+identity no part of it, its pictures would all be on one side of the others. Both ways have the same
+searches, so the differences are drawn in pairs, identity by identity: Efron and
 Tibshirani, "An Introduction to the Bootstrap", 1993, section 8.3. Each draw finds its own
 thresholds.
 """
@@ -15,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saccade.errors import InputError
-from saccade.gallery.choices import CHOICES, MEAN, MIRRORED, TEMPLATES
+from saccade.gallery.centring import Centre
+from saccade.gallery.choices import CENTRED, CHOICES, MEAN, MIRRORED, TEMPLATES, YES
 from saccade.intervals import LEVEL
 from saccade.judge.comparison import FigurePair, compare_scores
 from saccade.judge.intervals import RESAMPLES, none_right
@@ -84,6 +87,7 @@ def judge_choices(
     labels: Sequence[str],
     *,
     templates: str,
+    centred: str,
     mirrored: str,
     threshold: float | None,
     seed: int = 0,
@@ -95,13 +99,16 @@ def judge_choices(
     ``vectors``: (n, d) float32 rows of length 1 by the value of ``mirrored``. Raises InputError
     unless two identities have several pictures, and there are enough searches for a rate.
     """
-    now = {TEMPLATES: templates, MIRRORED: mirrored}
-    runs: dict[tuple[str, str], LeftOut] = {}
+    now = {TEMPLATES: templates, CENTRED: centred, MIRRORED: mirrored}
+    runs: dict[tuple[str, ...], LeftOut] = {}
 
     def run(chosen: Mapping[str, str]) -> LeftOut:
-        key = chosen[TEMPLATES], chosen[MIRRORED]
+        key = tuple(chosen[name] for name in CHOICES)
         if key not in runs:
-            runs[key] = leave_one_out(vectors[key[1]], labels, means=key[0] == MEAN)
+            given = vectors[chosen[MIRRORED]]
+            if chosen[CENTRED] == YES:
+                given = without_mean(given)
+            runs[key] = leave_one_out(given, labels, means=chosen[TEMPLATES] == MEAN)
         return runs[key]
 
     rate, of_threshold = _rate(run(now), threshold)
@@ -117,6 +124,12 @@ def judge_choices(
         pair = rank_1.figures[0]
         tried.append(Tried(name, default, value, len(a.own), rate, of_threshold, at, pair, fnir))
     return tuple(tried)
+
+
+def without_mean(vectors: Float32Array) -> Float32Array:
+    """Return rows (n, d) of length 1 without their mean, as ``gallery/centring.py`` does."""
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return Centre(mean, 1).of(vectors)
 
 
 def leave_one_out(vectors: Float32Array, labels: Sequence[str], *, means: bool) -> LeftOut:

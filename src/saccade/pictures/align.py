@@ -17,6 +17,7 @@ import numpy as np
 from saccade.values import Float32Array, Float64Array
 
 MOST_OFF = 0.10  # of the crop's width: root of the landmarks' mean squared distance
+LEAST_SPREAD = 0.1  # of the crop's width: between the points of a template
 MOST_TILTED = 60.0  # degrees
 MARGIN = 0.15  # of the longer side of a box, on each side of its crop
 
@@ -83,6 +84,8 @@ def _unusable(landmarks: Float64Array, template: Float32Array, size_hw: tuple[in
         return "a landmark lies outside the picture"
     if np.ptp(landmarks, axis=0).max() < 1:
         return "all landmarks lie on one point"
+    if not np.ptp(template, axis=0).max() >= LEAST_SPREAD:
+        return "all points of the template lie on one"
     return ""
 
 

@@ -12,6 +12,7 @@ from saccade.values import Detected, Detector, Float32Array, UInt8Array
 
 LEAST_INSIDE = 0.5  # of a box's area
 LEAST_AREA = 1.0  # pixels
+MOST_BOXES = 1000  # of one photo; the surest are looked at
 
 Box = tuple[float, float, float, float]
 
@@ -39,15 +40,19 @@ def objects_in(
 
     ``side``: of their crops, in pixels; the quality is judged at SIDE, whatever the crop's is.
 
-    Boxes without area, and those that lie mostly outside, are left out, each with a line that says
-    so. Where landmarks do not fit, the crop is that of the box. Raises InputError when the
-    detector's answer is not one: of a wrong shape, NaN, a score outside [0, 1].
+    Boxes without area, those that lie mostly outside, and those beyond the MOST_BOXES surest are
+    left out, with a line that says so. Where landmarks do not fit, the crop is that of the box.
+    Raises InputError when the detector's answer is not one: of a wrong shape, NaN, a score outside
+    [0, 1].
     """
     size_hw = (photo.shape[0], photo.shape[1])
     found = _answer(detector, photo)
     _require_sound(found)
     seen, left_out = [], []
-    for row in np.argsort(-found.scores, kind="stable").tolist():
+    order = np.argsort(-found.scores, kind="stable").tolist()
+    if len(order) > MOST_BOXES:
+        left_out.append(f"of {len(order)} boxes the {MOST_BOXES} surest are looked at")
+    for row in order[:MOST_BOXES]:
         useless = _useless(found.xywh[row], size_hw)
         if useless:
             left_out.append(f"a box was left out: it {useless}")

@@ -135,13 +135,44 @@ def cut_from(
         seen = _the_one(*objects_in(photo, detector, side), largest, any_quality)
     except InputError as error:
         raise InputError(f"{sample.path}: {error}") from error
-    crop = Crop(content_hash(sample), seen.xywh, seen.aligned, detector.fingerprint)
-    return Cut(sample.path, sample.label, seen.crop, sample.metadata, crop=crop)
+    return _cut(sample, seen, content_hash(sample), detector)
+
+
+def all_from(
+    sample: Sample, *, detector: Detector, side: int, any_quality: bool
+) -> tuple[list[Cut], list[str]]:
+    """Return crops of all objects of a photo, the surest first, and why others were left out.
+
+    Raises InputError, which names the photo, when it cannot be read or shows nothing.
+    """
+    photo = read_picture(sample)
+    try:
+        seen, left_out = objects_in(photo, detector, side)
+        if not seen:
+            raise _empty(left_out)
+    except InputError as error:
+        raise InputError(f"{sample.path}: {error}") from error
+    good = [one for one in seen if any_quality or not one.poor]
+    content = content_hash(sample)
+    for one in seen:
+        if one not in good:
+            x, y, width, height = (round(side) for side in one.xywh)
+            left_out.append(f"box {x} {y} {width} {height}: {one.poor[0]}")
+    return [_cut(sample, one, content, detector) for one in good], left_out
+
+
+def _cut(sample: Sample, one: Seen, content: bytes, detector: Detector) -> Cut:
+    crop = Crop(content, one.xywh, one.aligned, detector.fingerprint)
+    return Cut(sample.path, sample.label, one.crop, sample.metadata, crop=crop)
+
+
+def _empty(left_out: list[str]) -> PictureError:
+    return PictureError("; ".join([f"{NOTHING}; take a larger or sharper photo", *left_out]))
 
 
 def _the_one(seen: list[Seen], left_out: list[str], largest: bool, any_quality: bool) -> Seen:
     if not seen:
-        raise PictureError("; ".join([f"{NOTHING}; take a larger or sharper photo", *left_out]))
+        raise _empty(left_out)
     if len(seen) > 1 and not largest:
         raise PictureError(
             f"shows {len(seen)} where one can be enrolled; cut it to one, or take the largest "

@@ -29,6 +29,7 @@ CAMERAS = {
     "darwin": ("avfoundation", "{}"),
     "win32": ("dshow", "video={}"),
 }
+CAMERA_REMEDY = "plug it in, give yourself the right to use it, or name another"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +70,8 @@ def frames_of_camera(name: str, *, every: int = 1) -> Iterator[Frame]:
     """
     av = _av()
     system, device = CAMERAS.get(sys.platform, CAMERAS["linux"])
-    yield from _decoded(av, f"camera {name}", every, device.format(name), format=system)
+    place = device.format(name)
+    yield from _decoded(av, f"camera {name}", every, place, remedy=CAMERA_REMEDY, format=system)
 
 
 class PaintedVideo:
@@ -124,7 +126,9 @@ class PaintedVideo:
         return stream
 
 
-def _decoded(av: Any, shown: str, every: int, *place: Any, **options: Any) -> Iterator[Frame]:
+def _decoded(
+    av: Any, shown: str, every: int, *place: Any, remedy: str = "copy it again", **options: Any
+) -> Iterator[Frame]:
     number = -1
     try:
         with contextlib.closing(av.open(*place, **options)) as container:
@@ -134,19 +138,20 @@ def _decoded(av: Any, shown: str, every: int, *place: Any, **options: Any) -> It
             _require_size(stream, shown)
             stream.thread_type = "AUTO"
             for number, frame in enumerate(container.decode(stream)):
+                _require_size(frame, shown)  # Frames need not be as large as the first.
                 if number % every == 0:
                     yield Frame(number, float(frame.time or 0.0), _upright(frame))
     except (OSError, ValueError, av.FFmpegError) as error:
         if number >= 0:
-            raise InputError(f"{shown} breaks off after frame {number}; copy it again") from error
+            raise InputError(f"{shown} breaks off after frame {number}; {remedy}") from error
         why = error.strerror or "it is damaged" if isinstance(error, OSError) else "it is damaged"
-        raise InputError(f"{shown} cannot be read as a video: {why}; check it") from error
+        raise InputError(f"{shown} cannot be read as a video: {why}; {remedy}") from error
     if number < 0:
         raise InputError(f"{shown} has no frame; name another video")
 
 
-def _require_size(stream: Any, shown: str) -> None:
-    if stream.width * stream.height > MAX_PIXELS:
+def _require_size(seen: Any, shown: str) -> None:
+    if seen.width * seen.height > MAX_PIXELS:
         raise InputError(f"{shown} has frames over {MAX_PIXELS:,} pixels; make it smaller")
 
 

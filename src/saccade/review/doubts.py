@@ -4,19 +4,19 @@ Each is a comparison of two partitions of the same pictures by ``likelihood``, m
 that such a mistake has before anything is looked at (PRIOR), and told when it is surer than SURE.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from saccade.review.likelihood import Likelihood, Sets
+from saccade.review.likelihood import Likelihood, Sets, blocks
 from saccade.values import Float64Array, IntArray
 
 PRIOR = 0.01  # share of pictures, or of identities, of which such a mistake is expected
 SURE = float(np.log(4.0))  # log odds: four of five of those just told are right
 FEWEST_EACH = 2  # pictures of each of two identities under one name
-BLOCK = 4096
+MOST_PARTED = 4000  # pictures of an identity that are parted: the tree of all pairs takes 64 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def twins(model: Likelihood, sets: Sets, codes: IntArray, who: IntArray) -> list
     first, second = pairs.T
     apart = model.of_sets(sets.counts, sets.sums, sets.squares)
     together = np.concatenate(
-        [_joined(model, sets, first[part], second[part]) for part in _blocks(len(pairs))]
+        [_joined(model, sets, first[part], second[part]) for part in blocks(len(pairs))]
     )
     odds = together - apart[first] - apart[second] + np.log(PRIOR / len(sets.counts))
     chosen = np.flatnonzero(odds > SURE)
@@ -66,18 +66,19 @@ def twins(model: Likelihood, sets: Sets, codes: IntArray, who: IntArray) -> list
     return [Twins(int(first[i]), int(second[i]), float(odds[i])) for i in chosen]
 
 
-def two_under_one_name(model: Likelihood, sets: Sets, codes: IntArray) -> list[TwoUnderOneName]:
+def two_under_one_name(
+    model: Likelihood, sets: Sets, rows_of: Sequence[IntArray]
+) -> list[TwoUnderOneName]:
     """Return identities whose pictures are likelier of two, surest first.
 
     The two parts are those of Ward's tree (Ward, "Hierarchical grouping to optimize an objective
-    function", 1963); each has FEWEST_EACH pictures or more.
+    function", 1963); each has FEWEST_EACH pictures or more. ``rows_of``: those of each code, of
+    which more than MOST_PARTED are not looked at.
     """
     whole = model.of_sets(sets.counts, sets.sums, sets.squares)
-    order = np.argsort(codes, kind="stable")
-    members = np.split(order, np.cumsum(sets.counts)[:-1])
     found = []
-    for code, rows in enumerate(members):
-        if len(rows) < 2 * FEWEST_EACH:
+    for code, rows in enumerate(rows_of):
+        if not 2 * FEWEST_EACH <= len(rows) <= MOST_PARTED:
             continue
         part = fcluster(linkage(model.rows[rows], "ward"), 2, "maxclust") - 1
         smaller = rows[part == np.argmin(np.bincount(part))]
@@ -102,7 +103,7 @@ def wrong_names(model: Likelihood, sets: Sets, codes: IntArray, who: IntArray) -
     """
     odds, other = np.full(len(codes), -np.inf), np.full(len(codes), -1, np.int64)
     apart = model.of_sets(sets.counts, sets.sums, sets.squares)
-    for part in _blocks(len(codes)):
+    for part in blocks(len(codes)):
         rows = np.arange(part.start, min(part.stop, len(codes)))
         alone = model.of_sets(
             np.ones(len(rows), np.int64), model.rows[rows], (model.rows[rows] ** 2).sum(axis=1)
@@ -153,7 +154,3 @@ def _without(
     left = model.of_sets(sets.counts[codes] - 1, sets.sums[codes] - taken, squares)
     found: Float64Array = apart[codes] - left
     return found
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, n, BLOCK))

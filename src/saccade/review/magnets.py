@@ -15,17 +15,18 @@ ROBUST = 1.4826  # times the median absolute deviation: the deviation, of a norm
 LEAST_DEVIATION = 0.005
 
 
-def magnets(alike: Float32Array, *, threshold: float | None) -> IntArray:
+def magnets(alike: Float32Array, usual: Float32Array, *, threshold: float | None) -> IntArray:
     """Return the rows that attract strangers, the strongest first.
 
     ``alike`` (n, STRANGERS or more): each row's best matches with different other identities, best
-    first (``neighbours.strangers``). A magnet matches STRANGERS of them far better than is usual in
-    this gallery, and at ``threshold`` or better where there is one.
+    first (``neighbours.strangers``). ``usual`` (s,): the last of STRANGERS, of rows of this gallery
+    (``neighbours.stranger_of_some``). A magnet matches STRANGERS of them far better than is usual,
+    and at ``threshold`` or better where there is one.
     """
     fifth = alike[:, STRANGERS - 1].astype(np.float64)
-    usual = np.median(fifth)
-    deviation = max(ROBUST * np.median(np.abs(fifth - usual)), LEAST_DEVIATION)
-    least = usual + ODD * deviation
+    middle = np.median(usual)
+    deviation = max(ROBUST * np.median(np.abs(usual - middle)), LEAST_DEVIATION)
+    least = middle + ODD * deviation
     if threshold is not None:
         least = max(least, threshold)
     found = np.flatnonzero(fifth >= least)

@@ -7,6 +7,7 @@ from saccade.vectors.scan import ScanIndex
 
 NEAREST = 24
 BLOCK = 8192
+SOME, SOME_AT_ONCE = 512, 16  # rows that are compared with all
 
 
 def nearest(
@@ -49,3 +50,25 @@ def strangers(
         who[rows, count[rows]], alike[rows, count[rows]] = whose[rows], cosine[rows]
         count[rows] += 1
     return who, alike
+
+
+def stranger_of_some(
+    vectors: Float32Array, codes: IntArray, place: int, *, seed: int = 0
+) -> Float32Array:
+    """Return of some rows (s,) the best cosine with the identity in that place among the others.
+
+    Exact, for the neighbours of a row need not hold so many strangers: of an identity with many
+    pictures they are all its own. -1 where there are not so many others. ``codes`` (n,) from 0.
+    """
+    n, identities = len(vectors), int(codes.max()) + 1
+    if identities <= place:
+        return np.full(min(n, SOME), -1.0, np.float32)
+    rows = np.random.default_rng(seed).choice(n, min(n, SOME), replace=False)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(identities))
+    found = []
+    for part in np.split(rows, range(SOME_AT_ONCE, len(rows), SOME_AT_ONCE)):
+        best = np.maximum.reduceat((vectors[part] @ vectors.T)[:, order], starts, axis=1)
+        best[np.arange(len(part)), codes[part]] = -1.0
+        found.append(np.partition(best, identities - place, axis=1)[:, identities - place])
+    return np.concatenate(found)

@@ -5,9 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from saccade.judge.report_frame import framed
 from saccade.report import Part, Picture, PictureSheet, Section, Table, Text, Tile, Tiles
-from saccade.review.findings import GROUP, KINDS
+from saccade.review.findings import BY_ODDS, GROUP, KINDS
 from saccade.review.proposed import Proposed, Reviewed
 
+WRONG = (
+    "Some of these are wrong: with planted mistakes up to one in ten, more where many people look "
+    "alike, and all of them where no name is wrong. Look before you accept."
+)
 SHOWN = 24  # proposals of a kind with their pictures
 PICTURES = 6  # of a proposal
 HEADINGS = {**KINDS, GROUP: "unnamed pictures of one identity"}
@@ -83,8 +87,9 @@ def _kind(
         for one in ones
     )
     table = Table(("Number", "Identities", "Why", "Accepting does"), rows)
+    told = (Text(WRONG, tone="note"),) if ones[0].kind in BY_ODDS else ()
     groups = tuple(group for one in ones[:SHOWN] if (group := _group(one, thumbnails, examples)))
-    return (PictureSheet(groups), table) if groups else (table,)
+    return (*told, PictureSheet(groups), table) if groups else (*told, table)
 
 
 def _group(
