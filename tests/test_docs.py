@@ -98,7 +98,7 @@ NAMED = {
 }
 # Whose blocks are run, one page after the other; the tutorial has its own test.
 RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
-FILE_ENDINGS = {"py", "toml", "json", "safetensors"}  # of words that look like a setting
+FILE_ENDINGS = {"py", "toml", "json", "safetensors", "yaml"}  # of words that look like a setting
 # A negative answer is an answer.
 MAY_SAY_NO = {
     "check",
