@@ -12,38 +12,10 @@ from saccade.api.pictures import enrol_photos, find_in_photos
 from saccade.boxes import overlap
 from saccade.gallery import Gallery
 from saccade.values import Sample
+from tests.people_photos import CARD
 
 DATA = Path(os.environ.get("SACCADE_DATA", "nowhere"))
 GRAPH = DATA / "weights" / "ultraface" / "version-RFB-320_simplified.onnx"
-CARD = """
-kind = "detector"
-licence = "MIT"
-source = "Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB, version-RFB-320"
-
-[input]
-size = [240, 320]
-layout = "nchw"
-colours = "rgb"
-mean = [127, 127, 127]
-std = [128, 128, 128]
-fit = "stretch"
-
-[outputs]
-scores = "scores"
-boxes = "boxes"
-
-[detector]
-object = 1
-coding = "priors"
-threshold = 0.7
-iou = 0.3
-
-[priors]
-strides = [8, 16, 32, 64]
-sizes = [[10, 16, 24], [32, 48], [64, 96], [128, 192, 256]]
-variances = [0.1, 0.2]
-clip = true
-"""
 HEIGHT, WIDTH = 180, 148
 TEAM = {"s29": "Ada", "s31": "Ben", "s33": "Cleo", "s36": "Dora"}
 
