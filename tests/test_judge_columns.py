@@ -298,8 +298,8 @@ def test_what_cannot_be_grouped_is_one_line(boxes, capsys):
         assert said in told and told.count("\n") == 1
     with pytest.raises(InputError, match="none do not exist; check the path"):
         evaluate_predictions(boxes / "none", boxes / "truth.json")
-    assert main(["evaluate", "pixels", str(boxes), "--metadata", "x.csv"]) == 2
-    assert "are for --predictions" in capsys.readouterr().err
+    assert main(["evaluate", "pixels", str(boxes), "--ignore", "3"]) == 2
+    assert "--ignore is for --predictions" in capsys.readouterr().err
 
 
 def test_an_area_that_coco_passes_over_is_refused(boxes):

@@ -81,7 +81,7 @@ def test_pictures_are_never_overwritten_by_answers(people, capsys):
     words = ("evaluate", "pixels", people, "--report", picture)
     assert "name an HTML file" in refused(capsys, *words)
     saccade.train(people, task="classify", out="run", settings={"train.epochs": 1})
-    assert "name a CSV file" in refused(capsys, "predict", "run", picture, "--out", picture)
+    assert "name a file with --out" in refused(capsys, "predict", "run", picture, "--out", picture)
     assert picture.read_bytes() == before
 
 
