@@ -491,6 +491,27 @@ def test_a_check_finds_what_is_wrong(gallery, damage, message):
         gallery.check()
 
 
+def test_who_cannot_be_read_can_be_forgotten(gallery):
+    """The others are counted again, so that nothing of the damaged one stays in the sum."""
+    enrolled = enrol(gallery)
+    gallery.choose(centred="yes")
+    with gallery.database.writing() as connection:
+        connection.execute(
+            "UPDATE vectors SET content = ? WHERE slot = (SELECT vector FROM pictures "
+            "WHERE identity = (SELECT identity FROM pictures WHERE number = ?))",
+            (
+                b"\xff" * 2 * DIMENSION,
+                next(k for k, (name, _) in enrolled.items() if name == NAMES[0]),
+            ),
+        )
+    with pytest.raises(GalleryError):
+        gallery.check()
+    assert gallery.forget(NAMES[0]).status == "forgotten"
+    gallery.check()
+    left = mean_of([vector for name, vector in enrolled.values() if name != NAMES[0]])
+    np.testing.assert_allclose(mean_in(stored(gallery)), left, atol=1e-6)
+
+
 def test_a_change_that_fails_changes_nothing(gallery, monkeypatch):
     enrol(gallery, 2)
     for wrong in ({"centred": "maybe"}, {"centered": "yes"}):

@@ -17,6 +17,7 @@ from saccade.gallery import (
     compacting,
     forget,
     proof,
+    rawfile,
     settling,
     slots,
     traces,
@@ -272,6 +273,24 @@ def test_names_are_looked_up_together(gallery):
         return sum("identities i ON i.name_key" in one for one in seen)
 
     assert look_ups(1, 0) == look_ups(8, 8) == 1
+
+
+@pytest.mark.parametrize(("count", "fits", "whole"), [(2, 1.0, 0), (3, 1.0, 1), (3, 0.0, 0)])
+def test_the_file_is_read_in_order_before_many_go(gallery, monkeypatch, count, fits, whole):
+    monkeypatch.setattr(forget, "MANY", 3)
+    monkeypatch.setattr(rawfile, "READ_AHEAD_MOST", fits)
+    monkeypatch.setattr(rawfile, "READ_AHEAD_BYTES", 4096)
+    read, size = [], gallery._database.raw.size()
+    plain = rawfile.RawFile.read
+
+    def noting(self, position, count):
+        read.append(position)
+        return plain(self, position, count)
+
+    monkeypatch.setattr(rawfile.RawFile, "read", noting)
+    gone = gallery.forget_many([f"p{number}" for number in range(count)])
+    assert [one.status for one in gone] == ["forgotten"] * count
+    assert (read[: size // 4096] == list(range(0, size, 4096))) == bool(whole)
 
 
 # Receipts

@@ -133,11 +133,18 @@ def add(connection: sqlite3.Connection, contents: Sequence[bytes], *, at: str) -
 
 
 def take_away(connection: sqlite3.Connection, contents: Sequence[bytes]) -> None:
-    """Take stored rows out of the sum and out of the mean in use."""
+    """Take stored rows, whose pictures are gone, out of the sum and out of the mean in use.
+
+    Of one that cannot be read nobody knows what it added: then all that are left are counted again.
+    """
     kept = _read(connection)
-    if kept is not None and contents:
-        left = kept.total - _sum(contents, len(kept.total))
-        _write(connection, kept, left, kept.pictures - len(contents), renew=True)
+    if kept is None or not contents:
+        return
+    try:
+        left, pictures = kept.total - _sum(contents, len(kept.total)), kept.pictures - len(contents)
+    except DamageError:
+        left, pictures = _counted(connection)
+    _write(connection, kept, left, pictures, renew=True)
 
 
 def count_problems(connection: sqlite3.Connection) -> Iterator[str]:

@@ -35,6 +35,7 @@ from saccade.gallery.debts import Owed
 from saccade.gallery.receipts import path_of
 
 WAIT_S = 5.0
+MANY = 500  # identities from which on reading the whole file once beats reading their pages alone
 
 Choice = Callable[[sqlite3.Connection], Iterable[Sequence[int]]]
 RemoveAll = Callable[[sqlite3.Connection, Sequence[int], str], dict[int, Owed]]
@@ -129,6 +130,8 @@ def _remove(
     with database.writing() as connection:
         groups = list(choice(connection))
         numbers = dict.fromkeys(itertools.chain.from_iterable(groups))
+        if len(numbers) >= MANY:
+            database.raw.read_ahead()
         return groups, remove(connection, list(numbers), at)
 
 
