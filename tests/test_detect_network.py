@@ -195,6 +195,25 @@ def test_copies_and_saved_weights_answer_the_same(family, tmp_path):
     assert torch.equal(own(given)[0].scores, wanted[0].scores)
 
 
+@pytest.mark.parametrize("kept", [1, 4, 20, 200])
+def test_proposals_are_those_of_one_slow_look_at_all(kept):
+    asked = network("two_stage", kept=kept).eval()
+    with torch.no_grad():
+        for layer in asked.head.last:
+            torch.nn.init.normal_(layer.weight, std=0.5)
+        answers = asked.head(asked.maps(pictures(3)))
+        for boxes, likely, found in zip(
+            asked.placed(answers), answers.objectness, asked.proposed(answers), strict=True
+        ):
+            boxes = boxes[likely.argsort(descending=True)[: SECOND["proposals"]]]
+            boxes = [box for box in boxes if (box[2:] - box[:2]).min() >= 1]
+            stay = []
+            for box in boxes:
+                if all(iou_matrix(box[None], one[None]) <= 0.7 for one in stay):
+                    stay.append(box)
+            torch.testing.assert_close(found, torch.stack(stay[:kept]))
+
+
 def test_anchors_cover_what_they_are_made_for():
     # Sides from the smallest anchor's, 8 * 3, to the largest's, 32 * 3, cut by the picture.
     generator = Generator().manual_seed(4)

@@ -22,7 +22,7 @@ def export_model(
     force: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
-    """Write an embedder, or a detector of one stage, as an ONNX file with a card beside it.
+    """Write an embedder or a detector as an ONNX file with a card beside it.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def export_model(
 
 def _lines(done: "Exported") -> Iterator[str]:
     height, width = done.size_hw
-    yield f"graph: {shown(str(done.file))}   kind: {done.kind}   input: nx3x{height}x{width}"
+    many = "1" if done.one_by_one else "n"
+    yield f"graph: {shown(str(done.file))}   kind: {done.kind}   input: {many}x3x{height}x{width}"
     yield f"outputs: {', '.join(done.outputs)}   differs from the model by at most {done.apart:.1g}"
     if done.classes:
         columns = (f"{place} {shown(name)}" for place, name in enumerate(done.classes))

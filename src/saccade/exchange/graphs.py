@@ -1,7 +1,8 @@
 """Networks as ONNX graphs, from pixels to vectors or decoded boxes, that any runtime can run.
 
 Open Neural Network Exchange, operator set 17. The input is (n, 3, H, W) float in [0, 1], red, green
-and blue, for any n; overlapping boxes are left to who reads them, as in graphs of others.
+and blue, for any n, of detectors of two stages for n = 1; overlapping boxes are left to who reads
+them, as in graphs of others.
 """
 
 import io
@@ -13,11 +14,13 @@ from torch.nn.functional import normalize
 
 from saccade.errors import InputError
 from saccade.exchange.trust import library
-from saccade.tasks.detector import OneStageNetwork
+from saccade.tasks.detector import OneStageNetwork, TwoStageNetwork
 from saccade.tasks.embed import EmbeddingNetwork
 
 OPERATORS = 17
 INPUT = "pictures"
+Free = dict[str, dict[int, str]]  # input or output → side that is free → its name
+MANY: Free = {INPUT: {0: "n"}}
 GREY = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # of red, green, blue: ITU-R 601, as Pillow
 
 
@@ -25,6 +28,8 @@ class DetectorGraph(nn.Module):
     """Pictures → ``boxes`` (n, a, 4), corners in pixels, and ``scores`` (n, a, classes)."""
 
     outputs = ("boxes", "scores")
+    pictures = 2  # shown while it is drawn
+    free = MANY | dict.fromkeys(outputs, {0: "n"})
 
     def __init__(self, network: OneStageNetwork, *, channels: int) -> None:
         super().__init__()
@@ -36,10 +41,33 @@ class DetectorGraph(nn.Module):
         return self.network.placed(answers), self.network.scores(answers)
 
 
+class TwoStageGraph(nn.Module):
+    """One picture → ``boxes`` (1, m, 4) and ``scores`` (1, m, classes), m as the picture shows.
+
+    The proposals, moved; those of several pictures would differ in number.
+    """
+
+    outputs = ("boxes", "scores")
+    pictures = 1
+    free: Free = dict.fromkeys(outputs, {1: "m"})
+
+    def __init__(self, network: TwoStageNetwork, *, channels: int) -> None:
+        super().__init__()
+        self.network, self.channels = network, channels
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, 3, H, W) float in [0, 1] → boxes and scores."""
+        maps = self.network.maps(_coloured(pictures, self.channels))
+        boxes, scores = self.network.judged(maps, self.network.proposed(self.network.head(maps)))
+        return boxes[None], scores[None]
+
+
 class EmbedderGraph(nn.Module):
     """Pictures → ``vector`` (n, dimension) of length 1; ``mirror`` as ``embed_batch``."""
 
     outputs = ("vector",)
+    pictures = 2
+    free = MANY | dict.fromkeys(outputs, {0: "n"})
 
     def __init__(self, network: EmbeddingNetwork, *, channels: int, mirror: bool) -> None:
         super().__init__()
@@ -54,10 +82,13 @@ class EmbedderGraph(nn.Module):
         return (vectors,)
 
 
-def graph_bytes(graph: DetectorGraph | EmbedderGraph, size_hw: tuple[int, int]) -> bytes:
+Graph = DetectorGraph | TwoStageGraph | EmbedderGraph
+
+
+def graph_bytes(graph: Graph, size_hw: tuple[int, int]) -> bytes:
     """Return the ONNX file; raises InputError where the network has parts that ONNX has not."""
     library("onnx")
-    file, example = io.BytesIO(), torch.full((2, 3, *size_hw), 0.5)
+    file, example = io.BytesIO(), torch.full((graph.pictures, 3, *size_hw), 0.5)
     try:
         with warnings.catch_warnings():  # Of the tracer, on checks of shapes that never change.
             warnings.simplefilter("ignore")
@@ -67,7 +98,7 @@ def graph_bytes(graph: DetectorGraph | EmbedderGraph, size_hw: tuple[int, int]) 
                 file,  # type: ignore[arg-type]  # torch takes any file
                 input_names=[INPUT],
                 output_names=list(graph.outputs),
-                dynamic_axes={name: {0: "n"} for name in (INPUT, *graph.outputs)},
+                dynamic_axes=graph.free,
                 opset_version=OPERATORS,
                 dynamo=False,
             )

@@ -56,11 +56,11 @@ class RegionHead(nn.Module):
 
     def _pooled(self, maps: Sequence[Tensor], boxes: Sequence[Tensor]) -> Tensor:
         corners = torch.cat(list(boxes))
-        picture = torch.cat([box.new_full((len(box), 1), row) for row, box in enumerate(boxes)])
+        picture = torch.cat([torch.full_like(box[:, :1], row) for row, box in enumerate(boxes)])
         rows = torch.cat([picture, corners], dim=1)
         level = self._level(corners)
-        depth = maps[0].shape[1]
-        pooled = maps[0].new_zeros(len(rows), depth, GRID, GRID)
+        # Sides as the shape tells them, so that an exported graph follows them.
+        pooled = maps[0].new_zeros(rows.shape[0], maps[0].shape[1], GRID, GRID)
         for place, found in enumerate(maps):
             mine = torch.nonzero(level == place).flatten()
             looked_at = self.pool(found, self._on_map(rows[mine], found))

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torchvision.ops import nms
 
 from saccade.boxes.anchors import AnchorShapes, make_anchors
 from saccade.boxes.coding import decode
 from saccade.boxes.formats import clip
-from saccade.boxes.suppression import suppress
 from saccade.errors import InputError
 from saccade.nn.anchor_head import AnchorHead, Answers
 from saccade.nn.pyramid import Pyramid
@@ -24,6 +24,7 @@ from saccade.tasks.network import BackboneNetwork
 
 PROPOSAL_IOU = 0.7  # of proposals that overlap more the likeliest stays (Ren et al., section 3.3)
 MOST_ANCHORS = 2_000_000  # of one picture; every one costs memory for each box of each picture
+FIRST_TRIED = 2  # times the proposals that are kept
 SHORTEST_SIDE = 1.0  # pixels; boxes with a shorter one are no proposals
 
 
@@ -131,12 +132,15 @@ class TwoStageNetwork(OneStageNetwork):
         """(n, c, H, W) float in [0, 1] → for each picture the proposals, moved, with scores."""
         maps = self.maps(pictures)
         proposed = self.proposed(self.head(maps))
-        logits, offsets = self.regions(maps, proposed)
         many = [len(one) for one in proposed]
+        whole = (torch.split(one, many) for one in self.judged(maps, proposed))
+        return [Seen(*row) for row in zip(*whole, strict=True)]
+
+    def judged(self, maps: list[Tensor], proposed: list[Tensor]) -> Seen:
+        """Return what the second head makes of the proposals of all pictures, in a row."""
+        logits, offsets = self.regions(maps, proposed)
         boxes = clip(decode(offsets.float(), torch.cat(proposed)), self.size_hw)
-        shares = logits.float().softmax(-1)[:, :-1]
-        rows = zip(torch.split(boxes, many), torch.split(shares, many), strict=True)
-        return [Seen(*row) for row in rows]
+        return Seen(boxes, logits.float().softmax(-1)[:, :-1])
 
     @torch.no_grad()
     def proposed(self, answers: Answers) -> list[Tensor]:
@@ -148,9 +152,21 @@ class TwoStageNetwork(OneStageNetwork):
             corners, likely = corners[best], likely[best]
             real = (corners[:, 2:] - corners[:, :2]).min(dim=1).values >= SHORTEST_SIDE
             corners, likely = corners[real], likely[real]
-            places, _ = suppress(corners, likely, iou=PROPOSAL_IOU, most=self.kept)
-            found.append(corners[places])
+            found.append(corners[self._apart(corners, likely)])
         return found
+
+    def _apart(self, corners: Tensor, likely: Tensor) -> Tensor:
+        """Boxes (m, 4), the likeliest first → (k,) places of those that are kept.
+
+        Whether a box stays is decided by those before it, so that the first few are tried, then
+        twice as many until enough stay; a graph that is exported cannot try, and takes all.
+        """
+        many = self.proposals if torch.jit.is_tracing() else FIRST_TRIED * self.kept
+        while True:
+            kept = nms(corners[:many], likely[:many], PROPOSAL_IOU)[: self.kept]
+            if many >= len(corners) or len(kept) == self.kept:
+                return kept
+            many *= 2
 
 
 def _require_bounded(shapes: AnchorShapes, map_hw: Sequence[tuple[int, int]]) -> None:

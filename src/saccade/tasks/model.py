@@ -305,6 +305,8 @@ class Model:
                 network.require_pictures()
         except (SafetensorError, RuntimeError) as error:
             raise InputError(f"{weights} does not fit {CARD_FILE}; copy the run again") from error
+        if isinstance(network, OneStageNetwork):  # Pictures are shown to it in this order.
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(card, network.eval())
 
 
