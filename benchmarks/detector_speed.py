@@ -4,15 +4,17 @@ Pictures of $SACCADE_DATA/bccd (640x480), brought to 320x320 and to 240x320, thr
 
 - one_stage, two_stage: a run of ``saccade train --task detect`` with the usual settings, through
   ``saccade.load(run).detect([file])``;
-- one_stage mobilenet: the same on ssdlite's backbone, torchvision/mobilenet_v3_large;
+- one_stage narrow: the same with half the width, 16; one_stage mobilenet: the same on ssdlite's
+  backbone, torchvision/mobilenet_v3_large;
 - onnx NAME: those runs after ``export_model``, as ``--detector`` uses them, in onnxruntime;
 - ssdlite: torchvision's ssdlite320_mobilenet_v3_large; the file is decoded by the same function.
 
 Weights are drawn, and the running means of normalisations set by some of the pictures. What costs
 time besides the network is how many boxes pass: every side has the lowest score with which
 CANDIDATES boxes a picture are compared with each other on average, the same overlap, and at most
-MOST boxes are told. Sides take turns picture by picture, in the other order every second time;
-told are medians of the milliseconds, and of the ratios in the same turn.
+MOST boxes are told. Each side takes turns with ssdlite alone, picture by picture, the other first
+every second time, with a rest between, since threads of onnxruntime go on for a while after it
+answered. Told are medians of the milliseconds, and of the ratios in the same turn.
 
 With --small 6 pictures in one turn, at 320x320.
 """
@@ -38,7 +40,8 @@ from saccade.tasks.model import Model, build_network
 
 CLASSES = ("Platelets", "RBC", "WBC")
 CANDIDATES, MOST, OVERLAP = 100, 100, 0.5
-SIZES, PICTURES, TURNS, SETTLED = ((320, 320), (240, 320)), 60, 3, 8
+SIZES, PICTURES, TURNS, SETTLED = ((320, 320), (240, 320)), 30, 2, 8
+REST_S = 0.02
 MOBILENET = "torchvision/mobilenet_v3_large"
 PEER = "ssdlite"
 
@@ -61,23 +64,24 @@ def main(small: bool) -> dict[str, Any]:
 def make_sides(files: Sequence[Path], size_hw: tuple[int, int], folder: Path) -> dict[str, Detect]:
     """Return every side, ready; its lowest score is set with ``files``."""
     sides: dict[str, Detect] = {PEER: ssdlite(files, size_hw)}
-    for name, family, backbone in (
-        ("one_stage", "one_stage", "small_resnet"),
-        ("one_stage mobilenet", "one_stage", MOBILENET),
-        ("two_stage", "two_stage", "small_resnet"),
+    for name, family, backbone, width in (
+        ("one_stage", "one_stage", "small_resnet", 32),
+        ("one_stage narrow", "one_stage", "small_resnet", 16),
+        ("one_stage mobilenet", "one_stage", MOBILENET, 32),
+        ("two_stage", "two_stage", "small_resnet", 32),
     ):
         place = folder / name.replace(" ", "_")
         place.mkdir()
-        made_run(files, size_hw, family, backbone).save(place)
+        made_run(files, size_hw, family, backbone, width).save(place)
         sides[name] = by_model(saccade.load(place))
         sides[f"onnx {name}"] = by_graph(place, files)
     return sides
 
 
 def made_run(
-    files: Sequence[Path], size_hw: tuple[int, int], family: str, backbone: str
+    files: Sequence[Path], size_hw: tuple[int, int], family: str, backbone: str, width: int
 ) -> Model:
-    """Return a detector with the usual settings and drawn weights."""
+    """Return a detector with the usual settings but these, and drawn weights."""
     settings = DetectSettings(family=family)
     answer = {key: getattr(settings, key) for key in ANSWER}
     card = {
@@ -85,7 +89,7 @@ def made_run(
         "kind": "detector",
         "task": "detect",
         "backbone": backbone,
-        "width": 32,
+        "width": width,
         "channels": 3,
         "size_hw": list(size_hw),
         "classes": list(CLASSES),
@@ -174,45 +178,52 @@ def lowest(scores: Sequence[Tensor]) -> float:
 
 
 def measure(sides: dict[str, Detect], files: Sequence[Path], turns: int) -> dict[str, Any]:
-    """Let the sides take turns; returns for each its milliseconds, boxes and ratio to the peer."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    boxes = dict.fromkeys(sides, 0)
-    for name, detect in sides.items():
-        for file in files[:2]:
-            detect(file)
-    for number, file in enumerate([*files] * turns):
-        for name in [*sides][:: -1 if number % 2 else 1]:
+    """Return for each side its milliseconds, boxes and ratio to the peer, and the peer's."""
+    found = {}
+    for name in sides:
+        if name != PEER:
+            seconds, boxes = in_turns({PEER: sides[PEER], name: sides[name]}, files, turns)
+            ratios = [a / b for a, b in zip(seconds[name], seconds[PEER], strict=True)]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            found[name] = {
+                "ms": 1000 * statistics.median(seconds[name]),
+                "peer_ms": 1000 * statistics.median(seconds[PEER]),
+                "to_peer": middle,
+                "quartiles": [low, high],
+                "boxes": boxes[name] / len(ratios),
+                "peer_boxes": boxes[PEER] / len(ratios),
+            }
+    return found
+
+
+def in_turns(
+    pair: dict[str, Detect], files: Sequence[Path], turns: int
+) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Return the seconds of every answer of both sides, and how many boxes each found."""
+    seconds: dict[str, list[float]] = {name: [] for name in pair}
+    boxes = dict.fromkeys(pair, 0)
+    for number, file in enumerate([*files[:2], *files * turns], start=-2):
+        for name in [*pair][:: -1 if number % 2 else 1]:
+            time.sleep(REST_S)
             begun = time.perf_counter()
-            found = sides[name](file)
-            seconds[name].append(time.perf_counter() - begun)
-            boxes[name] += found
-    return {name: summary(seconds[name], seconds[PEER], boxes[name]) for name in sides}
-
-
-def summary(seconds: Sequence[float], peer: Sequence[float], boxes: int) -> dict[str, float]:
-    """Medians of one side, and of its ratios to the peer in the same turn."""
-    ratios = [a / b for a, b in zip(seconds, peer, strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    return {
-        "ms": 1000 * statistics.median(seconds),
-        "to_peer": middle,
-        "to_peer_first_quarter": low,
-        "to_peer_last_quarter": high,
-        "boxes": boxes / len(seconds),
-    }
+            found = pair[name](file)
+            if number >= 0:  # The first two are practice.
+                seconds[name].append(time.perf_counter() - begun)
+                boxes[name] += found
+    return seconds, boxes
 
 
 def tell(size_hw: tuple[int, int], figures: dict[str, Any]) -> None:
     """Print the figures of one size."""
     print(
         f"{size_hw[0]}x{size_hw[1]}, {figures['pictures']} pictures, {figures['turns']} turns, "
-        f"{torch.get_num_threads()} threads; medians, time to {PEER}'s with its quartiles"
+        f"{torch.get_num_threads()} threads; medians of both; time to {PEER}'s, its quartiles"
     )
     for name, one in figures[f"{size_hw[0]}x{size_hw[1]}"].items():
+        low, high = one["quartiles"]
         print(
-            f"  {name:<26} {one['ms']:7.1f} ms   {one['to_peer']:.2f} "
-            f"({one['to_peer_first_quarter']:.2f} to {one['to_peer_last_quarter']:.2f})   "
-            f"{one['boxes']:.0f} boxes"
+            f"  {name:<24} {one['ms']:6.1f} and {one['peer_ms']:5.1f} ms   {one['to_peer']:.2f} "
+            f"({low:.2f} to {high:.2f})   {one['boxes']:.0f} and {one['peer_boxes']:.0f} boxes"
         )
 
 

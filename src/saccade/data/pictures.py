@@ -115,10 +115,17 @@ def read_picture(source: Path | Sample) -> UInt8Array:
     """
     if isinstance(source, Sample) and source.array is not None:
         return _array_picture(source.path, source.array)
+    return np.array(read_image(source), dtype=np.uint8)
+
+
+def read_image(source: Path | Sample) -> Image.Image:
+    """Return the same as an image, which is scaled sooner than an array; raises likewise."""
+    if isinstance(source, Sample) and source.array is not None:
+        return Image.fromarray(_array_picture(source.path, source.array))
     path = source.path if isinstance(source, Sample) else source
     try:
         with path.open("rb") as stream:
-            return np.array(decode(stream, path), dtype=np.uint8)
+            return decode(stream, path)
     except (OSError, ValueError) as error:  # A ValueError comes of a NUL in the name.
         raise PictureError(refusal(path, error)) from error
 

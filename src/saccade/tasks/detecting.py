@@ -33,7 +33,7 @@ def detect_batch(
     """
     network.eval()
     scaled = pictures.float().div_(255).contiguous(memory_format=torch.channels_last)
-    return [_kept(seen, answer) for seen in network(scaled)]
+    return [_kept(seen, answer) for seen in network(scaled, answer["at_least"])]
 
 
 def _kept(seen: Seen, answer: Mapping[str, Any]) -> Kept:

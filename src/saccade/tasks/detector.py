@@ -89,19 +89,29 @@ class OneStageNetwork(BackboneNetwork):
         found: list[Tensor] = self.pyramid(self.backbone, self.seen(pictures))
         return found
 
-    def forward(self, pictures: Tensor) -> list[Seen]:
-        """(n, c, H, W) float in [0, 1] → for each picture a box and its scores an anchor."""
+    def forward(self, pictures: Tensor, at_least: float = 0.0) -> list[Seen]:
+        """(n, c, H, W) float in [0, 1] → for each picture a box and its scores an anchor.
+
+        Anchors none of whose scores can be ``at_least`` are left out: a class's share is at most 1.
+        """
         answers: Answers = self.head(self.maps(pictures))
-        rows = zip(self.placed(answers), self.scores(answers), strict=True)
-        return [Seen(*row) for row in rows]
+        found = []
+        for row, objectness in enumerate(answers.objectness):
+            able = objectness.sigmoid() >= at_least
+            own = Answers(answers.offsets[row][able], objectness[able], answers.classes[row][able])
+            found.append(Seen(self._placed(own.offsets, self.anchors[able]), self.scores(own)))
+        return found
 
     def scores(self, answers: Answers) -> Tensor:
-        """Return the scores (n, a, classes): objectness times each class's share of it."""
+        """Return the scores (…, a, classes): objectness times each class's share of it."""
         return answers.objectness.sigmoid()[..., None] * answers.classes.softmax(-1)
 
     def placed(self, answers: Answers) -> Tensor:
         """Return the boxes (n, a, 4), corners in pixels, within the picture."""
-        return clip(decode(answers.offsets.float(), self.anchors), self.size_hw)
+        return self._placed(answers.offsets, self.anchors)
+
+    def _placed(self, offsets: Tensor, starts: Tensor) -> Tensor:
+        return clip(decode(offsets.float(), starts), self.size_hw)
 
 
 class TwoStageNetwork(OneStageNetwork):
@@ -128,7 +138,7 @@ class TwoStageNetwork(OneStageNetwork):
     def _head(self, depth: int, shapes: Sequence[int]) -> AnchorHead:
         return AnchorHead(depth=depth, shapes=shapes, classes=0)
 
-    def forward(self, pictures: Tensor) -> list[Seen]:
+    def forward(self, pictures: Tensor, at_least: float = 0.0) -> list[Seen]:
         """(n, c, H, W) float in [0, 1] → for each picture the proposals, moved, with scores."""
         maps = self.maps(pictures)
         proposed = self.proposed(self.head(maps))
@@ -139,7 +149,7 @@ class TwoStageNetwork(OneStageNetwork):
     def judged(self, maps: list[Tensor], proposed: list[Tensor]) -> Seen:
         """Return what the second head makes of the proposals of all pictures, in a row."""
         logits, offsets = self.regions(maps, proposed)
-        boxes = clip(decode(offsets.float(), torch.cat(proposed)), self.size_hw)
+        boxes = self._placed(offsets, torch.cat(proposed))
         return Seen(boxes, logits.float().softmax(-1)[:, :-1])
 
     @torch.no_grad()

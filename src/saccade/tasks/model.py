@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 
 from saccade.class_tree import ClassTree
 from saccade.data.batches import load_pictures, load_readable
-from saccade.data.pictures import read_picture, resize, several
+from saccade.data.pictures import read_image, read_picture, resize, several, to_size
 from saccade.data.stored import Pictures
 from saccade.errors import InputError, PictureError
 from saccade.files import existing_folder, sha256_file, write_atomic
@@ -243,12 +243,12 @@ class Model:
         for source in several(pictures):
             name = str(source.path if isinstance(source, Sample) else source)
             try:
-                pixels = read_picture(source)
+                image = read_image(source)
             except PictureError as error:
                 found.append(Detection(name, reason=str(error)))
                 continue
-            prepared = torch.from_numpy(resize(pixels, self.size_hw, self.channels))[None]
-            size_hw = (pixels.shape[0], pixels.shape[1])
+            prepared = torch.from_numpy(to_size(image, self.size_hw, self.channels))[None]
+            size_hw = (image.height, image.width)
             found += self.detect_prepared(prepared, [name], [size_hw])
         return found
 
