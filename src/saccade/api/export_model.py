@@ -32,7 +32,6 @@ class Exported:
     """What was written: ``file`` and ``card``; the ``outputs`` of the graph.
 
     ``one_by_one``: it takes one picture at a time, as those of detectors of two stages do.
-
     ``apart``: how far the answers of graph and model differ at most, by the largest there is; of
     the boxes of two stages nine in ten differ no more from the nearest of the other's.
     """

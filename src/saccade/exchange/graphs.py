@@ -7,6 +7,8 @@ them, as in graphs of others.
 
 import io
 import warnings
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +21,8 @@ from saccade.tasks.embed import EmbeddingNetwork
 
 OPERATORS = 17
 INPUT = "pictures"
-Free = dict[str, dict[int, str]]  # input or output → side that is free → its name
-MANY: Free = {INPUT: {0: "n"}}
+Free = Mapping[str, Mapping[int, str]]  # input or output → side that is free → its name
+MANY = {INPUT: {0: "n"}}
 GREY = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # of red, green, blue: ITU-R 601, as Pillow
 
 
@@ -29,7 +31,7 @@ class DetectorGraph(nn.Module):
 
     outputs = ("boxes", "scores")
     pictures = 2  # shown while it is drawn
-    free = MANY | dict.fromkeys(outputs, {0: "n"})
+    free: ClassVar[Free] = MANY | {"boxes": {0: "n"}, "scores": {0: "n"}}
 
     def __init__(self, network: OneStageNetwork, *, channels: int) -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class TwoStageGraph(nn.Module):
 
     outputs = ("boxes", "scores")
     pictures = 1
-    free: Free = dict.fromkeys(outputs, {1: "m"})
+    free: ClassVar[Free] = {"boxes": {1: "m"}, "scores": {1: "m"}}
 
     def __init__(self, network: TwoStageNetwork, *, channels: int) -> None:
         super().__init__()
@@ -67,7 +69,7 @@ class EmbedderGraph(nn.Module):
 
     outputs = ("vector",)
     pictures = 2
-    free = MANY | dict.fromkeys(outputs, {0: "n"})
+    free: ClassVar[Free] = MANY | {"vector": {0: "n"}}
 
     def __init__(self, network: EmbeddingNetwork, *, channels: int, mirror: bool) -> None:
         super().__init__()

@@ -139,7 +139,10 @@ class TwoStageNetwork(OneStageNetwork):
         return AnchorHead(depth=depth, shapes=shapes, classes=0)
 
     def forward(self, pictures: Tensor, at_least: float = 0.0) -> list[Seen]:
-        """(n, c, H, W) float in [0, 1] → for each picture the proposals, moved, with scores."""
+        """(n, c, H, W) float in [0, 1] → for each picture the proposals, moved, with scores.
+
+        None is left out by ``at_least``.
+        """
         maps = self.maps(pictures)
         proposed = self.proposed(self.head(maps))
         many = [len(one) for one in proposed]

@@ -62,9 +62,11 @@ class Model:
 
     def __init__(self, card: dict[str, Any], network: Network | None) -> None:
         self.card = card
-        # One layout in memory, so that a model just trained answers as it will when loaded.
-        plain = torch.contiguous_format
-        self.network = None if network is None else network.to(memory_format=plain)
+        # One layout in memory, so that a model just trained answers as it will when loaded; of
+        # detectors that in which they are shown pictures, which is a little faster.
+        detects = isinstance(network, OneStageNetwork)
+        layout = torch.channels_last if detects else torch.contiguous_format
+        self.network = None if network is None else network.to(memory_format=layout)
         self.size_hw: tuple[int, int] = (int(card["size_hw"][0]), int(card["size_hw"][1]))
         self.channels: int = card["channels"]
         self.dimension: int = card.get("dimension", 0)  # Only an embedder has one.
@@ -305,8 +307,6 @@ class Model:
                 network.require_pictures()
         except (SafetensorError, RuntimeError) as error:
             raise InputError(f"{weights} does not fit {CARD_FILE}; copy the run again") from error
-        if isinstance(network, OneStageNetwork):  # Pictures are shown to it in this order.
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(card, network.eval())
 
 
