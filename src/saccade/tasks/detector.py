@@ -176,7 +176,7 @@ class TwoStageNetwork(OneStageNetwork):
         """
         many = self.proposals if torch.jit.is_tracing() else FIRST_TRIED * self.kept
         while True:
-            kept = nms(corners[:many], likely[:many], PROPOSAL_IOU)[: self.kept]
+            kept: Tensor = nms(corners[:many], likely[:many], PROPOSAL_IOU)[: self.kept]
             if many >= len(corners) or len(kept) == self.kept:
                 return kept
             many *= 2
