@@ -395,6 +395,20 @@ def test_several_pictures_are_spread_over_threads(tmp_path, monkeypatch, batch, 
     assert opened == ([2] if count == 1 or batch == 16 else [2, 1])
 
 
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_no_place_of_a_batch_is_left_unwritten(tmp_path, monkeypatch, layout):
+    file = write_embedder(tmp_path / "e.onnx", layout=layout, batch=4)
+    write_card(file, EMBEDDER_CARD, input={"layout": layout, "fit": "pad"})
+    embedder = load_embedder(file)
+    with monkeypatch.context() as patch:
+        patch.setattr(session.np, "empty", lambda shape, dtype: np.full(shape, np.nan, dtype))
+        batch = embedder._session.prepared(drawn(3, shape=(4, SIDE))).batch
+    planes = batch if layout == "nchw" else batch.transpose(0, 3, 1, 2)
+    assert (planes[3] == 0).all() and (planes[:, :, [0, 1, 6, 7]] == 0).all()
+    expected = (np.stack(drawn(3, shape=(4, SIDE))).astype(np.float32) - MEAN) / STD
+    np.testing.assert_allclose(planes[:3, :, 2:6], expected.transpose(0, 3, 1, 2), atol=1e-6)
+
+
 def test_threads_may_share_an_embedder(tmp_path, monkeypatch):
     monkeypatch.setattr(session.torch, "get_num_threads", lambda: 2)
     embedder = load_embedder(write_embedder(tmp_path / "e.onnx"))

@@ -89,11 +89,12 @@ class Session:
     def _share(self, count: int) -> int:
         """Return how many pictures each thread runs at once; 0: all threads run the same ones.
 
-        Over all threads no more are at work than PIECE and PIECE_BYTES allow.
+        Each thread has some, and all together no more than PIECE and PIECE_BYTES allow.
         """
         share = self._fixed or min(self._most // self._threads, -(-count // self._threads))
-        fits = self._spread and share * self._threads <= self._most
-        return share if fits and count > share else 0
+        if not self._spread or not 0 < share * self._threads <= self._most:
+            return 0
+        return share if -(-count // share) >= self._threads else 0
 
     def _side_by_side(self, blocks: Sequence[Sequence[UInt8Array]]) -> Iterator[Answer]:
         with self._opening:
