@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -20,15 +21,14 @@ from numpy.typing import NDArray
 from saccade.errors import InputError
 from saccade.exchange.card import Card, card_of
 from saccade.exchange.fit import Placement, placed, require_picture, scaled
+from saccade.exchange.matching import DTYPES, require_match
 from saccade.exchange.trust import Outline, library, require_moderate
-from saccade.names import suggest
 from saccade.values import Float32Array, UInt8Array
 
 FORMAT = 1  # rises when the same graph and card would be answered otherwise
 PIECE = 8  # pictures at once, where the graph takes any number
 PIECE_BYTES = 64 << 20  # of their input; fewer at once when they are very large
 QUIET = 4  # onnxruntime's own lines on the error stream: only what ends the program
-DTYPES: dict[str, type[np.floating[Any]]] = {"float": np.float32, "float16": np.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ class Session:
         """
         self.file = outline.file
         self.card = card
-        _require_input(outline, card)
-        _require_outputs(outline, card)
+        require_match(outline, card)
         self._input = outline.input
         self._fixed = (outline.input.shape or (None,))[0]
         self._shape = (3, *card.size) if card.layout == "nchw" else (*card.size, 3)
@@ -100,9 +99,18 @@ class Session:
         with self._opening:
             self._single = self._single or _opened(self._outline, 1)
 
+        # Memory that was written before: new pages would cost as much as scaling a picture.
+        spare: SimpleQueue[Float32Array] = SimpleQueue()
+        for _ in range(self._threads):
+            spare.put(self._empty(len(blocks[0])))
+
         def answer(block: Sequence[UInt8Array]) -> Answer:
-            piece = self.prepared(block)
-            return self.run(piece, self._single), piece.placements
+            batch = spare.get()
+            try:
+                piece = self.prepared(block, batch)
+                return self.run(piece, self._single), piece.placements
+            finally:
+                spare.put(batch)
 
         with ThreadPoolExecutor(self._threads) as threads:
             yield from threads.map(answer, blocks)
@@ -115,9 +123,16 @@ class Session:
                 waiting = [beside.submit(self.prepared, b) for b in blocks[number + 1 : number + 2]]
                 yield self.run(piece), piece.placements
 
-    def prepared(self, pictures: Sequence[UInt8Array]) -> Piece:
-        """Return pictures (H, W, 3) uint8 fitted and normalised; a fixed batch is filled up."""
-        batch = np.empty((self._fixed or len(pictures), *self._shape), dtype=np.float32)
+    def _empty(self, count: int) -> Float32Array:
+        return np.empty((self._fixed or count, *self._shape), dtype=np.float32)
+
+    def prepared(self, pictures: Sequence[UInt8Array], batch: Float32Array | None = None) -> Piece:
+        """Return pictures (H, W, 3) uint8 fitted and normalised; a fixed batch is filled up.
+
+        Written into ``batch``, where there is one: it has places for as many or more.
+        """
+        count = self._fixed or len(pictures)
+        batch = self._empty(count) if batch is None else batch[:count]
         batch[len(pictures) :] = 0
         planes = batch if self.card.layout == "nchw" else batch.transpose(0, 3, 1, 2)
         placements = tuple(map(self._fill, planes, pictures))
@@ -181,37 +196,6 @@ class Session:
 
 def _blocks(pictures: Sequence[UInt8Array], size: int) -> list[Sequence[UInt8Array]]:
     return [pictures[start : start + size] for start in range(0, len(pictures), size)]
-
-
-def _require_input(outline: Outline, card: Card) -> None:
-    where = f"card {card_of(outline.file)} does not fit {outline.file.name}"
-    port = outline.input
-    if port.dtype not in DTYPES:
-        raise InputError(
-            f"{outline.file}: its input {port.name} takes {port.dtype}; float or float16 is needed"
-        )
-    shape = port.shape or (None,) * 4
-    if len(shape) != 4:
-        raise InputError(f"{outline.file}: its input {port} is no batch of pictures")
-    channels, *size = (shape[1], *shape[2:]) if card.layout == "nchw" else (shape[3], *shape[1:3])
-    if channels not in (None, 3):
-        raise InputError(
-            f"{where}: as {card.layout} its input {port} has {channels} colours, not 3"
-        )
-    if any(side not in (None, wanted) for side, wanted in zip(size, card.size, strict=True)):
-        raise InputError(
-            f"{where}: input.size is {list(card.size)}, the graph takes {port} ({card.layout})"
-        )
-
-
-def _require_outputs(outline: Outline, card: Card) -> None:
-    names = [port.name for port in outline.outputs]
-    for name in card.outputs.values():
-        if name not in names:
-            raise InputError(
-                f"card {card_of(outline.file)} does not fit {outline.file.name}: the graph has no "
-                f"output '{name}'; {suggest(name, names)}"
-            )
 
 
 def _opened(outline: Outline, threads: int) -> Any:
