@@ -36,7 +36,7 @@ from saccade.exchange.session import PIECE
 
 SIDE = 224
 PICTURES, SMALL_PICTURES = 64, 32
-TURNS, SMALL_TURNS = 11, 3
+TURNS, SMALL_TURNS = 31, 3
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 STD = np.array([58.395, 57.12, 57.375], np.float32)
 NETWORKS = {"resnet18": models.resnet18, "squeezenet1_1": models.squeezenet1_1}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime
@@ -355,12 +356,84 @@ def test_large_pictures_are_run_few_at_once_with_the_same_answers(tmp_path, monk
     file = write_embedder(tmp_path / "e.onnx")
     expected = load_embedder(file)(drawn(7))
     monkeypatch.setattr(session, "PIECE_BYTES", 3 * 4 * 3 * SIDE * SIDE)
-    few = load_embedder(file)
+    for threads, wanted in ((1, [3, 3, 1]), (2, [1] * 7), (4, [3, 3, 1])):
+        monkeypatch.setattr(session.torch, "get_num_threads", lambda threads=threads: threads)
+        few = load_embedder(file)
+        assert ran(few, drawn(7), expected, monkeypatch) == wanted
+
+
+def ran(embedder, pictures, expected, monkeypatch):
+    """The sizes of the pieces that are run for the expected vectors."""
     sizes = []
-    real = few._session.run
-    monkeypatch.setattr(few._session, "run", lambda p: sizes.append(len(p.batch)) or real(p))
-    np.testing.assert_allclose(few(drawn(7)), expected, atol=1e-6)
-    assert sizes == [3, 3, 1]
+    real = embedder._session.run
+    monkeypatch.setattr(
+        embedder._session, "run", lambda p, *graph: sizes.append(len(p.batch)) or real(p, *graph)
+    )
+    np.testing.assert_allclose(embedder(pictures), expected, atol=1e-6)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("batch", "count", "sizes"),
+    [("n", 1, [1]), ("n", 2, [1, 1]), ("n", 11, [3, 4, 4]), (1, 3, [1, 1, 1]), (16, 17, [16, 16])],
+)
+def test_several_pictures_are_spread_over_threads(tmp_path, monkeypatch, batch, count, sizes):
+    monkeypatch.setattr(session.torch, "get_num_threads", lambda: 2)
+    opened = []
+    real = onnxruntime.InferenceSession
+
+    def kept(content, options, **named):
+        opened.append(options.intra_op_num_threads)
+        return real(content, options, **named)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", kept)
+    embedder = load_embedder(write_embedder(tmp_path / "e.onnx", batch=batch))
+    pictures = drawn(count)
+    for _ in range(2):
+        assert sorted(ran(embedder, pictures, reference(pictures), monkeypatch)) == sizes
+    # The second graph is opened when it is first needed, and once.
+    assert opened == ([2] if count == 1 or batch == 16 else [2, 1])
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_no_place_of_a_batch_is_left_unwritten(tmp_path, monkeypatch, layout):
+    file = write_embedder(tmp_path / "e.onnx", layout=layout, batch=4)
+    write_card(file, EMBEDDER_CARD, input={"layout": layout, "fit": "pad"})
+    embedder = load_embedder(file)
+    with monkeypatch.context() as patch:
+        made = np.empty
+        patch.setattr(
+            session.np,
+            "empty",
+            lambda shape, dtype=float: (
+                np.full(shape, np.nan, dtype) if dtype is np.float32 else made(shape, dtype)
+            ),
+        )
+        batch = embedder._session.prepared(drawn(3, shape=(4, SIDE))).batch
+    planes = batch if layout == "nchw" else batch.transpose(0, 3, 1, 2)
+    assert (planes[3] == 0).all() and (planes[:, :, [0, 1, 6, 7]] == 0).all()
+    expected = (np.stack(drawn(3, shape=(4, SIDE))).astype(np.float32) - MEAN) / STD
+    np.testing.assert_allclose(planes[:3, :, 2:6], expected.transpose(0, 3, 1, 2), atol=1e-6)
+
+
+def test_threads_may_share_an_embedder(tmp_path, monkeypatch):
+    monkeypatch.setattr(session.torch, "get_num_threads", lambda: 2)
+    embedder = load_embedder(write_embedder(tmp_path / "e.onnx"))
+    asked = [drawn(9, shape=(20, 31), seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(4) as askers:
+        found = list(askers.map(embedder, asked))
+    for pictures, vectors in zip(asked, found, strict=True):
+        np.testing.assert_allclose(vectors, embedder(pictures), atol=1e-6)
+
+
+def test_a_picture_that_cannot_be_used_is_refused_from_any_thread(tmp_path, monkeypatch):
+    """One row of the batch is zeros: its vector has no direction, whoever runs it."""
+    monkeypatch.setattr(session.torch, "get_num_threads", lambda: 2)
+    file = write_embedder(tmp_path / "e.onnx", matrix=weights())
+    write_card(file, EMBEDDER_CARD, input={"mean": [7, 7, 7]})
+    pictures = [*drawn(10), np.full((SIDE, SIDE, 3), 7, np.uint8), *drawn(10)]
+    with pytest.raises(InputError, match="zeros only"):
+        load_embedder(file)(pictures)
 
 
 def test_a_graph_that_gives_fewer_rows_than_pictures(tmp_path):

@@ -22,7 +22,7 @@ class OnnxEmbedder:
         """Open ``FILE.onnx`` and the card beside it; raises InputError, see ``read_card``."""
         self.file = Path(file)
         outline = read_outline(self.file)
-        self._session = Session(outline, read_card(self.file, kind=EMBEDDER))
+        self._session = Session(outline, read_card(self.file, kind=EMBEDDER), spread=True)
         self.dimension = self._session.card.dimension
         self.size_hw = self._session.card.size
         self.fingerprint = self._session.fingerprint

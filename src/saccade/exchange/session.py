@@ -1,6 +1,7 @@
 """A foreign graph at work: checked against its card, fed with pictures in pieces, on all cores.
 
-The run is onnxruntime's, on the processor only, with as many threads as torch uses.
+The run is onnxruntime's, on the processor only, with as many threads as torch uses: all of them on
+one piece, or, where pictures are spread, each on a piece of its own.
 """
 
 import hashlib
@@ -9,6 +10,8 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,15 +21,14 @@ from numpy.typing import NDArray
 from saccade.errors import InputError
 from saccade.exchange.card import Card, card_of
 from saccade.exchange.fit import Placement, placed, require_picture, scaled
+from saccade.exchange.matching import DTYPES, require_match
 from saccade.exchange.trust import Outline, library, require_moderate
-from saccade.names import suggest
 from saccade.values import Float32Array, UInt8Array
 
 FORMAT = 1  # rises when the same graph and card would be answered otherwise
 PIECE = 8  # pictures at once, where the graph takes any number
 PIECE_BYTES = 64 << 20  # of their input; fewer at once when they are very large
 QUIET = 4  # onnxruntime's own lines on the error stream: only what ends the program
-DTYPES: dict[str, type[np.floating[Any]]] = {"float": np.float32, "float16": np.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +39,83 @@ class Piece:
     placements: tuple[Placement, ...]
 
 
+# Of some pictures: their outputs, meaning → (n, ...), and how they lay.
+Answer = tuple[dict[str, Float32Array], tuple[Placement, ...]]
+
+
 class Session:
     """A graph with its card, ready to answer. Threads may share it."""
 
-    def __init__(self, outline: Outline, card: Card) -> None:
-        """Raises InputError where graph and card do not fit, or onnxruntime refuses the graph."""
+    def __init__(self, outline: Outline, card: Card, *, spread: bool = False) -> None:
+        """Raises InputError where graph and card do not fit, or onnxruntime refuses the graph.
+
+        With ``spread`` several pictures are answered by a thread a piece, without waiting for each
+        other at every layer. It costs the weights once more, from the first such call on.
+        """
         self.file = outline.file
         self.card = card
-        _require_input(outline, card)
-        _require_outputs(outline, card)
+        require_match(outline, card)
         self._input = outline.input
         self._fixed = (outline.input.shape or (None,))[0]
         self._shape = (3, *card.size) if card.layout == "nchw" else (*card.size, 3)
-        self._piece = self._fixed or max(1, min(PIECE, PIECE_BYTES // (4 * math.prod(self._shape))))
+        self._most = max(1, min(PIECE, PIECE_BYTES // (4 * math.prod(self._shape))))
+        self._piece = self._fixed or self._most
         require_moderate(outline, (self._piece, *self._shape))
-        self._levels = _levels(card)
+        colours = zip(card.mean, card.std, strict=True)
+        self._scales = [(np.float32(mean), np.float32(std)) for mean, std in colours]
         deciding = {"format": FORMAT, "graph": outline.sha256, "card": card.deciding}
         told = json.dumps(deciding, sort_keys=True)
         self.fingerprint = hashlib.sha256(told.encode()).hexdigest()
-        self._session = _opened(outline)
+        self._threads = torch.get_num_threads()
+        self._outline = outline
+        self._session = _opened(outline, self._threads)
+        self._spread = spread and self._threads > 1
+        self._single: Any = None  # the same graph on one thread, once it is needed
+        self._opening = Lock()
 
-    def answers(
-        self, pictures: Sequence[UInt8Array]
-    ) -> Iterator[tuple[dict[str, Float32Array], tuple[Placement, ...]]]:
+    def answers(self, pictures: Sequence[UInt8Array]) -> Iterator[Answer]:
         """Yield the outputs of some pictures at a time, meaning → (n, ...), and how they lay."""
         if isinstance(pictures, np.ndarray) and pictures.ndim == 3:
             raise InputError("several pictures are expected, as [picture]. Got one array (H, W, 3)")
         for picture in pictures:
             require_picture(picture)
-        starts = range(0, len(pictures), self._piece)
-        blocks = [pictures[start : start + self._piece] for start in starts]
+        share = self._share(len(pictures))
+        if share:
+            yield from self._side_by_side(_blocks(pictures, share))
+        else:
+            yield from self._one_by_one(_blocks(pictures, self._piece))
+
+    def _share(self, count: int) -> int:
+        """Return how many pictures each thread runs at once; 0: all threads run the same ones.
+
+        Each thread has some, and all together no more than PIECE and PIECE_BYTES allow.
+        """
+        share = self._fixed or min(self._most // self._threads, -(-count // self._threads))
+        if not self._spread or not 0 < share * self._threads <= self._most:
+            return 0
+        return share if -(-count // share) >= self._threads else 0
+
+    def _side_by_side(self, blocks: Sequence[Sequence[UInt8Array]]) -> Iterator[Answer]:
+        with self._opening:
+            self._single = self._single or _opened(self._outline, 1)
+
+        # Memory that was written before: new pages would cost as much as scaling a picture.
+        spare: SimpleQueue[Float32Array] = SimpleQueue()
+        for _ in range(self._threads):
+            spare.put(self._empty(len(blocks[0])))
+
+        def answer(block: Sequence[UInt8Array]) -> Answer:
+            batch = spare.get()
+            try:
+                piece = self.prepared(block, batch)
+                return self.run(piece, self._single), piece.placements
+            finally:
+                spare.put(batch)
+
+        with ThreadPoolExecutor(self._threads) as threads:
+            yield from threads.map(answer, blocks)
+
+    def _one_by_one(self, blocks: Sequence[Sequence[UInt8Array]]) -> Iterator[Answer]:
         with ThreadPoolExecutor(1) as beside:  # Prepares the next while onnxruntime runs this one.
             waiting = [beside.submit(self.prepared, block) for block in blocks[:1]]
             for number in range(len(blocks)):
@@ -74,10 +123,17 @@ class Session:
                 waiting = [beside.submit(self.prepared, b) for b in blocks[number + 1 : number + 2]]
                 yield self.run(piece), piece.placements
 
-    def prepared(self, pictures: Sequence[UInt8Array]) -> Piece:
-        """Return pictures (H, W, 3) uint8 fitted and normalised; a fixed batch is filled up."""
-        # What no picture covers stays 0, which is the mean.
-        batch = np.zeros((self._fixed or len(pictures), *self._shape), dtype=np.float32)
+    def _empty(self, count: int) -> Float32Array:
+        return np.empty((self._fixed or count, *self._shape), dtype=np.float32)
+
+    def prepared(self, pictures: Sequence[UInt8Array], batch: Float32Array | None = None) -> Piece:
+        """Return pictures (H, W, 3) uint8 fitted and normalised; a fixed batch is filled up.
+
+        Written into ``batch``, where there is one: it has places for as many or more.
+        """
+        count = self._fixed or len(pictures)
+        batch = self._empty(count) if batch is None else batch[:count]
+        batch[len(pictures) :] = 0
         planes = batch if self.card.layout == "nchw" else batch.transpose(0, 3, 1, 2)
         placements = tuple(map(self._fill, planes, pictures))
         return Piece(batch.astype(DTYPES[self._input.dtype], copy=False), placements)
@@ -90,15 +146,21 @@ class Session:
         seen = scaled(picture, lies)
         colours = seen if card.colours == "rgb" else seen[::-1]
         inside = planes[:, top : top + height, left : left + width]
-        for plane, pixels, levels in zip(inside, colours, self._levels, strict=True):
-            np.take(levels, pixels, out=plane, mode="clip")  # Any other mode copies what it writes.
+        if inside.shape != planes.shape:
+            planes[:] = 0  # What no picture covers is the mean.
+        for plane, pixels, (mean, std) in zip(inside, colours, self._scales, strict=True):
+            np.subtract(pixels, mean, out=plane)
+            np.divide(plane, std, out=plane)
         return lies
 
-    def run(self, piece: Piece) -> dict[str, Float32Array]:
-        """Return the outputs that the card names, meaning → (n, ...) float32, all finite."""
+    def run(self, piece: Piece, graph: Any = None) -> dict[str, Float32Array]:
+        """Return the outputs that the card names, meaning → (n, ...) float32, all finite.
+
+        ``graph``: the open one that answers; without it the one on all threads.
+        """
         names = list(self.card.outputs.values())
         try:
-            found = self._session.run(names, {self._input.name: piece.batch})
+            found = (graph or self._session).run(names, {self._input.name: piece.batch})
         except Exception as error:  # The errors of onnxruntime have no common root.
             raise InputError(
                 f"{self.file} cannot run on {len(piece.batch)} pictures of "
@@ -132,51 +194,15 @@ class Session:
         return InputError(f"{self.file}: {why}")
 
 
-def _levels(card: Card) -> list[Float32Array]:
-    """For each colour (256,): what the graph is fed for a pixel, (pixel - mean) / std."""
-    pixels = np.arange(256, dtype=np.float32)
-    return [
-        (pixels - np.float32(mean)) / np.float32(std)
-        for mean, std in zip(card.mean, card.std, strict=True)
-    ]
+def _blocks(pictures: Sequence[UInt8Array], size: int) -> list[Sequence[UInt8Array]]:
+    return [pictures[start : start + size] for start in range(0, len(pictures), size)]
 
 
-def _require_input(outline: Outline, card: Card) -> None:
-    where = f"card {card_of(outline.file)} does not fit {outline.file.name}"
-    port = outline.input
-    if port.dtype not in DTYPES:
-        raise InputError(
-            f"{outline.file}: its input {port.name} takes {port.dtype}; float or float16 is needed"
-        )
-    shape = port.shape or (None,) * 4
-    if len(shape) != 4:
-        raise InputError(f"{outline.file}: its input {port} is no batch of pictures")
-    channels, *size = (shape[1], *shape[2:]) if card.layout == "nchw" else (shape[3], *shape[1:3])
-    if channels not in (None, 3):
-        raise InputError(
-            f"{where}: as {card.layout} its input {port} has {channels} colours, not 3"
-        )
-    if any(side not in (None, wanted) for side, wanted in zip(size, card.size, strict=True)):
-        raise InputError(
-            f"{where}: input.size is {list(card.size)}, the graph takes {port} ({card.layout})"
-        )
-
-
-def _require_outputs(outline: Outline, card: Card) -> None:
-    names = [port.name for port in outline.outputs]
-    for name in card.outputs.values():
-        if name not in names:
-            raise InputError(
-                f"card {card_of(outline.file)} does not fit {outline.file.name}: the graph has no "
-                f"output '{name}'; {suggest(name, names)}"
-            )
-
-
-def _opened(outline: Outline) -> Any:
+def _opened(outline: Outline, threads: int) -> Any:
     runtime = library("onnxruntime")
     runtime.disable_telemetry_events()
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads
     options.log_severity_level = QUIET
     try:
         return runtime.InferenceSession(
