@@ -5,7 +5,8 @@ Pictures of $SACCADE_DATA/bccd (640x480), brought to 320x320 and to 240x320, thr
 - one_stage, two_stage: a run of ``saccade train --task detect`` with the usual settings, through
   ``saccade.load(run).detect([file])``;
 - one_stage narrow: the same with half the width, 16; one_stage mobilenet: the same on ssdlite's
-  backbone, torchvision/mobilenet_v3_large;
+  backbone, torchvision/mobilenet_v3_large; NAME squeezenet: on torchvision/squeezenet1_1, as the
+  recipes for these pictures are;
 - onnx NAME: those runs after ``export_model``, as ``--detector`` uses them, in onnxruntime;
 - ssdlite: torchvision's ssdlite320_mobilenet_v3_large; the file is decoded by the same function.
 
@@ -43,6 +44,7 @@ CANDIDATES, MOST, OVERLAP = 100, 100, 0.5
 SIZES, PICTURES, TURNS, SETTLED = ((320, 320), (240, 320)), 30, 2, 8
 REST_S = 0.02
 MOBILENET = "torchvision/mobilenet_v3_large"
+SQUEEZENET = "torchvision/squeezenet1_1"
 PEER = "ssdlite"
 
 Detect = Callable[[Path], int]  # the number of boxes found
@@ -68,7 +70,9 @@ def make_sides(files: Sequence[Path], size_hw: tuple[int, int], folder: Path) ->
         ("one_stage", "one_stage", "small_resnet", 32),
         ("one_stage narrow", "one_stage", "small_resnet", 16),
         ("one_stage mobilenet", "one_stage", MOBILENET, 32),
+        ("one_stage squeezenet", "one_stage", SQUEEZENET, 32),
         ("two_stage", "two_stage", "small_resnet", 32),
+        ("two_stage squeezenet", "two_stage", SQUEEZENET, 32),
     ):
         place = folder / name.replace(" ", "_")
         place.mkdir()
