@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from saccade.data.box_collector import CLIPPED, FLAT, INVERTED, MISSING, OTHER_SIZE, OUTSIDE
+from saccade.data.box_part import CLIPPED, FLAT, INVERTED, MISSING, OTHER_SIZE, OUTSIDE
 from saccade.data.box_readers import read_boxes
 from saccade.data.box_voc import NO_LIST, NO_XML
 from saccade.data.box_yolo import NO_PICTURE, OUTLINES

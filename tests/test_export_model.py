@@ -44,9 +44,10 @@ def pictures(count, size_hw=SIZE):
     return np.random.default_rng(3).integers(0, 256, (count, *size_hw, 3), np.uint8)
 
 
-@pytest.mark.parametrize("channels", [3, 1])
-def test_the_boxes_of_the_graph_are_those_of_the_model(channels, tmp_path):
+@pytest.mark.parametrize(("channels", "mirror"), [(3, False), (1, False), (3, True)])
+def test_the_boxes_of_the_graph_are_those_of_the_model(channels, mirror, tmp_path):
     own, seen = model(channels=channels), pictures(3)
+    own.card["mirror"] = mirror
     for name in own.objects:
         file = tmp_path / f"{name}.onnx"
         done = saccade.export_model(own, file, object=name)

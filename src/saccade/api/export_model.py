@@ -83,10 +83,10 @@ def _graph(model: Model) -> Graph:
             "a detector of two stages looks at a number of boxes that differs from picture to "
             "picture, which the cards of graphs cannot tell; train with --detect.family one_stage"
         )
+    mirror = bool(model.card.get("mirror"))
     if isinstance(network, OneStageNetwork):
-        return DetectorGraph(network, channels=model.channels)
+        return DetectorGraph(network, channels=model.channels, mirror=mirror)
     if isinstance(network, EmbeddingNetwork):
-        mirror = bool(model.card.get("mirror"))
         return EmbedderGraph(network, channels=model.channels, mirror=mirror)
     raise InputError(
         f"{model.called} has no card for a graph; a trained embedder or detector is needed"

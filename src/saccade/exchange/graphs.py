@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from saccade.boxes.formats import mirrored
 from saccade.errors import InputError
 from saccade.exchange.trust import library
 from saccade.tasks.detector import OneStageNetwork
@@ -22,17 +23,29 @@ GREY = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # of red, green, blue: ITU-
 
 
 class DetectorGraph(nn.Module):
-    """Pictures → ``boxes`` (n, a, 4), corners in pixels, and ``scores`` (n, a, classes)."""
+    """Pictures → ``boxes`` (n, a, 4), corners in pixels, and ``scores`` (n, a, classes).
+
+    With ``mirror`` twice as many: those of the mirror image come after the picture's own.
+    """
 
     outputs = ("boxes", "scores")
 
-    def __init__(self, network: OneStageNetwork, *, channels: int) -> None:
+    def __init__(self, network: OneStageNetwork, *, channels: int, mirror: bool) -> None:
         super().__init__()
-        self.network, self.channels = network, channels
+        self.network, self.channels, self.mirror = network, channels, mirror
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 3, H, W) float in [0, 1] → boxes and scores."""
-        answers = self.network.head(self.network.maps(_coloured(pictures, self.channels)))
+        seen = _coloured(pictures, self.channels)
+        boxes, scores = self._found(seen)
+        if self.mirror:
+            other, more = self._found(seen.flip(3))
+            boxes = torch.cat([boxes, mirrored(other, self.network.size_hw[1])], 1)
+            scores = torch.cat([scores, more], 1)
+        return boxes, scores
+
+    def _found(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        answers = self.network.head(self.network.maps(seen))
         return self.network.placed(answers), self.network.scores(answers)
 
 
