@@ -1,4 +1,4 @@
-"""A detector that was trained here gives a gallery its crops: cut, enrol, find, on the command line."""
+"""A detector that was trained here gives a gallery its crops: ``cut``, ``enrol``, ``find``."""
 
 import json
 
@@ -15,7 +15,7 @@ from tests.box_cases import iou
 from tests.squares import photo
 
 SETTINGS = {
-    "train.epochs": 12,
+    "train.epochs": 25,
     "train.batch_size": 8,
     "train.threads": 1,
     "train.precision": "float32",
@@ -24,9 +24,10 @@ SETTINGS = {
     "model.width": 8,
     "optim.lr": 0.01,
     "augment.rotate": 0.0,
+    "augment.scale": 0.0,
     "augment.erase": 0.0,
-    "detect.strides": "8",
-    "detect.side": 2.0,
+    "detect.strides": "4,8",
+    "detect.side": 3.0,
     "detect.depth": 16,
     "detect.ratios": "1",
     "detect.positive": 0.5,
