@@ -33,7 +33,8 @@ def boxed(tmp_path):
 def test_a_sheet_with_boxes(boxed, tmp_path, capsys):
     page = tmp_path / "sheet.html"
     assert main(["inspect", str(boxed), "--augment", "--report", str(page), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"pictures": 4, "report": str(page)}
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"pictures": 4, "counted": [], "broken": [], "report": str(page)}
     told = page.read_text()
     assert told.count("data:image/") == 4 * (1 + COPIES)
     assert "<script>cat" not in told

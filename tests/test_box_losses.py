@@ -12,6 +12,7 @@ from saccade.losses.box_losses import BOX_LOSSES
 from saccade.losses.repulsion import Repulsion
 from saccade.names import look_up
 from tests import random_boxes
+from tests.documents import ROOT, blocks
 from tests.reference import boxes as reference
 
 
@@ -156,3 +157,12 @@ def test_two_boxes_on_one_person_do_not_repel():
 def test_repulsion_without_the_numbers_of_its_objects_is_refused():
     with pytest.raises(InputError, match=r"Got \(2,\) numbers for \(1, 4\) boxes"):
         Repulsion()(PEOPLE[:1], PEOPLE, torch.tensor([0, 1]))
+
+
+def test_the_page_on_crowds_prints_what_it_shows(capsys):
+    code, shown = blocks(ROOT / "docs" / "explanation" / "crowds.md", "python", "text")
+    exec(compile(code.text, code.place, "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed == shown.text
+    covered = {line[:14].strip(): float(line.split()[-3]) for line in printed.splitlines()[1:]}
+    assert covered["giou"] > 0.5 > 0.2 > covered["+ both"]

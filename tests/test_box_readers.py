@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from saccade.data.box_collector import CLIPPED, FLAT, INVERTED, MISSING, OTHER_SIZE, OUTSIDE
+from saccade.data.box_part import CLIPPED, FLAT, INVERTED, MISSING, OTHER_SIZE, OUTSIDE
 from saccade.data.box_readers import read_boxes
-from saccade.data.box_voc import NO_LIST, NO_XML
 from saccade.data.box_yolo import NO_PICTURE, OUTLINES
+from saccade.data.voc_parts import NO_LIST, NO_XML
 from saccade.errors import InputError, SettingError, UnknownNameError
 from tests.box_folders import coco, picture, rows_of, table, voc, yolo
 from tests.reference.box_loops import voc_boxes

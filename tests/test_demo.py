@@ -2,16 +2,12 @@
 
 import json
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from saccade.cli import demo_detect
 from saccade.cli.app import main
 from saccade.cli.demo import write_digits
 from saccade.config import Recipe, override, read_recipe
-from saccade.data import shapes
-from saccade.values import Detection
 from tests.documents import ROOT
 
 
@@ -73,7 +69,7 @@ def test_the_demo_of_detectors_goes_from_pictures_to_reports(small, tmp_path, ca
     out = tmp_path / "demo"
     assert main(["demo", "detect", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    for word in ("train", "evaluate", "compare"):
+    for word in ("train", "predict", "evaluate", "compare"):
         assert f"$ saccade {word} " in printed
     for family in demo_detect.FAMILIES:
         assert "<svg" in (out / f"{family}.html").read_text()
@@ -83,19 +79,3 @@ def test_the_demo_of_detectors_goes_from_pictures_to_reports(small, tmp_path, ca
     answer = json.loads(capsys.readouterr().out)
     assert [one["family"] for one in answer["judged"]] == list(demo_detect.FAMILIES)
     assert answer["compared"]["figure"] == "AP"
-
-
-def test_painted_boxes_lie_where_they_were_found(tmp_path):
-    drawn = shapes.draw_shapes(np.random.default_rng(0))
-    Image.fromarray(drawn.pixels).save(tmp_path / "0.png")
-    box = np.array([[10.0, 12.0, 20.0, 16.0]])
-    sure, unsure = (
-        Detection(str(tmp_path / "0.png"), drawn.mask.shape, ("circle",), box, np.array([score]))
-        for score in (0.9, 0.1)
-    )
-    painted = []
-    for number, one in enumerate((sure, unsure)):
-        demo_detect.paint([one], tmp_path / str(number))
-        painted.append(np.asarray(Image.open(tmp_path / str(number) / "0.png"), np.int64))
-    rows, columns = np.nonzero((painted[0] != painted[1]).any(axis=2))
-    assert (rows.min(), columns.min(), rows.max(), columns.max()) == (48, 40, 112, 120)

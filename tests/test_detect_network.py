@@ -2,16 +2,20 @@
 
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 
 import pytest
 import torch
 from torch import Generator
 
+from saccade.boxes.formats import mirrored
 from saccade.boxes.overlaps import iou_matrix
 from saccade.errors import InputError
 from saccade.losses.box_losses import BOX_LOSSES
 from saccade.losses.remedies import REMEDIES
 from saccade.nn.region_head import RegionHead
+from saccade.nn.stages import stage_maps
 from saccade.tasks.card import read_card
 from saccade.tasks.detect import DetectTask, Weights
 from saccade.tasks.detecting import detect_batch
@@ -281,3 +285,74 @@ def test_anchors_beyond_measure_are_refused_before_they_are_made():
     told = card(strides=[2], ratios=[1.0] * 64, fine_ratios=[1.0] * 64, scales=8, depth=8)
     with pytest.raises(InputError, match=r"may have 2,000,000 anchors, these settings make"):
         build_network(told | {"size_hw": [256, 512]})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_threads_that_share_a_network_find_what_each_would_alone(family):
+    own = network(family).eval()
+    given = [(pictures(1, seed=seed) * 255).byte() for seed in range(6)]
+    alone = [detect_batch(own, one, ANSWER)[0] for one in given]
+    assert len({float(one.scores[0]) for one in alone}) == len(given)
+    barrier = Barrier(len(given))
+
+    def look(one):
+        barrier.wait()
+        return [detect_batch(own, one, ANSWER)[0] for _ in range(5)]
+
+    with ThreadPoolExecutor(len(given)) as pool:
+        together = list(pool.map(look, given))
+    for wanted, found in zip(alone, together, strict=True):
+        for one in found:
+            for mine, other in zip(wanted, one, strict=True):
+                torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-4)
+
+
+def test_a_threads_maps_are_its_own_while_another_is_inside_the_network():
+    """The first is held at the end of its own pass until the second has made all its maps."""
+    first_is_inside, second_is_done = Event(), Event()
+    layer = torch.nn.Conv2d(1, 1, 1)
+    body = torch.nn.Sequential(layer, torch.nn.Identity())
+
+    def wait(_, given):
+        if not given[0].any():  # The first thread's picture.
+            first_is_inside.set()
+            assert second_is_done.wait(30)
+
+    body[1].register_forward_pre_hook(wait)
+    with ThreadPoolExecutor(1) as pool, torch.no_grad():
+        layer.weight.fill_(1.0)
+        layer.bias.fill_(0.0)
+        first = pool.submit(stage_maps, body, ("0",), torch.zeros(1, 1, 2, 2))
+        assert first_is_inside.wait(30)
+        second = stage_maps(body, ("0",), torch.ones(1, 1, 2, 2))
+        second_is_done.set()
+        assert first.result()[0].unique().tolist() == [0]
+    assert second[0].unique().tolist() == [1]
+    assert not layer._forward_hooks
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_with_mirror_a_picture_and_its_mirror_image_show_the_same(family):
+    own, given = network(family), (pictures(2) * 255).byte()
+    width = given.shape[3]
+    plain, turned = (detect_batch(own, one, ANSWER) for one in (given, given.flip(3)))
+    for one, other in zip(plain, turned, strict=True):  # By itself the network is not symmetric.
+        assert not torch.allclose(one.corners[0], mirrored(other.corners[0], width), atol=0.1)
+    both, again = (detect_batch(own, one, ANSWER, mirror=True) for one in (given, given.flip(3)))
+    for one, other in zip(both, again, strict=True):
+        torch.testing.assert_close(one.scores, other.scores, atol=1e-5, rtol=1e-4)
+        assert one.labels.tolist() == other.labels.tolist()
+        torch.testing.assert_close(
+            one.corners, mirrored(other.corners, width), atol=1e-2, rtol=1e-3
+        )
+
+
+def test_with_mirror_the_surest_box_of_both_is_kept():
+    own, given = network("one_stage"), (pictures(2) * 255).byte()
+    each = [detect_batch(own, one, ANSWER) for one in (given, given.flip(3))]
+    for one, plain, turned in zip(
+        detect_batch(own, given, ANSWER, mirror=True), *each, strict=True
+    ):
+        assert one.scores[0] == pytest.approx(
+            float(max(plain.scores[0], turned.scores[0])), abs=1e-5
+        )

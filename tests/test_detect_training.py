@@ -1,6 +1,7 @@
 """Detectors of both families learn, from drawn shapes; stopped or repeated they end alike."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from saccade.data.box_readers import read_boxes
 from saccade.data.shapes import SHAPES, write_shapes
 from saccade.judge.detection import judge_detection
 from saccade.training.run import read_history
+from tests.box_cases import iou
 from tests.runs import OF_TASK, weights_of, without_time
 
 QUICK = {
@@ -62,6 +64,27 @@ def test_nearly_all_shapes_are_found(detectors, drawn, family):
         classes=model.objects,
     )
     assert dict(scores.headline)["AP50"].value >= 0.9
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_circles_are_called_circles(detectors, drawn, family):
+    """Of each class nearly all shapes are found by a sure box with their own name, few by another.
+
+    Counted by a loop of its own: which names have the sure boxes that lie on a true one?
+    """
+    samples = samples_of(read_boxes(drawn)["test"])
+    called = {label: Counter() for label in SHAPES}
+    for sample, one in zip(samples, detectors[family].model.detect(samples), strict=True):
+        for label, box in zip(sample.boxes.labels, sample.boxes.xywh.tolist(), strict=True):
+            rows = zip(one.labels, one.xywh.tolist(), one.scores.tolist(), strict=True)
+            called[label].update(
+                {name for name, found, sure in rows if sure >= 0.5 and iou(box, found) >= 0.5}
+            )
+            called[label]["shown"] += 1
+    for label, counts in called.items():
+        assert counts[label] >= 0.85 * counts["shown"] > 20, (label, called)
+        others = sum(counts[name] for name in SHAPES if name != label)
+        assert others <= 0.15 * counts["shown"], (label, called)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

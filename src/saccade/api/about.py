@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from saccade.data.box_sets import Counted
 from saccade.tasks.model import Model
 from saccade.values import Broken, Sample
 
@@ -12,8 +13,16 @@ CHOSE_THE_EPOCH = (
 )
 
 
-def about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> dict[str, str]:
-    """Return the rows of the report's last table; ``broken`` are the pictures left out."""
+def about(
+    model: Model,
+    samples: Sequence[Sample],
+    broken: Sequence[Broken],
+    counted: Sequence[Counted] = (),
+) -> dict[str, str]:
+    """Return the rows of the report's last table.
+
+    ``broken`` are the pictures left out, ``counted`` what of true boxes was.
+    """
     card = model.card
     size = f"{model.size_hw[0]}x{model.size_hw[1]}, {'grey' if model.channels == 1 else 'colour'}"
     return {
@@ -24,6 +33,7 @@ def about(model: Model, samples: Sequence[Sample], broken: Sequence[Broken]) -> 
         **_of_embedder(model, samples),
         "judged on": _judged_on(model, samples),
         **({"left out, unreadable": f"{len(broken)} pictures"} if broken else {}),
+        **{one.what: f"{one.n:,}; the first: {one.first}" for one in counted},
         "fingerprint": model.fingerprint[:16],
     }
 

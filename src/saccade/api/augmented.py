@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,14 +15,27 @@ from saccade.api.recipe import whole_recipe
 from saccade.config import Recipe
 from saccade.data.batches import load_readable
 from saccade.data.box_formats import BOX_FORMATS
+from saccade.data.box_sets import Counted
 from saccade.data.pictures import refuse_picture
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.judge.augmented_report import Changed, augmented_report
 from saccade.names import look_up
+from saccade.values import Broken
 
 PICTURES, COPIES = 8, 5
 SHEET = "augmented.html"
+
+
+class Sheet(NamedTuple):
+    """How many pictures are shown; what of true boxes was left out, or read otherwise, ``counted``.
+
+    ``broken``: pictures that could not be read, of all by their heads, of those chosen to be shown.
+    """
+
+    pictures: int
+    counted: tuple[Counted, ...]
+    broken: tuple[Broken, ...]
 
 
 def augmented(
@@ -30,12 +44,11 @@ def augmented(
     recipe: Recipe | Path | str | None = None,
     report: Path | str = SHEET,
     seed: int = 0,
-) -> int:
+) -> Sheet:
     """Write an HTML page of some pictures, each several times as it would be trained on.
 
     Boxes are drawn where the recipe's task is detect, or, without a recipe, where the data have
-    some. Returns how many pictures are shown. Raises InputError for data that cannot be read, and
-    for a page that would lie among them.
+    some. Raises InputError for data that cannot be read, and for a page that would lie among them.
     """
     place = Path(report)
     if place.is_dir() or not place.absolute().parent.is_dir():
@@ -76,7 +89,8 @@ def augmented(
     classes = found.classes if detects else []
     page = augmented_report(shown, classes=classes, settings=settings, data=str(data))
     write_atomic(place, page)
-    return len(shown)
+    reasons = [Broken(str(samples[row].path), broken[row]) for row in sorted(broken)]
+    return Sheet(len(shown), (*found.left_out, *found.changed), (*found.broken, *reasons))
 
 
 def _task(data: Path) -> str:

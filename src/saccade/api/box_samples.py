@@ -7,11 +7,12 @@ import numpy as np
 
 from saccade.api.parts import Parts
 from saccade.boxes import FoundBoxes, TrueBoxes
+from saccade.data.box_part import NAMED
 from saccade.data.box_readers import read_boxes
 from saccade.data.box_sets import BoxSet, together
 from saccade.data.readers import choose_part
 from saccade.errors import InputError
-from saccade.values import Broken, Detection, PictureBoxes, Sample
+from saccade.values import Detection, PictureBoxes, Sample
 
 
 def samples_of(given: BoxSet) -> list[Sample]:
@@ -42,20 +43,33 @@ def box_parts(source: Path, *, validation: bool) -> Parts:
     sets = read_boxes(source)
     place = choose_part(source, ("train",), {part: source / part for part in sets if part})
     read = ("train", "", "val") if validation else ("train", "")
-    used = [one for part, one in sets.items() if part in read]
-    return Parts(
+    return _told(
         place,
         samples_of(sets["train" if "train" in sets else ""]),
         samples_of(sets["val"]) if validation and "val" in sets else [],
-        left_out=together(count for one in used for count in one.left_out),
-        changed=together(count for one in used for count in one.changed),
+        [one for part, one in sets.items() if part in read],
     )
 
 
-def samples_at(part: Path) -> tuple[list[Sample], tuple[Broken, ...]]:
-    """Return the samples of undivided data, or of one part, and the pictures left out of them."""
+def part_of_boxes(part: Path) -> Parts:
+    """Return undivided data, or one part of others; raises InputError."""
     (found,) = read_boxes(part).values()
-    return samples_of(found), found.broken
+    return _told(part, samples_of(found), [], [found])
+
+
+def _told(
+    place: Path, samples: list[Sample], validation: list[Sample], used: Sequence[BoxSet]
+) -> Parts:
+    """The parts with what was left out of the sets ``used``, each picture that is named once."""
+    counted = [count for one in used for count in one.left_out if count.what not in NAMED]
+    return Parts(
+        place,
+        samples,
+        validation,
+        left_out=together(counted),
+        changed=together(count for one in used for count in one.changed),
+        broken=tuple(broken for one in used for broken in one.broken),
+    )
 
 
 def boxes_of(sample: Sample) -> PictureBoxes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from saccade.api.box_samples import found_boxes, samples_at, true_boxes
+from saccade.api.box_samples import found_boxes, part_of_boxes, true_boxes
 from saccade.data.broken import part_broken, require_few
 from saccade.data.columns import with_columns
 from saccade.data.pictures import read_picture
@@ -35,14 +35,15 @@ def compare_detectors(
     Each must know all classes that the pictures show; a class that only one knows, and no picture
     shows, changes nothing.
     """
-    samples, gone = samples_at(part)
-    samples = with_columns(samples, metadata)
+    given = part_of_boxes(part)
+    samples = with_columns(given.samples, metadata)
     named = None if groups is None else column(samples, groups)
     for model in models:
         true_boxes(samples, model.objects or ())
     reasons = {n: why for n, one in enumerate(samples) if (why := _unreadable(one))}
     read, broken = part_broken(samples, reasons)
-    require_few([*gone, *broken], of=len(samples) + len(gone), allowed=allowed)
+    broken = [*given.broken, *broken]
+    require_few(broken, of=len(read) + len(broken), allowed=allowed)
     found, seconds = in_turns(models, read, progress)
     classes = sorted({label for model in models for label in model.objects or ()})
     compared = compare_boxes(

@@ -19,7 +19,7 @@ from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import add_classes
 from saccade.nn import PLAIN
 from saccade.tasks.card import FORMAT
-from saccade.values import Broken, Sample
+from saccade.values import Sample
 
 
 class TrainingData:
@@ -31,10 +31,10 @@ class TrainingData:
     ``part``, and after them in the part val, of a fold that is neither; its samples are ``fold``.
     ``learned``: places to learn from, where it is not from all others; one that stands twice counts
     twice. Every picture is decoded then, so that all choices of them share a cache and a size.
-    ``left_out`` and ``changed``: what of true boxes was not used, or read otherwise, with counts.
-    After ``decode``: ``pictures`` (n, c, H, W) uint8 with ``targets``, a row each,
-    ``held_pictures`` and ``fold_pictures`` likewise, and ``broken``, the pictures that were left
-    out. ``note`` says why the cache was not used, if it should have been.
+    ``left_out`` and ``changed``: what of true boxes was not used, or read otherwise, with counts;
+    ``broken``: pictures that a reader of boxes left out and, after ``decode``, all others too.
+    After it: ``pictures`` (n, c, H, W) uint8 with ``targets``, a row each, ``held_pictures`` and
+    ``fold_pictures`` likewise. ``note`` says why the cache was not used, if it should have been.
     """
 
     pictures: StoredPictures
@@ -59,6 +59,7 @@ class TrainingData:
         parts = procedure.parts(source, validation=wanted)
         self.part, samples, validation = parts.place, parts.samples, parts.validation
         self.left_out, self.changed = parts.left_out, parts.changed
+        self.broken = parts.broken
         self._order = samples + validation
         self._decodes_all = learned is not None
         if learned is None:
@@ -72,7 +73,6 @@ class TrainingData:
         self._suited = suit(
             self._order if self._decodes_all else self._learned, longest=procedure.longest
         )
-        self.broken: tuple[Broken, ...] = ()
         self.note = ""
         self._hold_out()
 
@@ -93,9 +93,10 @@ class TrainingData:
         )
         self.note = decoded.note
         read, broken = part_broken(samples, decoded.broken)
-        require_few(broken, of=len(samples), allowed=self.recipe.data.broken)
+        self.broken = (*self.broken, *broken)
+        many = len(read) + len(self.broken)
+        require_few(self.broken, of=many, allowed=self.recipe.data.broken)
         if broken:
-            self.broken = tuple(broken)
             good = {id(sample) for sample in read}
             self._learned = [sample for sample in self._learned if id(sample) in good]
             self._validation = [sample for sample in self._validation if id(sample) in good]

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from saccade.api.asked import Asked
-from saccade.api.box_samples import samples_at
+from saccade.api.box_samples import part_of_boxes
 from saccade.api.judging import Answers, Rows, Scores, judge_model
 from saccade.api.judging_boxes import detect_readable
 from saccade.api.sealed import is_sealed, judged_part, openings, record_opening, times
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
+from saccade.data.box_sets import Counted
 from saccade.data.broken import part_broken, require_few
 from saccade.data.columns import with_columns
 from saccade.data.pictures import refuse_picture
@@ -72,14 +73,23 @@ def evaluate(
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
     boxes = loaded.objects is not None
     part = judged_part(data, open_test=open_test, boxes=boxes)
-    rows, samples, left_out = answers_at(loaded, part, metadata, allowed=allowed, progress=progress)
+    found = answers_at(loaded, part, metadata, allowed=allowed, progress=progress)
     opened = is_sealed(part, boxes=boxes) and run is not None
     note = times(len(openings(run)) + 1) if opened and run else ""
     asked = Asked(groups=groups, by=by, alarm=alarm, note=note)
-    scores = judge_model(loaded, samples, rows, report=place, run=run, broken=left_out, asked=asked)
+    scores = judge_model(
+        loaded,
+        found.samples,
+        found.rows,
+        report=place,
+        run=run,
+        broken=found.broken,
+        counted=found.counted,
+        asked=asked,
+    )
     if opened and run:
-        told = {name: str(found) for name, found in scores.headline}
-        record_opening(run, part, pictures=len(samples), score=told)
+        told = {name: str(figure) for name, figure in scores.headline}
+        record_opening(run, part, pictures=len(found.samples), score=told)
     return scores
 
 
@@ -127,6 +137,18 @@ def find_threshold(vectors: Float32Array, labels: Sequence[str]) -> dict[str, An
     }
 
 
+class Answered(NamedTuple):
+    """``rows``: an answer a sample; ``broken``: the pictures that cannot be read.
+
+    ``counted``: what of true boxes was left out, or read otherwise.
+    """
+
+    rows: Answers
+    samples: list[Sample]
+    broken: list[Broken]
+    counted: tuple[Counted, ...] = ()
+
+
 def answers_at(
     model: Model,
     part: Path,
@@ -134,21 +156,22 @@ def answers_at(
     *,
     allowed: float,
     progress: Callable[[range], Iterable[int]],
-) -> tuple[Answers, list[Sample], list[Broken]]:
+) -> Answered:
     """Read what is judged, with the columns of a table ``metadata``, and answer what can be read.
 
-    Returns an answer a sample, their samples, and the pictures that cannot be read. Raises
-    InputError for what the model has not learned, and for too many of the last.
+    Raises InputError for what the model has not learned, and for too many pictures that cannot be
+    read.
     """
     if model.objects is not None:
-        samples, gone = samples_at(part)
-        samples = with_columns(samples, metadata)
-        return detect_readable(model, samples, gone, allowed=allowed, progress=progress)
+        given = part_of_boxes(part)
+        samples = with_columns(given.samples, metadata)
+        found = detect_readable(model, samples, given.broken, allowed=allowed, progress=progress)
+        return Answered(*found, counted=(*given.left_out, *given.changed))
     samples = read_data(part, targets=model.targets or (), nested=bool(model.card.get("nested")))
     samples = with_columns(samples, metadata)
     if model.classes is not None:
         numbered([sample.label for sample in samples], model.classes)
-    return answer_readable(model, samples, allowed=allowed, progress=progress)
+    return Answered(*answer_readable(model, samples, allowed=allowed, progress=progress))
 
 
 def answer_readable(

@@ -90,12 +90,12 @@ def export_model(
 
 def _graph(model: Model) -> Graph:
     network = model.network
+    mirror = bool(model.card.get("mirror"))
     if isinstance(network, TwoStageNetwork):
-        return TwoStageGraph(network, channels=model.channels)
+        return TwoStageGraph(network, channels=model.channels, mirror=mirror)
     if isinstance(network, OneStageNetwork):
-        return DetectorGraph(network, channels=model.channels)
+        return DetectorGraph(network, channels=model.channels, mirror=mirror)
     if isinstance(network, EmbeddingNetwork):
-        mirror = bool(model.card.get("mirror"))
         return EmbedderGraph(network, channels=model.channels, mirror=mirror)
     raise InputError(
         f"{model.called} has no card for a graph; a trained embedder or detector is needed"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from saccade.api.about import CHOSE_THE_EPOCH, about
 from saccade.api.asked import NOTHING, Asked, sections_of
 from saccade.api.judging_boxes import judge_detector
+from saccade.data.box_sets import Counted
 from saccade.data.readers import column
 from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
@@ -38,13 +39,14 @@ def judge_model(
     report: Path | None,
     run: Path | None,
     broken: Sequence[Broken] = (),
+    counted: Sequence[Counted] = (),
     asked: Asked = NOTHING,
     chosen: bool = False,
 ) -> Scores:
     """Judge what ``model`` answered, one a sample, and write the report, if asked.
 
-    ``run`` adds its training curve, ``broken`` the pictures that were left out. ``chosen``: these
-    pictures chose the best epoch, which the report then says.
+    ``run`` adds its training curve, ``broken`` the pictures that were left out, ``counted`` what of
+    true boxes was. ``chosen``: these pictures chose the best epoch, which the report then says.
     """
     if asked.alarm is not None and model.classes is None:
         raise SettingError(f"an alarm is for classifiers, and this is {model.called}")
@@ -52,14 +54,17 @@ def judge_model(
         asked = replace(asked, note=CHOSE_THE_EPOCH)
     told = {
         "history": read_history(run) if run and report else None,
-        "about": about(model, samples, broken) if report else None,
+        "about": about(model, samples, broken, counted) if report else None,
     }
     judge: Callable[..., Scores] = judge_embedder if model.dimension else judge_classifier
     if model.targets is not None:
         judge = judge_regressor
     elif model.objects is not None:
         judge = judge_detector
-    return replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
+    scores = replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
+    if isinstance(scores, DetectionScores):
+        scores = replace(scores, counted=tuple(counted))
+    return scores
 
 
 def judge_embedder(

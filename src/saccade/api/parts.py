@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from saccade.data.box_sets import Counted
 from saccade.data.readers import choose_part, find_parts
-from saccade.values import Sample
+from saccade.values import Broken, Sample
 
 LONGEST_SIDE = 64  # pixels that a whole picture is seen with, unless a size is named
 
@@ -14,7 +14,8 @@ LONGEST_SIDE = 64  # pixels that a whole picture is seen with, unless a size is 
 class Parts(NamedTuple):
     """``place``: the part train, or undivided data; its ``samples``; those of the part val.
 
-    ``left_out`` and ``changed`` count what a reader of boxes could not use, or read otherwise.
+    ``left_out`` and ``changed`` count what a reader of boxes could not use, or read otherwise;
+    pictures that it could not read have no sample, and are named in ``broken``.
     """
 
     place: Path
@@ -22,6 +23,7 @@ class Parts(NamedTuple):
     validation: list[Sample]
     left_out: tuple[Counted, ...] = ()
     changed: tuple[Counted, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
 
 def read_parts(source: Path, read: Callable[[Path], list[Sample]], *, validation: bool) -> Parts:

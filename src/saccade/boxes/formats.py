@@ -52,6 +52,13 @@ def scale(corners: Tensor, from_hw: SizeHW, to_hw: SizeHW) -> Tensor:
     return corners * (_four(corners, to_hw) / _four(corners, from_hw))
 
 
+def mirrored(corners: Tensor, width: float) -> Tensor:
+    """(…, 4) corners → those in the picture, ``width`` pixels wide, turned left to right."""
+    require_boxes(corners)
+    left, top, right, bottom = corners.unbind(-1)
+    return torch.stack([width - right, top, width - left, bottom], -1)
+
+
 def require_boxes(boxes: Tensor) -> None:
     """Raise InputError unless the last of the dimensions holds four numbers."""
     if boxes.ndim == 0 or boxes.shape[-1] != 4:

@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saccade.cli.options import Flag, Json
-from saccade.cli.output import progress_bar, say, say_json, shown, table, tell
+from saccade.cli.output import (
+    line_of_count,
+    lines_of_broken,
+    progress_bar,
+    say,
+    say_json,
+    shown,
+    table,
+    tell,
+)
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,9 +77,10 @@ def _augmented(
     from saccade.api.augmented import SHEET, augmented
 
     page = report or Path(SHEET)
-    many = augmented(data, recipe=recipe, report=page)
-    told = f"{many:,} pictures as training would see them: {shown(str(page))}"
-    tell({"pictures": many, "report": page}, [told], json=json)
+    made = augmented(data, recipe=recipe, report=page)
+    told = f"{made.pictures:,} pictures as training would see them: {shown(str(page))}"
+    lines = [*map(line_of_count, made.counted), *lines_of_broken(made.broken), told]
+    tell({**made._asdict(), "report": page}, lines, json=json)
     return 0
 
 

@@ -43,7 +43,7 @@ def lines_of_broken(broken: "Sequence[Broken]") -> list[str]:
 
 def line_of_count(one: "Counted") -> str:
     """Say what of true boxes and their pictures was left out or changed, and where first."""
-    return f"{one.n:,} {one.what}; the first: {shown(one.first)}"
+    return shown(one.sentence)
 
 
 def line_of_created(gallery: Path, stats: "GalleryStats") -> str:

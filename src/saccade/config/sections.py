@@ -134,7 +134,9 @@ class ModelSettings:
         low=0,
         high=0.95,
     )
-    mirror: bool = setting(False, "average the answers for a picture and for its mirror image")
+    mirror: bool = setting(
+        False, "average the answers for a picture and its mirror image; detect joins their boxes"
+    )
 
 
 @dataclass(frozen=True)

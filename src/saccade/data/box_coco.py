@@ -21,6 +21,7 @@ from saccade.errors import InputError
 from saccade.files import write_atomic
 
 FILE = "_annotations.coco.json"
+SAME_ID = "annotations whose id another has, read as boxes of their own"
 Places = dict[str, Path]  # the .json of each part; "" for undivided data
 
 
@@ -76,6 +77,8 @@ def _take(truth: CocoTruth, part: str, collector: Collector) -> None:
         size, columns = _size(one), columns_of(one)
         numbers.append(collector.picture(part, file_name(one), where, size, columns))
     names = [collector.category(name, str(truth.path)) for name in truth.categories]
+    for n in truth.repeated:
+        collector.changed(part, SAME_ID, f"{truth.path} annotation {n}")
     boxes = truth.boxes
     for n, xywh in enumerate(boxes.xywh.tolist()):
         collector.box(

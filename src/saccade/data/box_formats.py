@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saccade.data import box_coco, box_csv, box_voc, box_yolo
+from saccade.data import box_coco, box_csv, box_voc, box_yolo, voc_parts
 from saccade.data.box_collector import Collector
 from saccade.data.box_sets import BoxSet, Losses
 
@@ -36,7 +36,7 @@ BOX_FORMATS: dict[str, BoxFormat] = {
         picture_place=box_coco.picture_place,
     ),
     "voc": BoxFormat(
-        find=box_voc.find,
+        find=voc_parts.find,
         read=box_voc.read,
         write=box_voc.write,
         picture_place=box_voc.picture_place,

@@ -29,6 +29,11 @@ class Counted:
     n: int
     first: str
 
+    @property
+    def sentence(self) -> str:
+        """All of it as one line."""
+        return f"{self.n:,} {self.what}; the first: {self.first}"
+
 
 class BoxPicture(NamedTuple):
     """A picture's file, its height and width in pixels, and what else the data say of it."""

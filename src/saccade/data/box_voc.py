@@ -5,8 +5,7 @@ development kit: ``Annotations``, ``JPEGImages`` and, for the parts, lists in ``
 Corners are pixels inside the box, counted from 1 (see ``box_sets.from_corners``).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -20,44 +19,16 @@ from saccade.data.box_sets import (
     number_text,
     to_corners,
 )
-from saccade.data.folders import PARTS
-from saccade.data.part_names import part_folders
 from saccade.data.pictures import PICTURE_ENDINGS
 from saccade.data.targets import read_number
+from saccade.data.voc_parts import ANNOTATIONS, LISTS, PICTURES, VocPart, stem
 from saccade.errors import InputError
 from saccade.files import safe_join, write_atomic
 
-ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-NO_XML = "pictures of a list left out: no annotation file"
-NO_LIST = "annotation files left out: in no list of a part"
 AS_DIFFICULT = "crowds and ignored boxes written as difficult, which VOC has alone"
 ONE_PIXEL = "boxes of a single pixel, which are read as slips of the mouse"
 YES, NO = ("1", "true", "yes"), ("0", "false", "no", "", "unspecified")
-
-
-@dataclass(frozen=True, slots=True)
-class VocPart:
-    """Where the annotation files of a part are, by name without ending, and its pictures.
-
-    ``other``: names in the lists without a file, and files in no list.
-    """
-
-    pictures: Path
-    files: Mapping[str, Path]
-    other: tuple[tuple[str, str], ...] = ()
-
-
-def find(place: Path) -> dict[str, VocPart]:
-    """Return the parts of a folder as VOC's, or of pictures with an .xml beside each; else {}."""
-    if not place.is_dir():
-        return {}
-    if (place / ANNOTATIONS).is_dir():
-        return _listed(place)
-    parts = {part: _beside(folder) for part, folder in part_folders(place).items()}
-    found = {part: one for part, one in parts.items() if one.files}
-    own = _beside(place)
-    return found or ({"": own} if own.files else {})
 
 
 def read(parts: Mapping[str, VocPart], collector: Collector) -> dict[str, BoxSet]:
@@ -82,10 +53,10 @@ def write(sets: Mapping[str, BoxSet], folder: Path, names: Mapping[str, list[str
         one.tell_areas(losses)
         for n, root in enumerate(_documents(one, names[part], losses)):
             name = names[part][n]
-            file = safe_join(folder, f"{ANNOTATIONS}/{_stem(name)}.xml")
+            file = safe_join(folder, f"{ANNOTATIONS}/{stem(name)}.xml")
             if file.exists():
                 raise InputError(
-                    f"two pictures would share the annotations {_stem(name)}.xml; rename {name!r}"
+                    f"two pictures would share the annotations {stem(name)}.xml; rename {name!r}"
                 )
             file.parent.mkdir(parents=True, exist_ok=True)
             indent(root, "\t")
@@ -93,50 +64,13 @@ def write(sets: Mapping[str, BoxSet], folder: Path, names: Mapping[str, list[str
         if part:
             lists = folder / LISTS
             lists.mkdir(parents=True, exist_ok=True)
-            write_atomic(lists / f"{part}.txt", "".join(f"{_stem(n)}\n" for n in names[part]))
+            write_atomic(lists / f"{part}.txt", "".join(f"{stem(n)}\n" for n in names[part]))
     return losses
 
 
 def picture_place(part: str, name: str) -> str:
     """Return where a picture lies in the folder that is written."""
     return f"{PICTURES}/{name}"
-
-
-def _listed(place: Path) -> dict[str, VocPart]:
-    """The parts by the lists in ImageSets/Main; undivided without."""
-    root = place / ANNOTATIONS
-    pictures = next((place / n for n in (PICTURES, "images") if (place / n).is_dir()), place)
-    files = {_stem(f.relative_to(root).as_posix()): f for f in _xml(root.rglob("*.xml"))}
-    lists = {part: place / LISTS / f"{part}.txt" for part in PARTS}
-    named = {part: _names(file, files) for part, file in lists.items() if file.is_file()}
-    if not named:
-        return {"": VocPart(pictures, files)} if files else {}
-    known = {name for names in named.values() for name in names}
-    lost = [(NO_LIST, str(file)) for name, file in files.items() if name not in known]
-    parts = {}
-    for part, names in named.items():
-        absent = [(NO_XML, f"{lists[part]}: {name}") for name in names if name not in files]
-        chosen = {name: files[name] for name in names if name in files}
-        parts[part] = VocPart(pictures, chosen, (*absent, *lost))
-        lost = []  # Told once.
-    return parts
-
-
-def _names(file: Path, known: Mapping[str, Path]) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read as UTF-8 text; write it again") from error
-    plain = [line if line in known else line.strip() for line in lines]
-    return [name for name in plain if name]
-
-
-def _beside(folder: Path) -> VocPart:
-    return VocPart(folder, {_stem(file.name): file for file in _xml(folder.glob("*.xml"))})
-
-
-def _xml(files: Iterable[Path]) -> list[Path]:
-    return sorted(file for file in files if not file.name.startswith("."))
 
 
 def _take(file: Path, name: str, part: str, root: Path, collector: Collector) -> None:
@@ -214,8 +148,3 @@ def _text(name: str) -> str:
     if CONTROL.search(name):
         raise InputError(f"picture {name!r:.80} has a character that VOC's files cannot hold")
     return name
-
-
-def _stem(name: str) -> str:
-    """A name without its ending, which may be below folders."""
-    return str(Path(name).with_suffix("")) if Path(name).suffix else name

@@ -28,7 +28,8 @@ class CocoTruth:
 
     ``pictures`` are the entries under "images", ``numbers`` and ``category_numbers`` find their
     place, and that of a category, by id. ``difficult``, ``ignored``: (n,) bool, what the keys
-    "difficult" and "ignore" say of the boxes, which COCO's own tools pass over.
+    "difficult" and "ignore" say of the boxes, which COCO's own tools pass over. ``repeated``:
+    places of the annotations whose id an earlier one has.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class CocoTruth:
     boxes: TrueBoxes
     difficult: BoolArray
     ignored: BoolArray
+    repeated: tuple[int, ...] = ()
 
     def samples(self) -> list[Sample]:
         """Return the pictures without a label; texts and numbers of their entries are metadata."""
@@ -93,6 +95,7 @@ def read_annotations(path: Path | str) -> CocoTruth:
         boxes=boxes,
         difficult=_flags(place, annotations, "difficult"),
         ignored=_flags(place, annotations, "ignore"),
+        repeated=_repeated(annotations),
     )
 
 
@@ -237,6 +240,18 @@ def _numbered(place: Path, what: str, rows: Sequence[Any]) -> dict[int, int]:
         twice = next(one for one, many in Counter(ids).items() if many > 1)
         raise InputError(f"{place}: two entries have the {what} id {twice}; ids must differ")
     return numbers
+
+
+def _repeated(rows: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
+    """Ids of annotations serve nothing here, but two of one id may be one box twice."""
+    seen: set[int] = set()
+    found = []
+    for n, one in enumerate(row.get("id") for row in rows):
+        if type(one) is int:
+            if one in seen:
+                found.append(n)
+            seen.add(one)
+    return tuple(found)
 
 
 def _rows(place: Path, whole: Mapping[str, Any], name: str) -> list[Any]:

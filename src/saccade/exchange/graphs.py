@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from saccade.boxes.formats import mirrored
 from saccade.errors import InputError
 from saccade.exchange.trust import library
 from saccade.tasks.detector import OneStageNetwork, TwoStageNetwork
@@ -27,39 +28,46 @@ GREY = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # of red, green, blue: ITU-
 
 
 class DetectorGraph(nn.Module):
-    """Pictures → ``boxes`` (n, a, 4), corners in pixels, and ``scores`` (n, a, classes)."""
+    """Pictures → ``boxes`` (n, a, 4), corners in pixels, and ``scores`` (n, a, classes).
+
+    With ``mirror`` twice as many: those of the mirror image come after the picture's own.
+    """
 
     outputs = ("boxes", "scores")
     pictures = 2  # shown while it is drawn
     free: ClassVar[Free] = MANY | {"boxes": {0: "n"}, "scores": {0: "n"}}
 
-    def __init__(self, network: OneStageNetwork, *, channels: int) -> None:
+    def __init__(self, network: OneStageNetwork, *, channels: int, mirror: bool) -> None:
         super().__init__()
-        self.network, self.channels = network, channels
+        self.network, self.channels, self.mirror = network, channels, mirror
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 3, H, W) float in [0, 1] → boxes and scores."""
-        answers = self.network.head(self.network.maps(_coloured(pictures, self.channels)))
+        seen = _coloured(pictures, self.channels)
+        boxes, scores = self._found(seen)
+        if self.mirror:
+            other, more = self._found(seen.flip(3))
+            boxes = torch.cat([boxes, mirrored(other, self.network.size_hw[1])], 1)
+            scores = torch.cat([scores, more], 1)
+        return boxes, scores
+
+    def _found(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        answers = self.network.head(self.network.maps(seen))
         return self.network.placed(answers), self.network.scores(answers)
 
 
-class TwoStageGraph(nn.Module):
+class TwoStageGraph(DetectorGraph):
     """One picture → ``boxes`` (1, m, 4) and ``scores`` (1, m, classes), m as the picture shows.
 
     The proposals, moved; those of several pictures would differ in number.
     """
 
-    outputs = ("boxes", "scores")
+    network: TwoStageNetwork
     pictures = 1
     free: ClassVar[Free] = {"boxes": {1: "m"}, "scores": {1: "m"}}
 
-    def __init__(self, network: TwoStageNetwork, *, channels: int) -> None:
-        super().__init__()
-        self.network, self.channels = network, channels
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, 3, H, W) float in [0, 1] → boxes and scores."""
-        maps = self.network.maps(_coloured(pictures, self.channels))
+    def _found(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.network.maps(seen)
         boxes, scores = self.network.judged(maps, self.network.proposed(self.network.head(maps)))
         return boxes[None], scores[None]
 
@@ -84,7 +92,7 @@ class EmbedderGraph(nn.Module):
         return (vectors,)
 
 
-Graph = DetectorGraph | TwoStageGraph | EmbedderGraph
+Graph = DetectorGraph | EmbedderGraph
 
 
 def graph_bytes(graph: Graph, size_hw: tuple[int, int]) -> bytes:

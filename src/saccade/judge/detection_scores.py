@@ -6,6 +6,7 @@ How they are made: ``judge/detection.py``.
 from dataclasses import dataclass
 from typing import Any
 
+from saccade.data.box_sets import Counted
 from saccade.judge.box_intervals import FEW_UNITS
 from saccade.judge.by_group import ByGroup
 from saccade.judge.plain import as_json, plain
@@ -67,7 +68,8 @@ class DetectionScores:
     ``units``: pictures or groups, that were drawn; ``figures``: those of COCO, then of VOC;
     ``outside``: found boxes that lie wholly outside their picture. ``curves``: by overlap, the
     mean precision of the categories at 101 recalls. ``worst``: numbers of the pictures with most
-    mistakes. ``broken``: the pictures that were left out.
+    mistakes. ``broken``: the pictures that were left out; ``counted``: what of true boxes was, or
+    was read otherwise than it stands there.
     """
 
     pictures: int
@@ -85,6 +87,7 @@ class DetectionScores:
     resamples: int
     by_group: ByGroup | None = None
     broken: tuple[Broken, ...] = ()
+    counted: tuple[Counted, ...] = ()
 
     def figure(self, name: str) -> Interval | None:
         """Return a figure by its name, such as "AP50"."""
@@ -98,8 +101,8 @@ class DetectionScores:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Lines to print below the first figures: none."""
-        return ()
+        """Lines to print below the first figures: what of true boxes did not count."""
+        return tuple(one.sentence for one in self.counted)
 
     @property
     def basis(self) -> str:

@@ -8,6 +8,7 @@ that any backbone with maps can carry a pyramid.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -67,7 +68,10 @@ def find_stages(backbone: nn.Module, *, channels: int, size_hw: tuple[int, int])
 
 
 def stage_maps(backbone: nn.Module, layers: tuple[str, ...], seen: Tensor) -> list[Tensor]:
-    """Show ``seen`` (n, c, H, W) to a backbone; returns the output of each of these layers."""
+    """Show ``seen`` (n, c, H, W) to a backbone; returns the output of each of these layers.
+
+    Several threads may do so at once: each keeps only what it computed itself.
+    """
     maps: dict[str, Tensor] = {}
     handles = [
         backbone.get_submodule(name).register_forward_hook(_keeping(maps, name)) for name in layers
@@ -81,7 +85,10 @@ def stage_maps(backbone: nn.Module, layers: tuple[str, ...], seen: Tensor) -> li
 
 
 def _keeping(maps: dict[str, Tensor], name: str) -> Callable[[nn.Module, Any, Any], None]:
+    thread = get_ident()
+
     def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-        maps[name] = output
+        if get_ident() == thread:
+            maps[name] = output
 
     return hook

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from saccade.boxes.formats import scale, xywh_from_corners
+from saccade.boxes.formats import mirrored, scale, xywh_from_corners
 from saccade.boxes.suppression import suppress
 from saccade.tasks.detector import OneStageNetwork, Seen
 from saccade.values import Detection
@@ -24,16 +24,26 @@ class Kept(NamedTuple):
 
 @torch.inference_mode()
 def detect_batch(
-    network: OneStageNetwork, pictures: Tensor, answer: Mapping[str, Any]
+    network: OneStageNetwork, pictures: Tensor, answer: Mapping[str, Any], *, mirror: bool = False
 ) -> list[Kept]:
     """(n, c, H, W) uint8 → the boxes of each picture, in pixels of the input.
 
     ``answer``: ``at_least``, the lowest score; ``suppression``, ``overlap`` and ``most``, see
-    ``suppress``.
+    ``suppress``. With ``mirror`` the boxes of the mirror image are put among them before that.
     """
     network.eval()
     scaled = pictures.float().div_(255).contiguous(memory_format=torch.channels_last)
-    return [_kept(seen, answer) for seen in network(scaled, answer["at_least"])]
+    found = network(scaled, answer["at_least"])
+    if mirror:
+        both = zip(found, network(scaled.flip(3), answer["at_least"]), strict=True)
+        found = [_joined(one, other, width=pictures.shape[3]) for one, other in both]
+    return [_kept(seen, answer) for seen in found]
+
+
+def _joined(one: Seen, other: Seen, *, width: int) -> Seen:
+    """What was seen in a picture, and in its mirror image, put where it is in the picture."""
+    corners = torch.cat([one.corners, mirrored(other.corners, width)])
+    return Seen(corners, torch.cat([one.scores, other.scores]))
 
 
 def _kept(seen: Seen, answer: Mapping[str, Any]) -> Kept:

@@ -264,10 +264,11 @@ class Model:
         network = self.network
         if not isinstance(network, OneStageNetwork):
             raise InputError(f"{self.called} finds no objects; train a model with --task detect")
+        mirror = bool(self.card.get("mirror"))
         kept = [
             one
             for block in _blocks(pictures, DETECTED_TOGETHER)
-            for one in detect_batch(network, block, self.card["answer"])
+            for one in detect_batch(network, block, self.card["answer"], mirror=mirror)
         ]
         return [
             as_detection(one, name, self.objects or (), from_hw=self.size_hw, to_hw=size_hw)
