@@ -50,19 +50,23 @@ class Part:
             self.left_out.add(HIDDEN, str(path))
             return None
         if not is_picture(path):
-            return self._leave_out(path, UNREADABLE, f"{path} has not the ending of a picture")
+            self._leave_out(path, UNREADABLE, f"{path} has not the ending of a picture")
+            return None
         if not _is_file(path):
             if stated is not None and not file_needed:
                 return stated
-            return self._leave_out(path, MISSING, f"{path} does not exist")
+            self._leave_out(path, MISSING, f"{path} does not exist")
+            return None
         try:
             (height, width), _ = usual_size([path])
         except PictureError as error:
-            return self._leave_out(path, UNREADABLE, str(error))
+            self._leave_out(path, UNREADABLE, str(error))
+            return None
         if stated not in (None, (int(height), int(width))):
             said = f"{stated[1]}x{stated[0]}" if stated else ""
             reason = f"{path} is {width:.0f}x{height:.0f}, its annotations say {said}"
-            return self._leave_out(path, OTHER_SIZE, reason)
+            self._leave_out(path, OTHER_SIZE, reason)
+            return None
         return int(height), int(width)
 
     def take_box(

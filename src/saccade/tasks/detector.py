@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.onnx import is_in_onnx_export
 from torchvision.ops import nms
 
 from saccade.boxes.anchors import AnchorShapes, make_anchors
@@ -174,7 +175,7 @@ class TwoStageNetwork(OneStageNetwork):
         Whether a box stays is decided by those before it, so that the first few are tried, then
         twice as many until enough stay; a graph that is exported cannot try, and takes all.
         """
-        many = self.proposals if torch.jit.is_tracing() else FIRST_TRIED * self.kept
+        many = self.proposals if is_in_onnx_export() else FIRST_TRIED * self.kept
         while True:
             kept: Tensor = nms(corners[:many], likely[:many], PROPOSAL_IOU)[: self.kept]
             if many >= len(corners) or len(kept) == self.kept:
