@@ -97,7 +97,8 @@ def judged(
         f"AP50 {half}, AP {whole} on {'test' if open_test else 'val'}; "
         f"background {background.counted:.2%} of what counts; {seconds:.0f} s to train"
     )
-    print("  AP50 " + ", ".join(f"{name} {value:.3f}" for name, value in classes.items()), flush=True)
+    each = ", ".join(f"{name} {value:.3f}" for name, value in classes.items())
+    print(f"  AP50 {each}", flush=True)
     return {
         "ap50": [half.value, half.low, half.high],
         "ap": [whole.value, whole.low, whole.high],
