@@ -186,9 +186,9 @@ def test_what_is_found_does_not_depend_on_the_batch(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_copies_and_saved_weights_answer_the_same(family, tmp_path):
     own, given = network(family).eval(), pictures(2)
+    Model(card(family), own).save(tmp_path)
     wanted = own(given)
     copied = copy.deepcopy(own)
-    Model(card(family), own).save(tmp_path)
     loaded = Model.load(tmp_path).network
     for other in (copied, loaded):
         for one, again in zip(wanted, other(given), strict=True):
