@@ -1,0 +1,228 @@
+"""A picture that shows one thing in the style of others: made by descent on its own pixels.
+
+Gatys, Ecker, Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016, eq. 1
+to 7, with the total variation of Mahendran and Vedaldi, 2015, arXiv:1412.0035, section 3. Coarse to
+fine: Gatys and others, "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017,
+section 6. We differ: content and style are shares of what the wanted maps and Gram matrices hold
+themselves, so that weights mean the same for any network, layer and size; variation is a place's.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torch.optim import Optimizer
+
+from saccade.errors import InputError, NotFiniteError
+from saccade.losses.pictures import Content, Style, TotalVariation, gram
+from saccade.optim.lbfgs import LBFGS
+from saccade.optim.optimisers import OPTIMISERS
+from saccade.pictures.colours import coloured, luminance, matched, matched_luminance
+from saccade.pictures.style_features import StyleFeatures
+
+STARTS = ("noise", "content")
+DESCENTS = ("lbfgs", "adam")
+COLOURS = ("style", "matched", "luminance")
+ADAM_RATE = 0.02  # of values in [0, 1]
+HISTORY = 10  # steps that L-BFGS remembers; each takes two pictures of float32
+COARSEST_SIDE = 64  # pixels: no level has a shorter side below, unless levels are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each of the three losses counts."""
+
+    content: float
+    style: float
+    smooth: float
+
+
+@dataclass(frozen=True, slots=True)
+class StyleRecord:
+    """The picture after ``step`` steps, ``size_hw``, and its losses without their weights.
+
+    ``content``: the squared difference of the maps over the square of the wanted ones; ``style``:
+    likewise of the Gram matrices, the mean over the layers; ``smooth``: the squared differences of
+    neighbours, a place; ``total``: their weighted sum.
+    """
+
+    step: int
+    size_hw: tuple[int, int]
+    content: float
+    style: float
+    smooth: float
+    total: float
+
+
+def level_sizes(size_hw: tuple[int, int], levels: int | None) -> list[tuple[int, int]]:
+    """Return the size of each level, coarsest first, each half of the next.
+
+    Without ``levels`` as many as leave COARSEST_SIDE pixels.
+    """
+    if levels is None:
+        levels = 1
+        while min(size_hw) >> levels >= COARSEST_SIDE:
+            levels += 1
+    return [(max(1, size_hw[0] >> n), max(1, size_hw[1] >> n)) for n in reversed(range(levels))]
+
+
+def stylizing(
+    content: Tensor,
+    styles: Sequence[Tensor],
+    features: StyleFeatures,
+    *,
+    sizes: Sequence[tuple[int, int]],
+    steps: int,
+    weights: Weights,
+    shares: Sequence[float],
+    style_scale: float = 1.0,
+    colours: str = "style",
+    start: str = "noise",
+    optimiser: str = "lbfgs",
+    seed: int = 0,
+) -> Iterator[tuple[StyleRecord, Tensor]]:
+    """Yield the picture, (1, 3, H, W) float, before the first step, step 0, and after each.
+
+    ``content`` and ``styles``: (1, 3, H, W) float in [0, 1], the content of the last size at least;
+    ``shares``: what of each style is mixed in, their sum 1. The ``steps``, at least one a size, are
+    dealt evenly to ``sizes``, coarsest first. ``style_scale``: how large the brush strokes are,
+    beside the content. Values
+    may leave [0, 1]. Raises InputError for a picture that is too small, NotFiniteError, naming
+    the step, for a loss that is no number.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    done, seen = 0, torch.zeros(0)
+    for place, size_hw in enumerate(sizes):
+        shown = _resized(content, size_hw)
+        target, examples = _prepared(shown, styles, size_hw, style_scale, colours)
+        objective = _Objective(features, target, examples, weights, shares)
+        if place:
+            first = interpolate(seen, size_hw, mode="bicubic", align_corners=False)
+        elif start == "noise":
+            first = torch.rand(target.shape, generator=draw)
+        else:
+            first = target.clone()
+        count = steps * (place + 1) // len(sizes) - steps * place // len(sizes)
+        for number, seen in enumerate(_descent(objective, first, count, optimiser)):
+            done += number > 0
+            if number or not place:
+                picture = coloured(seen, shown) if colours == "luminance" else seen
+                yield objective.record(done), picture
+
+
+def _prepared(
+    content: Tensor, styles: Sequence[Tensor], size_hw: tuple[int, int], scale: float, colours: str
+) -> tuple[Tensor, list[Tensor]]:
+    """What the picture is compared with: the content, and each style with about its pixels."""
+    examples = []
+    for style in styles:
+        factor = scale * (size_hw[0] * size_hw[1] / (style.shape[2] * style.shape[3])) ** 0.5
+        sides = [max(1, round(side * factor)) for side in style.shape[2:]]
+        examples.append(_resized(style, (sides[0], sides[1])))
+    if colours == "luminance":
+        bright = luminance(content)
+        return bright, [matched_luminance(luminance(style), bright) for style in examples]
+    if colours == "matched":
+        return content, [matched(style, content) for style in examples]
+    return content, examples
+
+
+def _resized(picture: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    if picture.shape[2:] == size_hw:
+        return picture
+    found = interpolate(picture, size_hw, mode="bicubic", align_corners=False, antialias=True)
+    return found.clamp(0, 1)
+
+
+class _Objective:
+    """The weighted losses of a picture, of one size; remembers the last that it was asked."""
+
+    def __init__(
+        self,
+        features: StyleFeatures,
+        content: Tensor,
+        styles: Sequence[Tensor],
+        weights: Weights,
+        shares: Sequence[float],
+    ) -> None:
+        self.features, self.weights = features, weights
+        with torch.no_grad():
+            self.wanted = features.maps(content)[1]
+            # Sum_s share_s |G - A_s|² has the slope of |G - sum_s share_s A_s|².
+            grams = [[gram(one) for one in features.maps(style)[0]] for style in styles]
+            self.grams = [
+                cast(Tensor, sum(share * one for share, one in zip(shares, layer, strict=True)))
+                for layer in zip(*grams, strict=True)
+            ]
+        self.places = content.shape[2] * content.shape[3]
+        self.whole = _or_one(float(Content()(self.wanted, torch.zeros_like(self.wanted))))
+        self.style = Style(
+            weights=[4 / _or_one(float(a.square().sum())) / len(self.grams) for a in self.grams]
+        )
+        self.last: tuple[Tensor, Tensor, dict[str, float]] | None = None
+
+    def gradient(self, picture: Tensor) -> tuple[float, Tensor]:
+        """Return the total and its gradient; the same picture again costs nothing."""
+        if self.last is None or not torch.equal(self.last[0], picture):
+            learned = picture.detach().clone().requires_grad_()
+            maps, shown = self.features.maps(learned)
+            losses = {
+                "content": Content()(shown, self.wanted) / self.whole,
+                "style": self.style.to_grams(maps, self.grams),
+                "smooth": TotalVariation()(learned) / self.places,
+            }
+            total = cast(
+                Tensor, sum(getattr(self.weights, name) * loss for name, loss in losses.items())
+            )
+            (slope,) = torch.autograd.grad(total, learned)
+            told = {name: float(loss.detach()) for name, loss in losses.items()}
+            self.last = (learned.detach(), slope, told | {"total": float(total.detach())})
+        return self.last[2]["total"], self.last[1]
+
+    def record(self, step: int) -> StyleRecord:
+        """Return the losses of the picture last asked about; NotFiniteError where one is none."""
+        found, _, told = cast("tuple[Tensor, Tensor, dict[str, float]]", self.last)
+        height, width = found.shape[2:]
+        for name, value in told.items():
+            if not isfinite(value):
+                raise NotFiniteError(
+                    f"step {step} at {height}x{width}: the {name} loss is {value}; lower the "
+                    "weights, or take other features"
+                )
+        return StyleRecord(step=step, size_hw=(height, width), **told)
+
+
+def _or_one(value: float) -> float:
+    return value if value > 0 else 1.0
+
+
+def _descent(
+    objective: _Objective, first: Tensor, steps: int, optimiser: str
+) -> Iterator[Tensor]:
+    """Yield ``first`` and the picture after each step, each as the objective was last asked."""
+    picture = first.clone().requires_grad_()
+    descent = _optimiser(optimiser, picture)
+
+    def closure() -> float:
+        value, picture.grad = objective.gradient(picture.detach())
+        return value
+
+    closure()
+    yield picture.detach()
+    for _ in range(steps):
+        descent.step(closure)  # type: ignore[arg-type]
+        closure()
+        yield picture.detach()
+
+
+def _optimiser(name: str, picture: Tensor) -> Optimizer:
+    groups = [{"params": [picture]}]
+    if name == "lbfgs":
+        return LBFGS(groups, history=HISTORY)
+    if name == "adam":
+        return cast(Optimizer, OPTIMISERS[name].make(params=groups, lr=ADAM_RATE))
+    raise InputError(f"there is no optimiser '{name}' of pictures; take {' or '.join(DESCENTS)}")
