@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
 from saccade.cli.options import Flag, Json
 from saccade.cli.output import progress_bar, shown, tell
 from saccade.errors import SettingError

@@ -72,4 +72,9 @@ def slopes(picture: Tensor) -> Tensor:
 def gathered(fields: Tensor) -> Tensor:
     """(2, …, H, W) → (…, H, W): the transpose of ``slopes``."""
     across, down = fields[0][..., :-1], fields[1][..., :-1, :]
-    return pad(across, (1, 0)) - pad(across, (0, 1)) + pad(down, (0, 0, 1, 0)) - pad(down, (0, 0, 0, 1))
+    return (
+        pad(across, (1, 0))
+        - pad(across, (0, 1))
+        + pad(down, (0, 0, 1, 0))
+        - pad(down, (0, 0, 0, 1))
+    )

@@ -200,9 +200,7 @@ def _or_one(value: float) -> float:
     return value if value > 0 else 1.0
 
 
-def _descent(
-    objective: _Objective, first: Tensor, steps: int, optimiser: str
-) -> Iterator[Tensor]:
+def _descent(objective: _Objective, first: Tensor, steps: int, optimiser: str) -> Iterator[Tensor]:
     """Yield ``first`` and the picture after each step, each as the objective was last asked."""
     picture = first.clone().requires_grad_()
     descent = _optimiser(optimiser, picture)
