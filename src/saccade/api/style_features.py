@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 
@@ -10,6 +10,7 @@ from saccade.api.evaluate import load
 from saccade.api.weights import find_weights
 from saccade.errors import InputError
 from saccade.nn import make_backbone
+from saccade.nn.foreign import ForeignBackbone
 from saccade.nn.weights import load_foreign, read_weights
 from saccade.nn.weights_card import WeightsCard
 from saccade.pictures.style_features import PROBE_HW, StyleFeatures
@@ -54,7 +55,8 @@ def style_features(
             network = make_backbone(name, channels=3, width=WIDTH, size_hw=PROBE_HW)
         card = WeightsCard() if found is None else found.card
         if found is not None:
-            load_foreign(network, read_weights(Path(found.place)), where=found.place)
+            foreign = cast(ForeignBackbone, network)  # ``find_weights`` refuses others.
+            load_foreign(foreign, read_weights(Path(found.place)), where=found.place)
     except InputError as error:  # Training has the same words for its settings.
         message = str(error).replace("--model.", "--").replace("model.backbone", "--backbone")
         raise type(error)(message) from error

@@ -59,4 +59,5 @@ def _statistics(picture: Tensor) -> tuple[Tensor, Tensor]:
 def _power(matrix: Tensor, exponent: float) -> Tensor:
     """A symmetric matrix, its eigenvalues at least LEAST_VARIANCE, to a power."""
     values, directions = torch.linalg.eigh(matrix)
-    return directions * values.clamp(min=LEAST_VARIANCE) ** exponent @ directions.T
+    powers: Tensor = values.clamp(min=LEAST_VARIANCE) ** exponent
+    return directions * powers @ directions.T

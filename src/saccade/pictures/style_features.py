@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.errors import InputError, SaccadeError
-from saccade.nn.stages import find_stages, stage_maps
+from saccade.nn.stages import Stage, find_stages, stage_maps
 from saccade.nn.standardise import normalise
 
 COARSEST = 16  # pixels of the picture a place: the coarsest map that counts unless others are named
@@ -92,7 +92,7 @@ class StyleFeatures:
             "name fewer --levels or finer --strides"
         )
 
-    def _stages(self) -> list:
+    def _stages(self) -> list[Stage]:
         if getattr(getattr(self.backbone, "body", None), "output_fmt", "NCHW") != "NCHW":
             raise InputError(f"{self.name} keeps the channels of its maps last; {REMEDY}")
         try:

@@ -212,7 +212,7 @@ def _descent(objective: _Objective, first: Tensor, steps: int, optimiser: str) -
     closure()
     yield picture.detach()
     for _ in range(steps):
-        descent.step(closure)  # type: ignore[arg-type]
+        descent.step(closure)
         closure()
         yield picture.detach()
 
