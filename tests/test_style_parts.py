@@ -215,7 +215,9 @@ def test_luminance_keeps_the_contents_colours():
     found = coloured(bright, content)
     torch.testing.assert_close(luminance(found), bright)
     # Y - R, Y - B and so on tell the colour: they stay.
-    torch.testing.assert_close(found - luminance(found), content - luminance(content), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        found - luminance(found), content - luminance(content), atol=1e-5, rtol=0
+    )
     torch.testing.assert_close(coloured(luminance(content), content), content)
 
 
@@ -265,7 +267,9 @@ def test_a_flat_picture_stays_and_a_great_weight_leaves_the_mean():
     assert torch.equal(smoothed(flat[..., :1, :1], weight=0.1).picture, flat[..., :1, :1])
     picture = draw(1, 2, 6, 5)
     found = smoothed(picture, weight=100.0, tolerance=1e-9, most_steps=20000).picture
-    torch.testing.assert_close(found, picture.mean((2, 3), keepdim=True).expand_as(found), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        found, picture.mean((2, 3), keepdim=True).expand_as(found), atol=1e-4, rtol=0
+    )
 
 
 def test_gathered_is_the_transpose_of_slopes():
@@ -307,7 +311,9 @@ def test_the_network_is_left_as_it_was():
     features = tiny_features()
     before = {name: value.clone() for name, value in features.backbone.state_dict().items()}
     features.maps(draw(1, 3, 32, 24).requires_grad_())
-    assert all(torch.equal(value, before[name]) for name, value in features.backbone.state_dict().items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in features.backbone.state_dict().items()
+    )
     assert not any(parameter.requires_grad for parameter in features.backbone.parameters())
 
 

@@ -1,8 +1,8 @@
 """``saccade stylize CONTENT STYLE --out F``: a picture in the style of others, or denoised."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from saccade.cli.options import Flag, Json
 from saccade.cli.output import progress_bar, shown, tell
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from saccade.api.denoise import Denoised
     from saccade.api.stylize import Stylized
 
+Number = TypeVar("Number", int, float)
 TOLD = 10  # steps whose losses are printed, at most, besides the first
 
 
@@ -107,14 +108,14 @@ def stylize(
         content_weight=content_weight,
         style_weight=style_weight,
         smooth_weight=smooth_weight,
-        mix=[_number(part, "--mix") for part in _parts(mix)],
+        mix=_numbers(mix, float, "--mix needs numbers with commas, as 2,1"),
         style_scale=style_scale,
         colours=colours,
         start=start,
         optimiser=optimiser,
         backbone=backbone,
         weights=weights,
-        strides=[int(_number(part, "--strides")) for part in _parts(strides)],
+        strides=_numbers(strides, int, "--strides needs whole numbers with commas, as 4,8"),
         content_stride=content_stride,
         every=every,
         seed=seed,
@@ -159,15 +160,11 @@ def _lines_of_denoised(done: "Denoised", weight: float) -> Iterator[str]:
     yield f"picture: {shown(str(done.out))}"
 
 
-def _parts(words: str) -> list[str]:
-    return words.split(",") if words else []
-
-
-def _number(word: str, option: str) -> float:
+def _numbers(words: str, kind: Callable[[str], Number], needs: str) -> list[Number]:
     try:
-        return float(word)
+        return [kind(word) for word in words.split(",")] if words else []
     except ValueError:
-        raise SettingError(f"{option} needs numbers with commas, as 2,1. Got '{word}'") from None
+        raise SettingError(f"{needs}. Got '{words}' instead") from None
 
 
 COMMANDS = {"stylize": stylize}
