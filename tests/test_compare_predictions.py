@@ -263,9 +263,7 @@ def test_what_cannot_be_compared_is_one_line(boxes, tmp_path, capsys):
     assert "compare needs A, B and DATA" in said("compare", "x", "y")
     assert "give one of the two" in said("compare", "x", *good[1:])
     assert "give one of the two" in said(*good[:-2])
-    assert "--ignore is for --predictions; leave it out" in said(
-        "compare", "x", "y", "z", "--ignore", 1
-    )
+    assert "--ignore is for --predictions; leave it out" in said("compare", "x", "y", "z", "--ignore", 1)
     one = count_masks(pairs(1), classes=3, ignore=255)
     with pytest.raises(InputError, match="needs two pictures or more"):
         compare_counts(one, one)

@@ -1,5 +1,7 @@
 """What stylize is made of: the losses, their slopes, the colours, denoising, the maps."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -121,7 +123,7 @@ def test_all_losses_fall_from_noise(optimiser, colours):
 
 def test_no_step_of_lbfgs_rises():
     totals = [record.total for record, _ in paint(40)]
-    assert all(after <= before for before, after in zip(totals, totals[1:], strict=False))
+    assert all(after <= before for before, after in pairwise(totals))
 
 
 def test_the_steps_are_dealt_to_the_sizes_coarse_to_fine():
