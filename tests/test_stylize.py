@@ -20,7 +20,7 @@ from tests.conftest import shape_picture
 REAL = Path(os.environ.get("SACCADE_DATA", "nowhere"))
 WEIGHTS = REAL / "weights" / "squeezenet1_1" / "squeezenet1_1.safetensors"
 PAINTINGS = REAL / "style_pictures"
-LOSSES = ("content", "style", "smooth")
+LOSSES = {"content": 1, "style": 5, "smooth": 2}  # and what each counts by itself
 QUICK = {"backbone": "small_resnet", "size": 48, "steps": 4}
 WORDS = ("--backbone", "small_resnet", "--size", "48", "--steps", "4")
 

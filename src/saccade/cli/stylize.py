@@ -25,8 +25,8 @@ def stylize(
     steps: int = 200,
     levels: int | None = None,
     content_weight: float = 1.0,
-    style_weight: float = 1.0,
-    smooth_weight: float = 1.0,
+    style_weight: float = 5.0,
+    smooth_weight: float = 2.0,
     mix: str = "",
     style_scale: float = 1.0,
     colours: str = "style",
@@ -82,7 +82,7 @@ def stylize(
         Its weights: a .safetensors file, hub, or a run's folder, which needs no --backbone; without
         any, features are untrained.
     strides
-        Maps of the network that tell the style, by their strides, as 2,4,8,16; else all to 16.
+        Maps of the network that tell the style, by their strides, as 2,4,8,16; else all to 8.
     content_stride
         Map of the network that tells the content; else the coarsest to 8.
     every

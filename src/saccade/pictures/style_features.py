@@ -14,8 +14,7 @@ from saccade.errors import InputError, SaccadeError
 from saccade.nn.stages import Stage, find_stages, stage_maps
 from saccade.nn.standardise import normalise
 
-COARSEST = 16  # pixels of the picture a place: the coarsest map that counts unless others are named
-CONTENT = 8  # likewise of the map that tells the content
+COARSEST = 8  # pixels of the picture a place: the coarsest map that counts unless others are named
 PROBE_HW = (224, 224)  # pixels: the size at which the maps of a network are looked for
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: what a network for grey pictures sees
 REMEDY = "take one with convolutions, such as torchvision/squeezenet1_1"
@@ -25,7 +24,7 @@ class StyleFeatures:
     """The maps of a backbone called ``name``, which is left unchanged, by their ``strides``.
 
     ``channels``, ``mean`` and ``std``: how it wants pictures, as ``normalise`` takes them. Strides
-    that are not named: all that it has up to COARSEST; for the content the coarsest up to CONTENT.
+    that are not named: all that it has up to COARSEST for the style, the coarsest of them for the content.
     Raises InputError where it has no maps, or not these.
     """
 
@@ -43,10 +42,10 @@ class StyleFeatures:
         self.backbone = backbone.eval().requires_grad_(False)
         self.name, self.channels, self.mean, self.std = name, channels, mean, std
         found = {stage.stride: stage.layer for stage in self._stages()}
-        usual = tuple(stride for stride in found if stride <= COARSEST) or (min(found),)
+        usual = tuple(sorted(one for one in found if one <= COARSEST)) or (min(found),)
         self.strides = tuple(sorted(set(strides))) or usual
         if content_stride is None:
-            content_stride = max((s for s in found if s <= CONTENT), default=min(found))
+            content_stride = usual[-1]
         self.content_stride = content_stride
         for stride in (*self.strides, content_stride):
             if stride not in found:

@@ -27,8 +27,10 @@ from saccade.pictures.style_features import StyleFeatures
 STARTS = ("noise", "content")
 DESCENTS = ("lbfgs", "adam")
 COLOURS = ("style", "matched", "luminance")
+NOISE = 0.2  # how far apart the values of the first noise are, around grey
 ADAM_RATE = 0.02  # of values in [0, 1]
 HISTORY = 10  # steps that L-BFGS remembers; each takes two pictures of float32
+LEAST_LAYER = 4  # pixels of the shorter side of the coarsest layer of a picture
 COARSEST_SIDE = 64  # pixels: no level has a shorter side below, unless levels are counted
 
 
@@ -103,7 +105,8 @@ def stylizing(
         if place:
             first = interpolate(seen, size_hw, mode="bicubic", align_corners=False)
         elif start == "noise":
-            first = torch.rand(target.shape, generator=draw)
+            drawn = torch.rand(target.shape, generator=draw, dtype=target.dtype)
+            first = 0.5 + NOISE * (drawn - 0.5)
         else:
             first = target.clone()
         count = steps * (place + 1) // len(sizes) - steps * place // len(sizes)
@@ -201,24 +204,44 @@ def _or_one(value: float) -> float:
 
 
 def _descent(objective: _Objective, first: Tensor, steps: int, optimiser: str) -> Iterator[Tensor]:
-    """Yield ``first`` and the picture after each step, each as the objective was last asked."""
-    picture = first.clone().requires_grad_()
-    descent = _optimiser(optimiser, picture)
+    """Yield ``first`` and the picture after each step, each as the objective was last asked.
+
+    The picture is a sum of pictures, each half the size of the one before, so that a step moves
+    whole areas as well as single pixels: Kolkin, Salavon, Shakhnarovich, CVPR 2019,
+    arXiv:1904.12785, section 2.5.
+    """
+    layers = [first.clone().requires_grad_()]
+    while min(layers[-1].shape[2:]) >= 2 * LEAST_LAYER:
+        sides = [side // 2 for side in layers[-1].shape[2:]]
+        layers.append(first.new_zeros(*first.shape[:2], *sides).requires_grad_())
+    descent = _optimiser(optimiser, layers)
+
+    def whole() -> Tensor:
+        coarse = [
+            interpolate(one, first.shape[2:], mode="bilinear", align_corners=False)
+            for one in layers[1:]
+        ]
+        return torch.stack([layers[0], *coarse]).sum(0)
 
     def closure() -> float:
-        value, picture.grad = objective.gradient(picture.detach())
+        with torch.enable_grad():
+            picture = whole()
+        value, slope = objective.gradient(picture.detach())
+        for layer, part in zip(layers, torch.autograd.grad(picture, layers, slope), strict=True):
+            layer.grad = part
         return value
 
     closure()
-    yield picture.detach()
+    yield first
     for _ in range(steps):
         descent.step(closure)
         closure()
-        yield picture.detach()
+        with torch.no_grad():
+            yield whole()
 
 
-def _optimiser(name: str, picture: Tensor) -> Optimizer:
-    groups = [{"params": [picture]}]
+def _optimiser(name: str, layers: list[Tensor]) -> Optimizer:
+    groups = [{"params": layers}]
     if name == "lbfgs":
         return LBFGS(groups, history=HISTORY)
     if name == "adam":
