@@ -24,8 +24,8 @@ class StyleFeatures:
     """The maps of a backbone called ``name``, which is left unchanged, by their ``strides``.
 
     ``channels``, ``mean`` and ``std``: how it wants pictures, as ``normalise`` takes them. Strides
-    that are not named: all that it has up to COARSEST for the style, the coarsest of them for the content.
-    Raises InputError where it has no maps, or not these.
+    that are not named: all that it has up to COARSEST for the style, the coarsest of these for the
+    content. Raises InputError where it has no maps, or not these.
     """
 
     def __init__(

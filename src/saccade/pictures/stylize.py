@@ -27,7 +27,7 @@ from saccade.pictures.style_features import StyleFeatures
 STARTS = ("noise", "content")
 DESCENTS = ("lbfgs", "adam")
 COLOURS = ("style", "matched", "luminance")
-NOISE = 0.2  # how far apart the values of the first noise are, around grey
+NOISE = 0.4  # how far apart the values of the first noise are, around grey
 ADAM_RATE = 0.02  # of values in [0, 1]
 HISTORY = 10  # steps that L-BFGS remembers; each takes two pictures of float32
 LEAST_LAYER = 4  # pixels of the shorter side of the coarsest layer of a picture
