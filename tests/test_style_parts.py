@@ -14,7 +14,8 @@ from saccade.nn import make_backbone
 from saccade.pictures.colours import coloured, luminance, matched, matched_luminance
 from saccade.pictures.denoise import gathered, slopes, smoothed
 from saccade.pictures.style_features import StyleFeatures
-from saccade.pictures.stylize import Weights, _Objective, level_sizes, stylizing
+from saccade.pictures.style_losses import StyleObjective, Weights
+from saccade.pictures.stylize import level_sizes, stylizing
 from tests.reference import picture_losses
 
 
@@ -54,7 +55,9 @@ def test_style_to_grams_is_style_to_features():
 def objective(shares=(0.25, 0.75), weights=None):
     styles = [draw(1, 3, 16, 20, seed=3), draw(1, 3, 24, 12, seed=4)]
     counts = weights or Weights(0.7, 1.3, 0.9)
-    return _Objective(tiny_features(), draw(1, 3, 16, 12, seed=2), styles, counts, shares), styles
+    return StyleObjective(
+        tiny_features(), draw(1, 3, 16, 12, seed=2), styles, counts, shares
+    ), styles
 
 
 def test_the_losses_are_those_of_the_papers_as_shares_of_what_is_wanted():

@@ -12,15 +12,8 @@ from saccade.api.picture_file import new_picture, read_colours, to_pixels, write
 from saccade.api.style_features import style_features
 from saccade.errors import InputError, SettingError
 from saccade.names import look_up
-from saccade.pictures.stylize import (
-    COLOURS,
-    DESCENTS,
-    STARTS,
-    StyleRecord,
-    Weights,
-    level_sizes,
-    stylizing,
-)
+from saccade.pictures.style_losses import StyleRecord, Weights
+from saccade.pictures.stylize import COLOURS, DESCENTS, STARTS, level_sizes, stylizing
 from saccade.values import UInt8Array
 
 USUAL_SIZE = 512  # pixels of the longer side: no more unless asked for

@@ -3,13 +3,10 @@
 Gatys, Ecker, Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016, eq. 1
 to 7, with the total variation of Mahendran and Vedaldi, 2015, arXiv:1412.0035, section 3. Coarse to
 fine: Gatys and others, "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017,
-section 6. We differ: content and style are shares of what the wanted maps and Gram matrices hold
-themselves, so that weights mean the same for any network, layer and size; variation is a place's.
+section 6.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import isfinite
 from typing import cast
 
 import torch
@@ -17,12 +14,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.optim import Optimizer
 
-from saccade.errors import InputError, NotFiniteError
-from saccade.losses.pictures import Content, Style, TotalVariation, gram
+from saccade.errors import InputError
 from saccade.optim.lbfgs import LBFGS
 from saccade.optim.optimisers import OPTIMISERS
 from saccade.pictures.colours import coloured, luminance, matched, matched_luminance
 from saccade.pictures.style_features import StyleFeatures
+from saccade.pictures.style_losses import StyleObjective, StyleRecord, Weights
 
 STARTS = ("noise", "content")
 DESCENTS = ("lbfgs", "adam")
@@ -32,32 +29,6 @@ ADAM_RATE = 0.02  # of values in [0, 1]
 HISTORY = 10  # steps that L-BFGS remembers; each takes two pictures of float32
 LEAST_LAYER = 4  # pixels of the shorter side of the coarsest layer of a picture
 COARSEST_SIDE = 64  # pixels: no level has a shorter side below, unless levels are counted
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What each of the three losses counts."""
-
-    content: float
-    style: float
-    smooth: float
-
-
-@dataclass(frozen=True, slots=True)
-class StyleRecord:
-    """The picture after ``step`` steps, ``size_hw``, and its losses without their weights.
-
-    ``content``: the squared difference of the maps over the square of the wanted ones; ``style``:
-    likewise of the Gram matrices, the mean over the layers; ``smooth``: the squared differences of
-    neighbours, a place; ``total``: their weighted sum.
-    """
-
-    step: int
-    size_hw: tuple[int, int]
-    content: float
-    style: float
-    smooth: float
-    total: float
 
 
 def level_sizes(size_hw: tuple[int, int], levels: int | None) -> list[tuple[int, int]]:
@@ -89,19 +60,18 @@ def stylizing(
 ) -> Iterator[tuple[StyleRecord, Tensor]]:
     """Yield the picture, (1, 3, H, W) float, before the first step, step 0, and after each.
 
-    ``content`` and ``styles``: (1, 3, H, W) float in [0, 1], the content of the last size at least;
-    ``shares``: what of each style is mixed in, their sum 1. The ``steps``, at least one a size, are
-    dealt evenly to ``sizes``, coarsest first. ``style_scale``: how large the brush strokes are,
-    beside the content. Values
-    may leave [0, 1]. Raises InputError for a picture that is too small, NotFiniteError, naming
-    the step, for a loss that is no number.
+    ``content`` and ``styles``: (1, 3, H, W) float in [0, 1]; ``shares``: what of each style is
+    mixed in, their sum 1. The ``steps``, at least one a size, are dealt evenly to ``sizes``,
+    coarsest first. ``style_scale``: how large the brush strokes are, beside the content. Values may
+    leave [0, 1]. Raises InputError for a picture that is too small, NotFiniteError, naming the
+    step, for a loss that is no number.
     """
     draw = torch.Generator().manual_seed(seed)
     done, seen = 0, torch.zeros(0)
     for place, size_hw in enumerate(sizes):
         shown = _resized(content, size_hw)
         target, examples = _prepared(shown, styles, size_hw, style_scale, colours)
-        objective = _Objective(features, target, examples, weights, shares)
+        objective = StyleObjective(features, target, examples, weights, shares)
         if place:
             first = interpolate(seen, size_hw, mode="bicubic", align_corners=False)
         elif start == "noise":
@@ -141,69 +111,9 @@ def _resized(picture: Tensor, size_hw: tuple[int, int]) -> Tensor:
     return found.clamp(0, 1)
 
 
-class _Objective:
-    """The weighted losses of a picture, of one size; remembers the last that it was asked."""
-
-    def __init__(
-        self,
-        features: StyleFeatures,
-        content: Tensor,
-        styles: Sequence[Tensor],
-        weights: Weights,
-        shares: Sequence[float],
-    ) -> None:
-        self.features, self.weights = features, weights
-        with torch.no_grad():
-            self.wanted = features.maps(content)[1]
-            # Sum_s share_s |G - A_s|² has the slope of |G - sum_s share_s A_s|².
-            grams = [[gram(one) for one in features.maps(style)[0]] for style in styles]
-            self.grams = [
-                cast(Tensor, sum(share * one for share, one in zip(shares, layer, strict=True)))
-                for layer in zip(*grams, strict=True)
-            ]
-        self.places = content.shape[2] * content.shape[3]
-        self.whole = _or_one(float(Content()(self.wanted, torch.zeros_like(self.wanted))))
-        self.style = Style(
-            weights=[4 / _or_one(float(a.square().sum())) / len(self.grams) for a in self.grams]
-        )
-        self.last: tuple[Tensor, Tensor, dict[str, float]] | None = None
-
-    def gradient(self, picture: Tensor) -> tuple[float, Tensor]:
-        """Return the total and its gradient; the same picture again costs nothing."""
-        if self.last is None or not torch.equal(self.last[0], picture):
-            learned = picture.detach().clone().requires_grad_()
-            maps, shown = self.features.maps(learned)
-            losses = {
-                "content": Content()(shown, self.wanted) / self.whole,
-                "style": self.style.to_grams(maps, self.grams),
-                "smooth": TotalVariation()(learned) / self.places,
-            }
-            total = cast(
-                Tensor, sum(getattr(self.weights, name) * loss for name, loss in losses.items())
-            )
-            (slope,) = torch.autograd.grad(total, learned)
-            told = {name: float(loss.detach()) for name, loss in losses.items()}
-            self.last = (learned.detach(), slope, told | {"total": float(total.detach())})
-        return self.last[2]["total"], self.last[1]
-
-    def record(self, step: int) -> StyleRecord:
-        """Return the losses of the picture last asked about; NotFiniteError where one is none."""
-        found, _, told = cast("tuple[Tensor, Tensor, dict[str, float]]", self.last)
-        height, width = found.shape[2:]
-        for name, value in told.items():
-            if not isfinite(value):
-                raise NotFiniteError(
-                    f"step {step} at {height}x{width}: the {name} loss is {value}; lower the "
-                    "weights, or take other features"
-                )
-        return StyleRecord(step=step, size_hw=(height, width), **told)
-
-
-def _or_one(value: float) -> float:
-    return value if value > 0 else 1.0
-
-
-def _descent(objective: _Objective, first: Tensor, steps: int, optimiser: str) -> Iterator[Tensor]:
+def _descent(
+    objective: StyleObjective, first: Tensor, steps: int, optimiser: str
+) -> Iterator[Tensor]:
     """Yield ``first`` and the picture after each step, each as the objective was last asked.
 
     The picture is a sum of pictures, each half the size of the one before, so that a step moves
