@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saccade.api.picture_file import new_picture, read_colours, to_pixels, write_picture
 from saccade.api.style_features import style_features
+from saccade.data.pictures import MAX_PIXELS
 from saccade.errors import InputError, SettingError
 from saccade.names import look_up
 from saccade.pictures.style_losses import StyleRecord, Weights
@@ -18,6 +19,7 @@ from saccade.values import UInt8Array
 
 USUAL_SIZE = 512  # pixels of the longer side: no more unless asked for
 LEAST_STYLE = 32  # pixels of the shorter side: a smaller picture holds no texture
+MOST_LEVELS = 16
 Place = Path | str
 
 
@@ -88,6 +90,10 @@ def stylize(
     counts = Weights(content_weight, style_weight, smooth_weight)
     _require_numbers(counts, style_scale=style_scale)
     _require_counts(size=size, steps=steps, levels=levels, every=every or None)
+    if levels is not None and levels > MOST_LEVELS:
+        raise SettingError(f"--levels must be at most {MOST_LEVELS}. Got {levels} instead")
+    if not 0 <= seed < 2**63:
+        raise SettingError(f"--seed must be 0 or more, below 2**63. Got {seed} instead")
     for known, name, kind in (
         (COLOURS, colours, "choice of colours"),
         (STARTS, start, "start"),
@@ -185,4 +191,7 @@ def _size_hw(content: Tensor, longest: int | None) -> tuple[int, int]:
     """The size of the picture to be made: that of the content, its longer side ``longest``."""
     height, width = content.shape[2:]
     factor = (longest or min(USUAL_SIZE, max(height, width))) / max(height, width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
+    size_hw = max(1, round(height * factor)), max(1, round(width * factor))
+    if size_hw[0] * size_hw[1] > MAX_PIXELS:
+        raise SettingError(f"--size {longest} is over the limit of {MAX_PIXELS:,} pixels in all")
+    return size_hw
