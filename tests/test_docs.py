@@ -96,8 +96,12 @@ NAMED = {
     "optim.name": OPTIMISERS,
     "optim.schedule": {AUTO, *SCHEDULES},
 }
-# Whose blocks are run, one page after the other; the tutorial has its own test.
-RUN = [ROOT / "README.md", *sorted((DOCS / "how-to").glob("*.md"))]
+# Whose blocks are run, one page after the other; the other tutorials have their own tests.
+RUN = [
+    ROOT / "README.md",
+    *sorted((DOCS / "how-to").glob("*.md")),
+    DOCS / "tutorial" / "stylize.md",
+]
 FILE_ENDINGS = {"py", "toml", "json", "safetensors", "yaml"}  # of words that look like a setting
 # A negative answer is an answer.
 MAY_SAY_NO = {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from saccade.api.compare_predictions import compare_predictions
     from saccade.api.convert import convert
     from saccade.api.cut import cut
+    from saccade.api.denoise import Denoised, denoise
     from saccade.api.evaluate import evaluate, load
     from saccade.api.explain import explain
     from saccade.api.export_model import Exported, export_model
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from saccade.api.report import report_index
     from saccade.api.review import check, decide, group
     from saccade.api.robustness import robustness
+    from saccade.api.stylize import Stylized, stylize
     from saccade.api.summary import Summary, summary
     from saccade.api.train import Run, Training, train
     from saccade.api.tune import Tuning, tune
@@ -54,6 +56,7 @@ _HOME = {
     "Compared": "judge.comparison",
     "Curve": "judge.learning_curve",
     "Decomposition": "judge.bias_variance",
+    "Denoised": "api.denoise",
     "Estimate": "values",
     "Explanation": "judge.explanation",
     "Exported": "api.export_model",
@@ -76,6 +79,7 @@ _HOME = {
     "RunIndex": "judge.run_index",
     "SaccadeError": "errors",
     "Sample": "values",
+    "Stylized": "api.stylize",
     "Summary": "api.summary",
     "Training": "api.train",
     "Tuned": "judge.tuning",
@@ -90,6 +94,7 @@ _HOME = {
     "compare_predictions": "api.compare_predictions",
     "convert": "api.convert",
     "cut": "api.cut",
+    "denoise": "api.denoise",
     "enrol_photos": "api.pictures",
     "evaluate": "api.evaluate",
     "find_in_photos": "api.pictures",
@@ -109,6 +114,7 @@ _HOME = {
     "read_vectors": "data.vector_files",
     "report_index": "api.report",
     "robustness": "api.robustness",
+    "stylize": "api.stylize",
     "summary": "api.summary",
     "train": "api.train",
     "tune": "api.tune",
@@ -118,6 +124,7 @@ __all__ = [
     "Compared",
     "Curve",
     "Decomposition",
+    "Denoised",
     "Estimate",
     "Explanation",
     "Exported",
@@ -140,6 +147,7 @@ __all__ = [
     "RunIndex",
     "SaccadeError",
     "Sample",
+    "Stylized",
     "Summary",
     "Training",
     "Tuned",
@@ -153,6 +161,7 @@ __all__ = [
     "convert",
     "cut",
     "decide",
+    "denoise",
     "enrol_photos",
     "evaluate",
     "explain",
@@ -173,6 +182,7 @@ __all__ = [
     "read_vectors",
     "report_index",
     "robustness",
+    "stylize",
     "summary",
     "train",
     "tune",

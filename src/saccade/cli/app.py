@@ -39,6 +39,7 @@ from saccade.cli import (
     report,
     review,
     robustness,
+    stylize,
     tune,
 )
 from saccade.cli.output import shown
@@ -70,6 +71,7 @@ MODULES = (
     keep,
     choose,
     index,
+    stylize,
     blocks,
     bench,
     info,

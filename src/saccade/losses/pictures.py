@@ -42,6 +42,10 @@ class Style(nn.Module):
 
         Of the ``wanted`` n may be 1: one style for all.
         """
+        return self.to_grams(features, [gram(one) for one in wanted])
+
+    def to_grams(self, features: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+        """As ``forward``, with the ``gram`` of what is wanted, (n, c, c) for each layer."""
         weights = self.weights or [1 / max(1, len(features))] * len(features)
         if not len(weights) == len(features) == len(wanted) > 0:
             raise InputError(
@@ -50,7 +54,7 @@ class Style(nn.Module):
             )
         layers = zip(weights, features, wanted, strict=True)
         return sum(
-            (w * mean(((gram(f) - gram(a)) ** 2).flatten(1).sum(1)) / 4 for w, f, a in layers),
+            (w * mean(((gram(f) - a) ** 2).flatten(1).sum(1)) / 4 for w, f, a in layers),
             start=torch.zeros((), device=features[0].device),
         )
 
