@@ -60,4 +60,5 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
     """A symmetric matrix, its eigenvalues at least LEAST_VARIANCE, to a power."""
     values, directions = torch.linalg.eigh(matrix)
     powers: Tensor = values.clamp(min=LEAST_VARIANCE) ** exponent
-    return directions * powers @ directions.T
+    found: Tensor = directions * powers @ directions.T
+    return found
