@@ -132,6 +132,10 @@ def test_a_graph_that_answers_otherwise_is_not_left(tmp_path, monkeypatch):
     with pytest.raises(SaccadeError, match="answers otherwise"):
         saccade.export_model(embedder(False, 3), tmp_path / "e.onnx")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "e.onnx").write_bytes(b"one from before")
+    with pytest.raises(SaccadeError, match="answers otherwise"):
+        saccade.export_model(embedder(False, 3), tmp_path / "e.onnx", force=True)
+    assert (tmp_path / "e.onnx").read_bytes() == b"one from before"
 
 
 def test_the_command(tmp_path, capsys):

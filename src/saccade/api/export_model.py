@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def export_model(
     """Write an embedder or a detector as ``FILE.onnx``, its card beside it.
 
     ``model``: a Model, or the folder of a run. ``object``: the class of objects that the card says
-    is to be found, or "any". The graph is run and compared with the model before it is left there.
+    is to be found, or "any". The graph is run and compared with the model before it is written.
     Files that are there are replaced only with ``force``. Raises InputError for other models.
     """
     place = Path(file)
@@ -68,14 +69,13 @@ def export_model(
     loaded = model if isinstance(model, Model) else load(model)
     graph = _graph(loaded)
     content, told = graph_bytes(graph, loaded.size_hw), _card(loaded, object)
+    with TemporaryDirectory() as temporary:
+        tried = Path(temporary) / place.name
+        write_atomic(tried, content)
+        write_atomic(card_of(tried), told)
+        apart = _apart(tried, graph, loaded)
     write_atomic(place, content)
     write_atomic(card_of(place), told)
-    try:
-        apart = _apart(place, graph, loaded)
-    except SaccadeError:
-        place.unlink()
-        card_of(place).unlink()
-        raise
     return Exported(
         file=place,
         card=card_of(place),
@@ -144,7 +144,7 @@ def _apart(file: Path, graph: Graph, model: Model) -> float:
     most = float(torch.cat(distances).quantile(share))
     if not most <= MOST_APART:
         raise SaccadeError(
-            f"{file} answers otherwise than its model, by {most:.2g}; nothing is left there. "
+            f"{file.name} answers otherwise than its model, by {most:.2g}; nothing was written. "
             "Report it, with the recipe of the run"
         )
     return most
