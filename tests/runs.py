@@ -1,6 +1,7 @@
 """What tests of whole runs share: their processes, and what of two runs must be the same."""
 
 import ctypes
+import fcntl
 import json
 import os
 import sys
@@ -32,6 +33,20 @@ TRAIN = [sys.executable, "-m", "saccade", "train"]
 def environment():
     """That of a process which computes as this one does."""
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def once(tmp_path_factory, worker_id, name, make):
+    """Return the folder ``name``, filled by ``make(folder)`` in whichever process asks first."""
+    own = tmp_path_factory.getbasetemp()
+    root = own if worker_id == "master" else own.parent
+    folder, done = root / name, root / f"{name}.done"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
 
 
 def flags(settings):

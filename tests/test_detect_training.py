@@ -14,7 +14,7 @@ from saccade.data.shapes import SHAPES, write_shapes
 from saccade.judge.detection import judge_detection
 from saccade.training.run import read_history
 from tests.box_cases import iou
-from tests.runs import OF_TASK, weights_of, without_time
+from tests.runs import OF_TASK, once, weights_of, without_time
 
 QUICK = {
     **OF_TASK["detect"],
@@ -32,29 +32,38 @@ STEPS = 3 * QUICK["train.epochs"]
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """The shapes of the demo."""
-    root = tmp_path_factory.mktemp("shapes") / "shapes"
-    write_shapes(root)
-    return root
+def drawn(tmp_path_factory, worker_id):
+    """The shapes of the demo, drawn once for all processes."""
+    return once(tmp_path_factory, worker_id, "drawn", write_shapes)
 
 
-@pytest.fixture(scope="module")
-def detectors(drawn, tmp_path_factory):
-    """A finished run of each family, with the settings of the demo."""
-    folder = tmp_path_factory.mktemp("detectors")
-    changes = SETTINGS | {"train.threads": 1}
-    return {
-        family: saccade.train(
-            drawn, task="detect", out=folder / family, settings=changes | {"detect.family": family}
-        )
-        for family in FAMILIES
-    }
+@pytest.fixture(scope="module", params=FAMILIES)
+def trained(request, drawn, tmp_path_factory, worker_id):
+    """A family, and the folder of a finished run of it with the settings of the demo, made once.
+
+    Beside the run, what the model found when it had just been trained.
+    """
+    family = request.param
+
+    def train(folder):
+        settings = SETTINGS | {"train.threads": 1, "detect.family": family}
+        model = saccade.train(drawn, task="detect", out=folder / "run", settings=settings).model
+        found = [plain(one) for one in model.detect(first_pictures(drawn))]
+        (folder / "found.json").write_text(json.dumps(found))
+
+    return family, once(tmp_path_factory, worker_id, family, train) / "run"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_nearly_all_shapes_are_found(detectors, drawn, family):
-    model = detectors[family].model
+def first_pictures(drawn):
+    return sorted((drawn / "val").glob("*.png"))[:5]
+
+
+def plain(found):
+    return [list(found.labels), found.xywh.tolist(), found.scores.tolist()]
+
+
+def test_nearly_all_shapes_are_found(trained, drawn):
+    model = saccade.load(trained[1])
     samples = samples_of(read_boxes(drawn)["test"])
     found = model.detect([sample.path for sample in samples])
     scores = judge_detection(
@@ -66,15 +75,15 @@ def test_nearly_all_shapes_are_found(detectors, drawn, family):
     assert dict(scores.headline)["AP50"].value >= 0.9
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_circles_are_called_circles(detectors, drawn, family):
+def test_circles_are_called_circles(trained, drawn):
     """Of each class nearly all shapes are found by a sure box with their own name, few by another.
 
     Counted by a loop of its own: which names have the sure boxes that lie on a true one?
     """
     samples = samples_of(read_boxes(drawn)["test"])
     called = {label: Counter() for label in SHAPES}
-    for sample, one in zip(samples, detectors[family].model.detect(samples), strict=True):
+    found = saccade.load(trained[1]).detect(samples)
+    for sample, one in zip(samples, found, strict=True):
         for label, box in zip(sample.boxes.labels, sample.boxes.xywh.tolist(), strict=True):
             rows = zip(one.labels, one.xywh.tolist(), one.scores.tolist(), strict=True)
             called[label].update(
@@ -87,31 +96,24 @@ def test_circles_are_called_circles(detectors, drawn, family):
         assert others <= 0.15 * counts["shown"], (label, called)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_run_keeps_its_card_its_score_and_its_report(detectors, drawn, family):
-    run = detectors[family]
-    card = json.loads((run.folder / "model.json").read_text())
+def test_a_run_keeps_its_card_its_score_and_its_report(trained, drawn):
+    family, run = trained
+    card = json.loads((run / "model.json").read_text())
     assert card["classes"] == sorted(SHAPES) and card["detect"]["family"] == family
     kept = card["score"]["AP50"]["value"]
-    assert kept == dict(run.validation.headline)["AP50"].value > 0.8
-    page = (run.folder / "report.html").read_text()
+    assert kept == dict(saccade.evaluate(run, drawn / "val").headline)["AP50"].value > 0.8
+    page = (run / "report.html").read_text()
     assert "<svg" in page and "data:image/" in page
-    losses = [record["loss"] for record in read_history(run.folder)]
+    losses = [record["loss"] for record in read_history(run)]
     assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_saved_detector_finds_the_same_boxes(detectors, drawn, family):
-    pictures = sorted((drawn / "val").glob("*.png"))[:5]
-    one, other = (
-        model.detect(pictures)
-        for model in (detectors[family].model, saccade.load(detectors[family].folder))
-    )
-    assert sum(len(found.labels) for found in one) >= 5
-    for mine, again in zip(one, other, strict=True):
-        assert mine.labels == again.labels
-        np.testing.assert_array_equal(mine.xywh, again.xywh)
-        np.testing.assert_array_equal(mine.scores, again.scores)
+def test_a_saved_detector_finds_the_same_boxes(trained, drawn):
+    run = trained[1]
+    again = saccade.load(run).detect(first_pictures(drawn))
+    assert sum(len(found.labels) for found in again) >= 5
+    kept = json.loads((run.parent / "found.json").read_text())
+    assert [plain(found) for found in again] == kept
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
