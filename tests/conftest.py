@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 from hypothesis import HealthCheck, settings
 from PIL import Image, ImageDraw
 
@@ -107,3 +108,17 @@ def browser():
 def data_of_task(task, class_folders, number_table, box_folder):
     """Return what ``task`` learns from: of the same pictures classes or numbers, or boxes."""
     return {"regress": number_table, "detect": box_folder}.get(task, class_folders)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """An empty cache, and a way to say where the hub is."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+    def at(address):
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        template = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    return at

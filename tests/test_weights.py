@@ -384,20 +384,6 @@ def test_a_card_with_wrong_figures_is_refused(class_folders, tmp_path, file, cha
         Model.load(run.folder)
 
 
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    """An empty cache, and a way to say where the hub is."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-    def at(address):
-        monkeypatch.setattr(constants, "ENDPOINT", address)
-        template = address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-    return at
-
-
 def test_the_hub_gives_its_weights_once(hub, file, class_folders, tmp_path):
     with serve({f"{TAGGED}/model.safetensors": file.read_bytes()}) as (address, asked):
         hub(address)

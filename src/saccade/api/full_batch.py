@@ -8,6 +8,7 @@ from saccade.optim import FULL_BATCH, takes_whole_loss
 UNFIT = (
     *(name for name in settings() if name.startswith("augment.")),
     "model.dropout",
+    "optim.frozen",
     "optim.l1",
     "optim.max_norm",
 )

@@ -18,13 +18,14 @@ from saccade.api.judging import Scores
 from saccade.api.learner import Learner, first_batch, make_batches, make_learner
 from saccade.api.procedures import PROCEDURES
 from saccade.api.rates import chosen_rates
-from saccade.api.recipe import recipe_values, whole_recipe
+from saccade.api.recipe import recipe_values
 from saccade.api.resume import (
     disk_told,
     require_same_pictures,
     resumed_data,
     resumed_recipe,
 )
+from saccade.api.starting import Start, started_recipe
 from saccade.api.weights import Weights, chosen_parts, find_weights
 from saccade.config import AUTO, Recipe, to_toml
 from saccade.errors import InputError, SaccadeError
@@ -43,6 +44,7 @@ from saccade.training.checkpoint import (
     read_notes,
     save_checkpoint,
 )
+from saccade.training.freezing import Freezing, frozen_epochs
 from saccade.training.loop import Record, steps_per_epoch
 from saccade.training.loop import train as train_loop
 from saccade.training.precision import choose_precision, faster_precision
@@ -83,18 +85,22 @@ def train(
     out: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     resume: Path | str | None = None,
+    start: Path | str | None = None,
 ) -> Run:
     """Learn from pictures with labels, or numbers, and return the finished run.
 
     ``data`` is what ``read_data`` reads; of divided data the part train is learned from, and the
     part val gives the scores: for embed when it shares no class with train, for the others always.
     ``recipe`` is a TOML file or a Recipe; ``settings``, as ``{"train.epochs": 10}``, are laid over
-    it. ``out`` is the run folder to make; without one, the next free below ``runs/``. ``resume``
-    goes on with a run folder that was stopped, with the settings that it has and, without ``data``,
-    the pictures where they were. Raises InputError or SettingError, with nothing written, when
-    something given cannot be used.
+    it. ``start`` is what the backbone begins with, and brings its settings: a finished run,
+    "timm:NAME" or a .safetensors file. ``out`` is the run folder to make; without one, the next
+    free below ``runs/``. ``resume`` goes on with a run folder that was stopped, with the settings
+    that it has and, without ``data``, the pictures where they were. Raises InputError or
+    SettingError, with nothing written, when something given cannot be used.
     """
-    training = Training(data, task=task, recipe=recipe, out=out, settings=settings, resume=resume)
+    training = Training(
+        data, task=task, recipe=recipe, out=out, settings=settings, resume=resume, start=start
+    )
     for _ in training.records():
         pass
     return training.finish()
@@ -118,16 +124,18 @@ class Training:
         resume: Path | str | None = None,
         apart: Collection[int] = (),
         learned: Sequence[int] | None = None,
+        start: Path | str | None = None,
     ) -> None:
+        self.start: Start | None = None
         self.resumed = resume is not None
-        place = _place(out, resume)
+        place = _place(out, resume, start)
         if resume is not None:
             self.recipe = resumed_recipe(Path(resume), recipe, task, settings or {})
             source = resumed_data(Path(resume), data)
         elif data is None:
             raise InputError("train needs data, or with --resume a run that was stopped")
         else:
-            self.recipe = whole_recipe(recipe, task, settings or {})
+            self.recipe, self.start = started_recipe(recipe, task, settings or {}, start)
             source = Path(data)
             require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
@@ -153,6 +161,12 @@ class Training:
         looks = (words or needs_pictures(model.initialisation)) and not self.resumed
         if changed or looks:
             self.learner = self._made(first_batch(self.data) if looks else None)
+        optim = self.recipe.optim
+        self.freezing = Freezing(
+            self.learner.network.backbone,
+            epochs=frozen_epochs(optim.frozen, self.recipe.train.epochs),
+            by_part=optim.thaw == "by_part",
+        )
         self.batches = make_batches(self.recipe, self.data, self.procedure)
         full = self.recipe.optim.name in FULL_BATCH
         self.accumulate = len(self.batches) if full else self.recipe.train.accumulate
@@ -291,6 +305,7 @@ class Training:
             accumulate=self.accumulate,
             first_epoch=self.first_epoch,
             after_step=after_step(l1=optim.l1, max_norm=optim.max_norm),
+            before_epoch=(self.freezing,),
         )
 
     def finish(self) -> Run:
@@ -312,6 +327,7 @@ class Training:
                 f"iterate over all records first: {self._steps_done} of {self.steps} done"
             )
         data, card = self.data, self.data.card
+        self.freezing.end()
         if self.learner.average:
             self.learner.average.apply()
         if self.best is not None:
@@ -347,7 +363,11 @@ class Training:
         return {name: figure}
 
 
-def _place(out: Path | str | None, resume: Path | str | None) -> Path | None:
+def _place(
+    out: Path | str | None, resume: Path | str | None, start: Path | str | None
+) -> Path | None:
+    if start is not None and resume is not None:
+        raise InputError("--from and --resume exclude each other; a resumed run has begun already")
     if out is not None and resume is not None:
         raise InputError("--out and --resume exclude each other; a resumed run keeps its folder")
     return None if out is None else Path(out)

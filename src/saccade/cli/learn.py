@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from saccade.values import Detection, Estimate, Prediction
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
+From = Annotated[str | None, Parameter(name="--from")]
 PRINTED_EPOCHS = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "resume", "precision", "json")
+TRAIN_FLAGS = ("task", "recipe", "out", "resume", "from", "precision", "json")
 
 
 def train(
@@ -31,6 +32,7 @@ def train(
     recipe: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
+    from_: From = None,
     precision: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -49,6 +51,9 @@ def train(
         Run folder to make; else the next free one below runs/.
     resume
         Run folder of a training that was stopped; it goes on with its own settings.
+    from_
+        What the backbone begins with, under a new head: a finished run, timm:NAME, or a
+        .safetensors file. The settings that it was made with come with it.
     precision
         The setting train.precision: auto (the faster), float32 or bfloat16.
     json
@@ -65,7 +70,9 @@ def train(
     from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
 
-    training = Training(data, task=task, recipe=recipe, out=out, settings=values, resume=resume)
+    training = Training(
+        data, task=task, recipe=recipe, out=out, settings=values, resume=resume, start=from_
+    )
     background = training.background()
     try:
         last = _follow(training, background, quiet=json)
@@ -85,6 +92,8 @@ def train(
             counts = training.data
             told["background"] = background._asdict()
             told |= {"left_out": counts.left_out, "changed": counts.changed}
+        if training.start is not None:
+            told["start"] = training.start
         say_json(told)
         return 0
     say(f"model: {shown(str(run.folder))}")
@@ -110,9 +119,13 @@ def _follow(
             say(line)
         if training.data.note:
             say(shown(training.data.note))
+    if training.start is not None and not quiet:
+        say(shown(training.start.sentence()))
     if training.weights is not None and not quiet:
         weights = training.weights
         say(f"weights: {shown(weights.place)}; licence: {shown(weights.licence)}")
+    if training.freezing.epochs and not quiet:
+        say(f"the backbone is frozen for {training.freezing.epochs} of {epochs} epochs")
     if training.resumed and not quiet:
         say(f"{training.first_epoch} of {epochs} epochs are done")
     if background is not None and not quiet:

@@ -307,6 +307,19 @@ class OptimSettings:
         low=0,
         high=1,
     )
+    frozen: float = setting(
+        0.0,
+        "share of the epochs in which the backbone stays as model.weights brings it, and its "
+        "normalisations with it, while the head learns; 1 is all of them",
+        low=0,
+        high=1,
+    )
+    thaw: str = setting(
+        "together",
+        "what follows optim.frozen: the backbone thaws together at its end, or by_part in the "
+        "course of it, from the head on",
+        choices=("together", "by_part"),
+    )
     weight_decay: float = setting(
         0.05,
         "weight decay of weight matrices; adamw and muon decouple it from the gradient",

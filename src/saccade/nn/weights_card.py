@@ -1,7 +1,8 @@
 """The card beside a file of weights: how its network wants to see pictures, and its licence.
 
 ``NAME.toml`` or ``NAME.json`` beside ``NAME.safetensors``, with the keys of KEYS; others are for
-readers. ``input``, if it begins with a size, stands for ``size``.
+readers. ``input``, if it begins with a size, stands for ``size``; ``architecture``, if it begins
+with "torchvision.models." and a name, for ``backbone``.
 """
 
 import json
@@ -16,7 +17,7 @@ from typing import Any
 from saccade.config import parse_size
 from saccade.errors import InputError
 
-KEYS = ("mean", "std", "mean_rgb_0_255", "size", "licence", "source")
+KEYS = ("backbone", "mean", "std", "mean_rgb_0_255", "size", "licence", "source")
 # The pictures of ImageNet, as torchvision and timm count them by default.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 UNKNOWN = "unknown"
@@ -36,6 +37,7 @@ class WeightsCard:
     licence: str = UNKNOWN
     source: str = UNKNOWN
     assumed: bool = True
+    backbone: str = ""
 
 
 def read_weights_card(file: Path, *, otherwise: WeightsCard) -> WeightsCard:
@@ -72,6 +74,11 @@ def _filled(table: Mapping[str, Any], place: Path, otherwise: WeightsCard) -> We
         size = found[0]
     if size is not None:
         card = replace(card, size_hw=parse_size(str(size), where=f"card {place}: size"))
+    named = re.match(r"torchvision\.models\.(\w+)", str(table.get("architecture", "")))
+    backbone = table.get("backbone") or (f"torchvision/{named[1]}" if named else card.backbone)
+    if not isinstance(backbone, str):
+        raise InputError(f"card {place}: backbone must be a name. Got {backbone} instead")
+    card = replace(card, backbone=backbone)
     licence = table.get("licence") or table.get("license") or card.licence
     return replace(card, licence=str(licence), source=str(table.get("source") or card.source))
 

@@ -43,9 +43,12 @@ class SoftThreshold:
 
     @torch.no_grad()
     def __call__(self, optimiser: Optimizer) -> None:
-        """Bring each weight nearer to 0 by ``l1`` times its group's learning rate, in place."""
+        """Bring each weight nearer to 0 by ``l1`` times its group's learning rate, in place.
+
+        What is frozen stays as it is.
+        """
         for group in optimiser.param_groups:
-            for matrix in weight_matrices(group["params"]):
+            for matrix in _learning(group["params"]):
                 matrix.copy_(softshrink(matrix, self.l1 * group["lr"]))
 
 
@@ -59,11 +62,16 @@ class MaxNorm:
     def __call__(self, optimiser: Optimizer) -> None:
         """Shorten, in place, the weights of each unit whose L2 norm is over the radius.
 
-        Those of a group without a learning rate stay as they are.
+        What is frozen, or of a group without a learning rate, stays as it is.
         """
         for group in optimiser.param_groups:
-            for matrix in weight_matrices(group["params"] if group["lr"] else ()):
+            for matrix in _learning(group["params"]) if group["lr"] else ():
                 matrix.renorm_(2, 0, self.max_norm)
+
+
+def _learning(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """The weight matrices that a gradient may reach."""
+    return [matrix for matrix in weight_matrices(parameters) if matrix.requires_grad]
 
 
 def after_step(*, l1: float, max_norm: float) -> list[AfterStep]:

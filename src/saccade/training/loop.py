@@ -65,6 +65,7 @@ def train(
     accumulate: int = 1,
     first_epoch: int = 0,
     after_step: Sequence[AfterStep] = (),
+    before_epoch: Sequence[Callable[[int], None]] = (),
 ) -> Iterator[Record]:
     """Train ``task`` in place, yielding a Record after each step.
 
@@ -72,7 +73,8 @@ def train(
     the loss. ``schedule`` maps progress (0 to 1) to the share of each group's first learning rate.
     The gradients of ``accumulate`` batches are averaged over their pictures for one step.
     A WholeLossOptimiser evaluates their loss as often as it likes, the same draws of the first
-    epoch in every one, unclipped. ``after_step`` may change the weights once more after each step.
+    epoch in every one, unclipped. ``after_step`` may change the weights once more after each step;
+    ``before_epoch``, called with its number from 0, may say which weights learn in it.
     ``first_epoch`` continues a run whose weights and optimiser were restored. Raises
     NotFiniteError, naming the step and the parameter, when a loss or a gradient is not finite.
     """
@@ -84,6 +86,8 @@ def train(
         drawn_epoch = 0 if whole else epoch  # Its loss is the same function at every step.
         generator = Generator().manual_seed(hash((seed, drawn_epoch)) % 2**63)
         task.train()
+        for prepare in before_epoch:
+            prepare(epoch)
         draws = batches.epoch(drawn_epoch)
         for place in range(per_epoch):
             begun = time.perf_counter()
