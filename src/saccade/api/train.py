@@ -132,7 +132,7 @@ class Training:
             require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
         require_full_batch(self.recipe)
-        self.changes = make_changes(self.recipe)
+        make_changes(self.recipe)  # Before anything is read: it may be refused.
         self.weights = self._first_weights(resume)
         self.data = TrainingData(
             source,
@@ -153,6 +153,7 @@ class Training:
         looks = (words or needs_pictures(model.initialisation)) and not self.resumed
         if changed or looks:
             self.learner = self._made(first_batch(self.data) if looks else None)
+        self.changes = make_changes(self.recipe, classes=len(self.data.classes))
         self.batches = make_batches(self.recipe, self.data, self.procedure)
         full = self.recipe.optim.name in FULL_BATCH
         self.accumulate = len(self.batches) if full else self.recipe.train.accumulate

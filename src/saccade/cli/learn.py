@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "resume", "precision", "json")
+TRAIN_FLAGS = ("task", "recipe", "out", "resume", "precision", "balance", "json")
 
 
 def train(
@@ -32,6 +32,7 @@ def train(
     out: Path | None = None,
     resume: Path | None = None,
     precision: str | None = None,
+    balance: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Learn from pictures with labels, numbers or boxes; any setting as --section.key value.
@@ -51,6 +52,9 @@ def train(
         Run folder of a training that was stopped; it goes on with its own settings.
     precision
         The setting train.precision: auto (the faster), float32 or bfloat16.
+    balance
+        Against classes of unequal size: weights (loss.class_weights), batches (train.batches) or
+        none.
     json
         Print one JSON document instead of text.
     """
@@ -62,9 +66,11 @@ def train(
             f"--precision {precision} and --train.precision {values['train.precision']} mean the "
             "same setting; give one of them"
         )
+    from saccade.api.balance import with_balance
     from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
 
+    values = with_balance(values, balance)
     training = Training(data, task=task, recipe=recipe, out=out, settings=values, resume=resume)
     background = training.background()
     try:
