@@ -1,5 +1,6 @@
 """A sheet of training pictures as a recipe would change them, before anything learns from them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from saccade.api.changes import make_changes
 from saccade.api.data import TrainingData
 from saccade.api.procedures import PROCEDURES
 from saccade.api.recipe import whole_recipe
+from saccade.augment import Mixing
 from saccade.config import Recipe
 from saccade.data.batches import load_readable
 from saccade.data.box_formats import BOX_FORMATS
@@ -57,11 +59,12 @@ def augmented(
     if not Path(data).exists():
         raise InputError(f"data {data} does not exist; check the path")
     chosen = whole_recipe(recipe, None if recipe is not None else _task(Path(data)), {})
-    changes = make_changes(chosen)
+    make_changes(chosen)  # Before anything is read: it may be refused.
     # Nothing is held out: what is shown may be any of the pictures.
     chosen = replace(chosen, data=replace(chosen.data, validation=0.0))
     procedure = look_up(PROCEDURES, chosen.task, "task")(chosen)
     found = TrainingData(Path(data), recipe=chosen, procedure=procedure)
+    changes = make_changes(chosen, classes=len(found.classes))
     rows = torch.linspace(0, len(found.kept) - 1, min(PICTURES, len(found.kept))).round().long()
     samples = [found.kept[row] for row in rows.tolist()]
     height, width = found.card["size_hw"]
@@ -72,6 +75,7 @@ def augmented(
     if not good:
         raise InputError(f"data {data}: {next(iter(broken.values()))}")
     detects = chosen.task == "detect"
+    mixes = isinstance(changes, Mixing) and chosen.task == "classify"
     targets = procedure.targets(found.kept, found.card)[rows[good]]
     generator, batch = Generator().manual_seed(seed), pixels.float() / 255
     rounds = [(batch, targets)]
@@ -82,6 +86,7 @@ def augmented(
             samples[row].label,
             [_shown(pictures[own]) for pictures, _ in rounds],
             [wanted[own].numpy() if detects else None for _, wanted in rounds],
+            [_mixture(wanted[own], found.classes) for _, wanted in rounds] if mixes else (),
         )
         for own, row in enumerate(good)
     ]
@@ -96,6 +101,14 @@ def augmented(
 def _task(data: Path) -> str:
     """Boxes where there are any in a format that is known, else classes."""
     return "detect" if any(one.find(data) for one in BOX_FORMATS.values()) else "classify"
+
+
+def _mixture(shares: Tensor, classes: Sequence[str]) -> str:
+    """(classes,) shares → words, the largest share first; none for the number of one class."""
+    if shares.ndim == 0:
+        return ""
+    order = [row for row in shares.argsort(descending=True).tolist() if shares[row] > 0]
+    return " + ".join(f"{float(shares[row]):.0%} {classes[row]}" for row in order)
 
 
 def _shown(picture: Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:

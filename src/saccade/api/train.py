@@ -140,7 +140,7 @@ class Training:
             require_free(place)
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
         require_full_batch(self.recipe)
-        self.changes = make_changes(self.recipe)
+        make_changes(self.recipe)  # Before anything is read: it may be refused.
         self.weights = self._first_weights(resume)
         self.data = TrainingData(
             source,
@@ -167,6 +167,7 @@ class Training:
             epochs=frozen_epochs(optim.frozen, self.recipe.train.epochs),
             by_part=optim.thaw == "by_part",
         )
+        self.changes = make_changes(self.recipe, classes=len(self.data.classes))
         self.batches = make_batches(self.recipe, self.data, self.procedure)
         full = self.recipe.optim.name in FULL_BATCH
         self.accumulate = len(self.batches) if full else self.recipe.train.accumulate

@@ -2,5 +2,6 @@
 
 from saccade.augment.batch import Augment
 from saccade.augment.boxes import BoxAugment
+from saccade.augment.mixing import Mixing
 
-__all__ = ["Augment", "BoxAugment"]
+__all__ = ["Augment", "BoxAugment", "Mixing"]

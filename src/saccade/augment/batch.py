@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample
 
+from saccade.augment.erasing import RandomErasing
 from saccade.augment.moves import Moves
 
 ERASE_SIDE = (0.1, 0.4)
@@ -14,8 +15,8 @@ ERASE_SIDE = (0.1, 0.4)
 class Augment:
     """Random rotation, scale, crop, shift, mirroring, brightness, contrast, colour and erasing.
 
-    Arguments are the largest change or the chance, as in the recipe. Erasing covers a rectangle
-    with one random grey (Zhong et al., "Random Erasing", 2017, arXiv:1708.04896).
+    Arguments are the largest change or the chance, as in the recipe. ``erase`` covers a rectangle
+    with one random grey; ``random_erasing`` one of other sizes and shapes, with noise.
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class Augment:
         erase: float,
         crop: float = 0.0,
         colour: float = 0.0,
+        random_erasing: float = 0.0,
     ) -> None:
         self.rotate, self.scale, self.shift, self.flip = rotate, scale, shift, flip
         self.brightness, self.contrast, self.erase = brightness, contrast, erase
         self.crop, self.colour = crop, colour
+        self.random_erasing = RandomErasing(chance=random_erasing)
 
     def __call__(self, pictures: Tensor, generator: Generator) -> Tensor:
         """(n, c, H, W) float in [0, 1] → the same shape and, roughly, range; may change its input.
@@ -84,7 +87,11 @@ class Augment:
             shape = (len(pictures), pictures.shape[1], 1, 1)
             drawn = torch.rand(shape, generator=generator) * 2 - 1
             pictures = pictures.mul_((1 + self.colour) ** drawn)
-        return self._erase(pictures, generator) if self.erase else pictures
+        if self.erase:
+            pictures = self._erase(pictures, generator)
+        if self.random_erasing.chance:
+            pictures = self.random_erasing(pictures, generator)
+        return pictures
 
     def _light(self, pictures: Tensor, generator: Generator) -> Tensor:
         count = len(pictures)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 From = Annotated[str | None, Parameter(name="--from")]
 PRINTED_EPOCHS = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "resume", "from", "precision", "json")
+TRAIN_FLAGS = ("task", "recipe", "out", "resume", "from", "precision", "balance", "json")
 
 
 def train(
@@ -34,6 +34,7 @@ def train(
     resume: Path | None = None,
     from_: From = None,
     precision: str | None = None,
+    balance: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Learn from pictures with labels, numbers or boxes; any setting as --section.key value.
@@ -56,6 +57,9 @@ def train(
         .safetensors file. The settings that it was made with come with it.
     precision
         The setting train.precision: auto (the faster), float32 or bfloat16.
+    balance
+        Against classes of unequal size: weights (loss.class_weights), batches (train.batches) or
+        none.
     json
         Print one JSON document instead of text.
     """
@@ -67,9 +71,11 @@ def train(
             f"--precision {precision} and --train.precision {values['train.precision']} mean the "
             "same setting; give one of them"
         )
+    from saccade.api.balance import with_balance
     from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
 
+    values = with_balance(values, balance)
     training = Training(
         data, task=task, recipe=recipe, out=out, settings=values, resume=resume, start=from_
     )

@@ -163,6 +163,26 @@ class AugmentSettings:
     mosaic: float = setting(
         0.0, "detect: chance that a picture becomes a mosaic of four of its batch", low=0, high=1
     )
+    random_erasing: float = setting(
+        0.0,
+        "chance that a rectangle of 2 to 40 % of the picture is covered with noise",
+        low=0,
+        high=1,
+    )
+    mixup: float = setting(
+        0.0,
+        "classify with cross_entropy, regress: alpha of mixup, which shows two pictures through "
+        "each other; 0.2 to 1 is usual",
+        low=0,
+        high=100,
+    )
+    cutmix: float = setting(
+        0.0,
+        "classify with cross_entropy: alpha of CutMix, which lays a rectangle of another picture "
+        "over each; 1 is usual; with mixup one of both is drawn for each batch",
+        low=0,
+        high=100,
+    )
 
 
 @dataclass(frozen=True)

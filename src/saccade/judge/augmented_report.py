@@ -34,13 +34,15 @@ METHOD = (
 class Changed:
     """A picture and what becomes of it, the first unchanged: ``pictures`` (H, W, 3) uint8.
 
-    ``targets``: of each (m, 6) rows of a detector, or None.
+    ``targets``: of each (m, 6) rows of a detector, or None. ``mixtures``: what each is made of,
+    where pictures are mixed.
     """
 
     path: Path
     label: str
     pictures: Sequence[UInt8Array]
     targets: Sequence[Float32Array | None]
+    mixtures: Sequence[str] = ()
 
 
 def augmented_report(
@@ -71,10 +73,11 @@ def _group(one: Changed, classes: Sequence[str]) -> tuple[Picture, ...]:
     found = []
     for number, (picture, targets) in enumerate(zip(one.pictures, one.targets, strict=True)):
         role = f"Draw {number}" if number else "As it is"
-        detail = (_counted(targets, classes),) if targets is not None else ()
+        detail = [_counted(targets, classes)] if targets is not None else []
+        detail += [one.mixtures[number]] if number and one.mixtures else []
         drawn = _drawn(picture, targets)
         uri = data_uri(drawn, longest_side=2 * SHOWN_SIDE)
-        found.append(Picture(uri, role, one.label or one.path.name, detail))
+        found.append(Picture(uri, role, one.label or one.path.name, tuple(detail)))
     return tuple(found)
 
 

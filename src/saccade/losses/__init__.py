@@ -77,6 +77,7 @@ LOGIT_LOSSES = {
         note="needs data.tree; alpha 0 is cross-entropy",
     ),
 }
+TAKE_SHARES = ("cross_entropy",)  # Of those, what takes rows of shares beside class numbers.
 VECTOR_LOSSES = {
     "arcface": Entry(
         build=ArcFace,
