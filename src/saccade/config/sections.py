@@ -252,13 +252,40 @@ class DetectSettings:
 
 
 @dataclass(frozen=True)
+class SegmentSettings:
+    """How pixels are told apart; for task segment alone."""
+
+    masks: str = setting("", "temporary")
+    classes: str = setting("", "temporary")
+    ignore: str = setting("auto", "temporary")
+    stride: int = setting(
+        8,
+        "of the finest maps that are scored: 32 scores the coarsest alone, 16 and 8 add finer ones; "
+        "smaller ones draw finer edges",
+        choices=(32, 16, 8, 4, 2),
+    )
+    dice: float = setting(
+        1.0, "how much the Dice loss counts beside cross_entropy or focal", low=0, high=1000
+    )
+    fit: str = setting(
+        "stretch",
+        "stretch brings a whole picture to data.size; tiles cuts it, as it is, into tiles of "
+        "data.size that overlap",
+        choices=("stretch", "tiles"),
+    )
+    overlap: float = setting(
+        0.25, "tiles: least share of a tile's side that the next one covers too", low=0, high=0.9
+    )
+
+
+@dataclass(frozen=True)
 class LossSettings:
     """What training makes small."""
 
     name: str = setting(
         AUTO,
-        "name of the loss; auto is arcface for embed, squared for regress, for classify "
-        "cross_entropy, with data.tree hierarchical_cross_entropy",
+        "name of the loss; auto is arcface for embed, squared for regress, for classify and "
+        "segment cross_entropy, with data.tree hierarchical_cross_entropy",
     )
     margin: float | str = setting(
         AUTO,
@@ -284,7 +311,8 @@ class LossSettings:
     )
     class_weights: str = setting(
         "none",
-        "classify: balanced lets every class count the same, however many pictures it has",
+        "classify, segment: balanced lets every class count the same, however many pictures, or "
+        "pixels, it has",
         choices=("none", "balanced"),
     )
 
@@ -400,6 +428,7 @@ class Recipe:
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()
     detect: DetectSettings = DetectSettings()
+    segment: SegmentSettings = SegmentSettings()
     loss: LossSettings = LossSettings()
     optim: OptimSettings = OptimSettings()
     train: TrainSettings = TrainSettings()
