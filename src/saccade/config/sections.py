@@ -252,6 +252,33 @@ class DetectSettings:
 
 
 @dataclass(frozen=True)
+class SegmentSettings:
+    """Which masks are read; for task segment alone."""
+
+    masks: str = setting(
+        "",
+        "folder of the masks, as PedMasks, in the data or anywhere; empty takes what is called "
+        "masks, Pascal VOC's folders, or COCO's file",
+    )
+    classes: str = setting(
+        "",
+        "names of the classes in the order of their numbers, as ground,person, or a .csv or .toml "
+        "file of names and, where masks hold colours, those; empty is what the data say",
+    )
+    values: str = setting(
+        "classes",
+        "what the numbers of a mask are: classes, or objects, where 0 is ground and all others are "
+        "of one class",
+        choices=("classes", "objects"),
+    )
+    ignore: str = setting(
+        AUTO,
+        "pixels that count nowhere: those of a number, or of a class by its name; none has none; "
+        "auto is 255, a class called void, and none for objects",
+    )
+
+
+@dataclass(frozen=True)
 class LossSettings:
     """What training makes small."""
 
@@ -400,6 +427,7 @@ class Recipe:
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()
     detect: DetectSettings = DetectSettings()
+    segment: SegmentSettings = SegmentSettings()
     loss: LossSettings = LossSettings()
     optim: OptimSettings = OptimSettings()
     train: TrainSettings = TrainSettings()
