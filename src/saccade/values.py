@@ -44,10 +44,10 @@ class TrueMask(Protocol):
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Height and width in pixels: those of the upright picture."""
 
     def read(self) -> UInt8Array:
-        """(H, W) uint8: numbers of classes, or VOID. Raises InputError naming the file."""
+        """Return (H, W) uint8: numbers of classes, or VOID. Raises InputError naming the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Sample:
     ``path`` is its file. Where ``array`` holds the picture, (H, W) or (H, W, 3) uint8, ``path`` is
     the name it is shown by, such as "train-images-idx3-ubyte.gz#17". ``metadata`` is whatever else
     the data say of it, by column; ``numbers`` are the targets of a regression, if any were asked
-    for; ``boxes`` are the objects in it, for a detector; ``mask`` its classes, for a segmenter.
+    for; ``boxes`` are the objects in it, for a detector; ``mask`` the class of each of its pixels.
     """
 
     path: Path

@@ -1,6 +1,6 @@
-"""The random changes that a recipe makes of training pictures, and of boxes in them."""
+"""The random changes that a recipe makes of training pictures, and of boxes and masks in them."""
 
-from saccade.augment import Augment, BoxAugment
+from saccade.augment import Augment, BoxAugment, MaskAugment
 from saccade.config import Recipe
 from saccade.errors import SettingError
 from saccade.training.step import Changes
@@ -17,4 +17,4 @@ def make_changes(recipe: Recipe) -> Changes:
             f"augment.mosaic {mosaic:g} is for task detect alone, since a mosaic of pictures has "
             f"no one label; leave it out, or take --task detect. Got task {recipe.task}"
         )
-    return Augment(**chosen)
+    return MaskAugment(Augment(**chosen)) if recipe.task == "segment" else Augment(**chosen)

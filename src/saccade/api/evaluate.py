@@ -12,13 +12,14 @@ from saccade.api.box_samples import part_of_boxes
 from saccade.api.judging import Answers, Rows, Scores, judge_model
 from saccade.api.judging_boxes import detect_readable
 from saccade.api.judging_masks import segment_readable
-from saccade.api.mask_samples import known_to, part_of_masks
+from saccade.api.mask_samples import part_of_masks
 from saccade.api.sealed import is_sealed, judged_part, openings, record_opening, times
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
 from saccade.data.box_sets import Counted
 from saccade.data.broken import part_broken, require_few
 from saccade.data.columns import with_columns
+from saccade.data.mask_classes import MaskClasses
 from saccade.data.pictures import refuse_picture
 from saccade.data.readers import read_data
 from saccade.errors import InputError
@@ -75,7 +76,7 @@ def evaluate(
     place = report_place(report)
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
     boxes = loaded.objects is not None
-    masks = loaded.card["segment"] if loaded.surfaces else None
+    masks = loaded.card["segment"]["masks"] if loaded.surfaces else None
     part = judged_part(data, open_test=open_test, boxes=boxes, masks=masks)
     found = answers_at(loaded, part, metadata, allowed=allowed, progress=progress)
     opened = is_sealed(part, boxes=boxes, masks=masks) and run is not None
@@ -172,9 +173,13 @@ def answers_at(
         found = detect_readable(model, samples, given.broken, allowed=allowed, progress=progress)
         return Answered(*found, counted=(*given.left_out, *given.changed))
     if model.surfaces is not None:
-        told = part_of_masks(part, model.card["segment"])
-        samples = with_columns(known_to(model.surfaces, told, part), metadata)
-        return Answered(*segment_readable(model, samples, allowed=allowed, progress=progress))
+        meaning = MaskClasses.from_dict(model.card["masks"])
+        given = part_of_masks(part, meaning, masks=model.card["segment"]["masks"])
+        samples = with_columns(given.samples, metadata)
+        answered = segment_readable(
+            model, samples, given.broken, allowed=allowed, progress=progress
+        )
+        return Answered(*answered, counted=(*given.left_out, *given.changed))
     samples = read_data(part, targets=model.targets or (), nested=bool(model.card.get("nested")))
     samples = with_columns(samples, metadata)
     if model.classes is not None:

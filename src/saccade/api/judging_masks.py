@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from saccade.api.asked import Asked, sections_of
-from saccade.api.mask_samples import mask_of
 from saccade.data.broken import part_broken, require_few
+from saccade.data.mask_targets import mask_of
 from saccade.data.pictures import read_picture
 from saccade.data.readers import column
 from saccade.files import write_atomic
@@ -29,20 +29,23 @@ BLOCK = 4  # pictures between two steps of the progress
 def segment_readable(
     model: Model,
     samples: Sequence[Sample],
+    gone: Sequence[Broken],
     *,
     allowed: float,
     progress: Callable[[range], Iterable[int]] = iter,
 ) -> tuple[list[Segmentation], list[Sample], list[Broken]]:
     """Segment what can be read: one answer a sample; their samples; the other pictures.
 
-    Raises InputError when more than the share ``allowed`` cannot be read.
+    ``gone`` were left out before. Raises InputError when more than the share ``allowed`` cannot be
+    read.
     """
     found: list[Segmentation] = []
     for start in progress(range(0, len(samples), BLOCK)):
         found += model.segment(samples[start : start + BLOCK])
     reasons = {n: one.reason for n, one in enumerate(found) if one.reason}
     read, broken = part_broken(samples, reasons)
-    require_few(broken, of=len(samples), allowed=allowed)
+    broken = [*gone, *broken]
+    require_few(broken, of=len(samples) + len(gone), allowed=allowed)
     return [one for one in found if not one.reason], read, broken
 
 

@@ -1,103 +1,66 @@
-"""Pictures with masks as samples of a segmenter, and the masks that judge it."""
+"""Pictures with their masks as samples of a segmenter."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from saccade.data.mask_readers import MaskSet, read_masks
-from saccade.data.part_names import FOLDERS
+from saccade.api.parts import Parts
+from saccade.config import SegmentSettings
+from saccade.data.box_sets import together
+from saccade.data.mask_classes import MaskClasses, mask_classes
+from saccade.data.mask_readers import find_mask_parts, read_masks
+from saccade.data.mask_sets import UNREADABLE, MaskSet
+from saccade.data.readers import choose_part
 from saccade.errors import InputError
-from saccade.values import VOID, Sample, TrueMask, UInt8Array
-
-READING = ("masks", "classes", "ignore")  # settings of the recipe that say how masks are read
 
 
-def mask_of(sample: Sample) -> TrueMask:
-    """Return the true mask of a sample, that must have one."""
-    if sample.mask is None:
-        raise InputError(f"{sample.path} has no mask, which a segmenter learns and is judged by")
-    return sample.mask
+def mask_parts(
+    source: Path, settings: SegmentSettings, *, validation: bool
+) -> tuple[Parts, MaskClasses]:
+    """Return the part train, or the undivided data, and the part val; and what their masks mean.
 
-
-def mask_parts(source: Path, told: Mapping[str, Any]) -> dict[str, MaskSet]:
-    """Return the sets of pictures with masks by part; ``told``: the settings READING."""
-    return read_masks(source, **{key: told[key] for key in READING})
-
-
-def find_mask_parts(place: Path, told: Mapping[str, Any]) -> dict[str, Path]:
-    """Return what the parts of the masks at ``place`` are named by; {} for undivided data."""
-    if mask_part_at(place, told) is not None:
-        return {}
-    return {part: place / part for part in mask_parts(place, told) if part}
-
-
-def mask_part_at(place: Path, told: Mapping[str, Any]) -> tuple[Path, str] | None:
-    """Return the divided data, and which of their parts ``place`` is; None where it is no part."""
-    path = place.absolute()
-    part = next((part for part, names in FOLDERS.items() if path.name in names), "")
-    if not part:
-        return None
-    try:
-        found = mask_parts(path.parent, told)
-    except InputError:  # Other data than masks, or none.
-        return None
-    return (path.parent, part) if part in found else None
-
-
-def part_of_masks(place: Path, told: Mapping[str, Any]) -> MaskSet:
-    """Return undivided data, or one part of others, as ``DATA/val`` names it; raises InputError."""
-    divided = mask_part_at(place, told)
-    if divided is not None:
-        return mask_parts(divided[0], told)[divided[1]]
-    sets = mask_parts(place, told)
-    if "" not in sets:
-        raise InputError(f"data {place} have parts; name one, as {place / next(iter(sets))}")
-    return sets[""]
-
-
-def known_to(classes: Sequence[str], given: MaskSet, place: Path) -> list[Sample]:
-    """Return the samples of ``given`` with masks in a model's numbers.
-
-    ``classes``: the model's. Raises InputError for a class that is not among them.
+    The names of the classes are among it, also where the settings name none. Without ``validation``
+    the part val is left alone. Raises InputError, and where all pixels are of one class.
     """
-    number = {label: place for place, label in enumerate(classes)}
-    table = np.full(VOID + 1, VOID, np.uint8)
-    for own, label in enumerate(given.classes):
-        if label not in number:
-            raise InputError(
-                f"data {place} have the class '{label}', which the segmenter has not learned; it "
-                f"knows {', '.join(classes)}"
-            )
-        table[own] = number[label]
-    if given.classes == tuple(classes[: len(given.classes)]):
-        return list(given.samples)
-    return [replace(one, mask=Renumbered(mask_of(one), table)) for one in given.samples]
+    meaning = mask_classes(settings.classes, ignore=settings.ignore, values=settings.values)
+    place = choose_part(source, ("train",), find_mask_parts(source, settings.masks))
+    wanted = ("train", "val") if validation else ("train",)
+    sets = read_masks(source, masks=settings.masks, classes=meaning, parts=wanted)
+    learned = sets["train" if "train" in sets else ""]
+    _require_two(learned, place)
+    return _told(place, learned, sets.get("val")), replace(meaning, names=learned.classes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Renumbered:
-    """A mask whose numbers are looked up in ``table`` (256,) uint8."""
-
-    mask: TrueMask
-    table: UInt8Array
-
-    @property
-    def size_hw(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.mask.size_hw
-
-    def read(self) -> UInt8Array:
-        """(H, W) uint8: numbers of classes, or VOID."""
-        found: UInt8Array = self.table[self.mask.read()]
-        return found
+def part_of_masks(part: Path, meaning: MaskClasses, *, masks: str = "") -> Parts:
+    """Return undivided data, or one part of others, whose masks mean that; raises InputError."""
+    (found,) = read_masks(part, masks=masks, classes=meaning).values()
+    return _told(part, found, None)
 
 
-def pixels_of(samples: Sequence[Sample], classes: int) -> list[int]:
-    """Return how many pixels each class has in the masks; what is VOID is left out."""
-    total = np.zeros(VOID + 1, np.int64)
-    for sample in samples:
-        total += np.bincount(mask_of(sample).read().ravel(), minlength=VOID + 1)
-    return [int(one) for one in total[:classes]]
+def _require_two(learned: MaskSet, place: Path) -> None:
+    shown = np.flatnonzero(learned.pixels)
+    if len(shown) > 1:
+        return
+    only = f"'{learned.classes[shown[0]]}'" if len(shown) else "none"
+    advice = (
+        "if 255 shows an object and is not void, set segment.values objects"
+        if learned.void
+        else "training needs at least two"
+    )
+    raise InputError(f"the masks of {place} show one class, {only}; {advice}")
+
+
+def _told(place: Path, learned: MaskSet, held: MaskSet | None) -> Parts:
+    """The parts with what was left out of them, each picture that is named once."""
+    used: Sequence[MaskSet] = [learned] if held is None else [learned, held]
+    counted = [count for one in used for count in one.left_out if count.what != UNREADABLE]
+    return Parts(
+        place,
+        list(learned.samples),
+        [] if held is None else list(held.samples),
+        left_out=together(counted),
+        changed=together(count for one in used for count in one.changed),
+        broken=tuple(broken for one in used for broken in one.broken),
+    )

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from saccade.api.mask_samples import find_mask_parts, mask_part_at
 from saccade.data.box_readers import find_box_parts, part_at
+from saccade.data.mask_readers import find_mask_parts, mask_part_at
 from saccade.data.readers import choose_part, find_parts
 from saccade.data.tables import is_table
 from saccade.errors import InputError
@@ -26,13 +26,13 @@ def judged_part(
     *,
     open_test: bool | None,
     boxes: bool = False,
-    masks: Mapping[str, Any] | None = None,
+    masks: str | None = None,
 ) -> Path:
     """Return the place of what is judged: the part val of divided data, else all of undivided.
 
     ``open_test``: the part test instead, which is sealed otherwise, also where it is named itself;
-    None where a command never opens it. ``boxes``: the data are pictures with boxes; ``masks``: are
-    pictures with masks, which these settings say how to read. Raises InputError when that is the
+    None where a command never opens it. ``boxes``: the data are pictures with boxes; ``masks``: have
+    masks, in a folder of that name, "" the usual ones. Raises InputError when that is the
     only part to judge on, or there is none to open.
     """
     place = Path(data)
@@ -61,9 +61,7 @@ def has_sealed(data: Path | str) -> bool:
     return is_sealed(place) or SEALED in find_parts(place)
 
 
-def is_sealed(
-    place: Path, *, boxes: bool = False, masks: Mapping[str, Any] | None = None
-) -> bool:
+def is_sealed(place: Path, *, boxes: bool = False, masks: str | None = None) -> bool:
     """True for the part test of divided data, of pictures with ``boxes`` or ``masks`` likewise."""
     if masks is not None:
         return (mask_part_at(place, masks) or ("", ""))[1] == SEALED

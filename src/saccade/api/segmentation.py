@@ -5,15 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from torch import Tensor, nn
 
 from saccade.api.judging import judge_model
-from saccade.api.mask_samples import READING, mask_parts, pixels_of
+from saccade.api.mask_samples import mask_parts
 from saccade.api.parts import Parts
 from saccade.api.recipe import chosen_loss
 from saccade.config import Recipe
-from saccade.data.mask_targets import mask_targets
-from saccade.data.readers import choose_part
+from saccade.data.mask_classes import MaskClasses
+from saccade.data.mask_targets import mask_of, mask_targets
 from saccade.data.splits import stratified_split
 from saccade.data.stored import Pictures
 from saccade.errors import InputError, SettingError
@@ -21,11 +22,10 @@ from saccade.judge.segmentation import SegmentationScores
 from saccade.tasks.model import Model, Network
 from saccade.tasks.segment import SegmentTask, pixel_weights
 from saccade.tasks.segmenter import SegmentNetwork
-from saccade.values import Sample
+from saccade.values import VOID, Sample
 
 FEWEST_HELD = 2  # pictures: fewer have no interval
-ANSWER = ("stride", "fit", "overlap")
-KEPT = ANSWER + READING  # what the card keeps of the recipe
+KEPT = ("stride", "fit", "overlap", "masks")  # what the card keeps of the recipe
 
 
 class SegmentProcedure:
@@ -37,7 +37,7 @@ class SegmentProcedure:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self._classes: tuple[str, ...] = ()
+        self._meaning = MaskClasses()
         refused = (
             ("model.name", recipe.model.name, "network"),
             ("data.tree", recipe.data.tree, ""),
@@ -52,19 +52,12 @@ class SegmentProcedure:
             raise SettingError("train.epochs 0 trains no segmenter; take 1 or more")
 
     def parts(self, source: Path, *, validation: bool) -> Parts:
-        sets = mask_parts(source, vars(self.recipe.segment))
-        place = choose_part(source, ("train",), {part: source / part for part in sets if part})
-        learned = sets["train" if "train" in sets else ""]
-        self._classes = learned.classes
-        held = sets["val"].samples if validation and "val" in sets else ()
-        return Parts(place, list(learned.samples), list(held))
+        found, self._meaning = mask_parts(source, self.recipe.segment, validation=validation)
+        return found
 
     def require(self, samples: Sequence[Sample], place: Path) -> None:
-        if not samples or len(self._classes) < 2:
-            raise InputError(
-                f"data {place} hold {len(samples)} pictures of {len(self._classes)} classes; a "
-                "segmenter needs pictures, and two classes of pixels"
-            )
+        if not samples:
+            raise InputError(f"data {place} hold no picture with a mask to learn from")
 
     def hold_out(
         self, samples: Sequence[Sample], validation: Sequence[Sample]
@@ -80,13 +73,18 @@ class SegmentProcedure:
     def card(self, kept: Sequence[Sample]) -> dict[str, Any]:
         self._pixels: list[int] = []
         if self.recipe.loss.class_weights == "balanced":
-            self._pixels = pixels_of(kept, len(self._classes))
-        told = {key: getattr(self.recipe.segment, key) for key in KEPT}
-        return {"kind": "segmenter", "classes": list(self._classes), "segment": told}
+            self._pixels = _pixels_of(kept, len(self._meaning.names))
+        return {
+            "kind": "segmenter",
+            "classes": list(self._meaning.names),
+            "segment": {key: getattr(self.recipe.segment, key) for key in KEPT},
+            "masks": self._meaning.to_dict(),
+        }
 
     def targets(self, kept: Sequence[Sample], card: Mapping[str, Any]) -> Tensor:
         """Return (n, H, W) uint8: the masks at the size of the pictures that are learned from."""
-        return mask_targets(kept, tuple(card["size_hw"]))
+        height, width = card["size_hw"]
+        return mask_targets(kept, (height, width))
 
     def task(
         self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]
@@ -118,3 +116,11 @@ class SegmentProcedure:
         model.card["score"] = {"on": "held-out pictures", **told}
         model.save(run)
         return scores
+
+
+def _pixels_of(samples: Sequence[Sample], classes: int) -> list[int]:
+    """Return how many pixels each class has in the masks; what is VOID is left out."""
+    total = np.zeros(VOID + 1, np.int64)
+    for sample in samples:
+        total += np.bincount(mask_of(sample).read().ravel(), minlength=VOID + 1)
+    return [int(one) for one in total[:classes]]

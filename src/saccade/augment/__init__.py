@@ -2,5 +2,6 @@
 
 from saccade.augment.batch import Augment
 from saccade.augment.boxes import BoxAugment
+from saccade.augment.masks import MaskAugment
 
-__all__ = ["Augment", "BoxAugment"]
+__all__ = ["Augment", "BoxAugment", "MaskAugment"]

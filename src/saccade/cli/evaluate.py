@@ -81,7 +81,7 @@ def evaluate(
 
     model = load(run)
     boxes = model.objects is not None
-    masks = model.card["segment"] if model.surfaces else None
+    masks = model.card["segment"]["masks"] if model.surfaces else None
     part = judged_part(data, open_test=open_test, boxes=boxes, masks=masks)
     if not json:
         print_part(data, part)

@@ -253,11 +253,29 @@ class DetectSettings:
 
 @dataclass(frozen=True)
 class SegmentSettings:
-    """How pixels are told apart; for task segment alone."""
+    """Which masks are read, and how pixels are told apart; for task segment alone."""
 
-    masks: str = setting("", "temporary")
-    classes: str = setting("", "temporary")
-    ignore: str = setting("auto", "temporary")
+    masks: str = setting(
+        "",
+        "folder of the masks, as PedMasks, in the data or anywhere; empty takes what is called "
+        "masks, Pascal VOC's folders, or COCO's file",
+    )
+    classes: str = setting(
+        "",
+        "names of the classes in the order of their numbers, as ground,person, or a .csv or .toml "
+        "file of names and, where masks hold colours, those; empty is what the data say",
+    )
+    values: str = setting(
+        "classes",
+        "what the numbers of a mask are: classes, or objects, where 0 is ground and all others are "
+        "of one class",
+        choices=("classes", "objects"),
+    )
+    ignore: str = setting(
+        AUTO,
+        "pixels that count nowhere: those of a number, or of a class by its name; none has none; "
+        "auto is 255, a class called void, and none for objects",
+    )
     stride: int = setting(
         8,
         "of the finest maps that are scored: 32 scores the coarsest alone, 16 and 8 add finer ones; "
@@ -269,8 +287,8 @@ class SegmentSettings:
     )
     fit: str = setting(
         "stretch",
-        "stretch brings a whole picture to data.size; tiles cuts it, as it is, into tiles of "
-        "data.size that overlap",
+        "stretch brings a whole picture to data.size; tiles answers it as large as it is, in tiles "
+        "of data.size that overlap",
         choices=("stretch", "tiles"),
     )
     overlap: float = setting(

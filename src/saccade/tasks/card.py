@@ -23,7 +23,7 @@ NEEDED_KEYS = {
     "network": PIXEL_KEYS | WEIGHT_KEYS,
     "classifier": WEIGHT_KEYS | {"classes"},
     "detector": WEIGHT_KEYS | {"classes", "detect", "answer"},
-    "segmenter": WEIGHT_KEYS | {"classes", "segment"},
+    "segmenter": WEIGHT_KEYS | {"classes", "segment", "masks"},
     "regressor": WEIGHT_KEYS | {"targets", "centre", "spread"},
 }
 # Of a detector's network: what are lists of numbers, and the largest of what are numbers.
@@ -184,11 +184,13 @@ def _segmenter(card: dict[str, Any]) -> bool:
         and 2 <= len(card["classes"]) <= VOID
         and max(card["size_hw"]) <= LONGEST_SIDE
         and isinstance(told, dict)
-        and {"stride", "fit", "overlap"} <= told.keys()
+        and isinstance(card["masks"], dict)
+        and {"stride", "fit", "overlap", "masks"} == told.keys()
         and type(told["stride"]) is int
         and _strides([told["stride"]])
         and told["stride"] <= MOST_STRIDE
         and told["fit"] in FITS
+        and isinstance(told["masks"], str)
         and type(told["overlap"]) in (int, float)
         and 0 <= told["overlap"] < 1
     )
