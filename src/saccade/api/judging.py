@@ -29,11 +29,7 @@ from saccade.training.run import read_history
 from saccade.values import Broken, Detection, Float64Array, Interval, Sample, Segmentation
 
 Scores = (
-    EmbeddingScores
-    | ClassificationScores
-    | RegressionScores
-    | DetectionScores
-    | SegmentationScores
+    EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores | SegmentationScores
 )
 Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
 Answers = Rows | Sequence[Detection] | Sequence[Segmentation]

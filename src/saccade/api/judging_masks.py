@@ -49,9 +49,7 @@ def segment_readable(
     return [one for one in found if not one.reason], read, broken
 
 
-def counts_of(
-    samples: Sequence[Sample], found: Sequence[Segmentation], *, classes: int
-) -> Counts:
+def counts_of(samples: Sequence[Sample], found: Sequence[Segmentation], *, classes: int) -> Counts:
     """Count the masks that were answered beside the true ones."""
     return count_masks(_pairs(samples, found), classes=classes, ignore=VOID)
 

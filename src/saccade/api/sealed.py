@@ -31,9 +31,9 @@ def judged_part(
     """Return the place of what is judged: the part val of divided data, else all of undivided.
 
     ``open_test``: the part test instead, which is sealed otherwise, also where it is named itself;
-    None where a command never opens it. ``boxes``: the data are pictures with boxes; ``masks``: have
-    masks, in a folder of that name, "" the usual ones. Raises InputError when that is the
-    only part to judge on, or there is none to open.
+    None where a command never opens it. ``boxes``: the data are pictures with boxes; ``masks``:
+    they have masks, in a folder of that name, "" in the usual ones. Raises InputError when that is
+    the only part to judge on, or there is none to open.
     """
     place = Path(data)
     if masks is not None:

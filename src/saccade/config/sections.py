@@ -278,8 +278,8 @@ class SegmentSettings:
     )
     stride: int = setting(
         8,
-        "of the finest maps that are scored: 32 scores the coarsest alone, 16 and 8 add finer ones; "
-        "smaller ones draw finer edges",
+        "of the finest maps that are scored: 32 scores the coarsest alone, 16 adds finer ones, and "
+        "so on; smaller ones draw finer edges",
         choices=(32, 16, 8, 4, 2),
     )
     dice: float = setting(

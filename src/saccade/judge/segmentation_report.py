@@ -174,7 +174,7 @@ def _worst(
 def _views(
     one: Shown, answered: IntArray, true: IntArray, ignore: int | None
 ) -> tuple[Picture, ...]:
-    """What is true, what was answered, and where that is wrong; painted over the picture, if any."""
+    """What is true, what was answered, over the picture if there is one, and what is wrong."""
     known = np.ones(true.shape, bool) if ignore is None else true != ignore
     wrong = known & (answered != true)
     share = percent(float(wrong.sum() / known.sum()))

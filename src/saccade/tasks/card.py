@@ -175,7 +175,7 @@ def _list_of_numbers(found: Any) -> bool:
 
 
 def _segmenter(card: dict[str, Any]) -> bool:
-    """True of other kinds; of a segmenter for 2 to 255 classes, a network and answers that can be."""
+    """True of other kinds; of a segmenter for 2 to 255 classes and settings that can be."""
     if card["kind"] != "segmenter":
         return True
     told = card["segment"]

@@ -61,8 +61,9 @@ class Model:
 
     An embedder is called with pictures, or ``embed`` with files; of a classifier, ``predict``; of a
     regressor, ``estimate``; of a detector, ``detect``; of a segmenter, ``segment``. Each refuses
-    the others' work with InputError. ``card`` is the content of ``model.json``: format, kind, task, classes or targets, preprocessing, licence, provenance,
-    threshold, score, and the SHA-256 of the weights.
+    the others' work with InputError. ``card`` is the content of ``model.json``: format, kind, task,
+    classes or targets, preprocessing, licence, provenance, threshold, score, and the SHA-256 of the
+    weights.
     """
 
     def __init__(self, card: dict[str, Any], network: Network | None) -> None:
@@ -305,7 +306,8 @@ class Model:
             else:
                 prepared = torch.from_numpy(to_size(image, self.size_hw, self.channels))[None]
                 shares = self.segment_prepared(prepared)[0]
-            found.append(Segmentation(name, likeliest(shares, size_hw).numpy()))
+            mask = likeliest(shares, size_hw).numpy()
+            found.append(Segmentation(name, self.surfaces or (), mask))
         return found
 
     def segment_prepared(self, pictures: Pictures) -> torch.Tensor:

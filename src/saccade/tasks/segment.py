@@ -53,7 +53,7 @@ class SegmentTask(nn.Module):
         logits = network.head([self.dropout(one) for one in network.maps(pictures)]).float()
         known = masks != VOID
         classes = torch.where(known, masks, 0).long()
-        loss = logits.new_zeros(())
+        loss: Tensor = logits.new_zeros(())
         if self.pixels is not None:
             loss = loss + self.pixels(logits.movedim(1, -1)[known], classes[known])
         if self.share:

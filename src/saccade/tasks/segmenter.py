@@ -46,9 +46,9 @@ def segment_batch(network: SegmentNetwork, pictures: Tensor, *, mirror: bool = F
     """
     network.eval()
     scaled = pictures.float().div_(255).contiguous(memory_format=torch.channels_last)
-    shares = network(scaled).float().softmax(1)
+    shares: Tensor = network(scaled).float().softmax(1)
     if mirror:
-        other = network(scaled.flip(3)).float().softmax(1)
+        other: Tensor = network(scaled.flip(3)).float().softmax(1)
         shares = (shares + other.flip(3)) / 2
     return shares
 
