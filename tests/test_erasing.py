@@ -59,8 +59,9 @@ def test_small_and_long_pictures(size_hw):
 
 def test_noise_covers_and_the_rest_stays():
     pictures = noise()
-    changed = RandomErasing(chance=1.0)(pictures.clone(), drawn(2))
+    changed, told = RandomErasing(chance=1.0)(pictures.clone(), drawn(2))
     covered = (changed != pictures).any(1)
+    assert torch.equal(told, covered)
     for one, before, cover in zip(changed, pictures, covered, strict=True):
         assert len(one[:, cover].unique()) > 3
         assert torch.equal(one[:, ~cover], before[:, ~cover])
@@ -69,7 +70,7 @@ def test_noise_covers_and_the_rest_stays():
 
 def test_grey_is_one_value_a_picture():
     pictures = noise()
-    changed = RandomErasing(chance=1.0, grey=True)(pictures.clone(), drawn(2))
+    changed, _ = RandomErasing(chance=1.0, grey=True)(pictures.clone(), drawn(2))
     covered = (changed != pictures).any(1)
     values = [one[:, cover].unique() for one, cover in zip(changed, covered, strict=True)]
     assert [len(each) for each in values] == [1] * len(pictures)
@@ -78,7 +79,7 @@ def test_grey_is_one_value_a_picture():
 
 def test_the_chance():
     pictures = noise(400, 1)
-    changed = RandomErasing(chance=0.3)(pictures.clone(), drawn())
+    changed, _ = RandomErasing(chance=0.3)(pictures.clone(), drawn())
     assert 80 < int((changed != pictures).any(3).any(2).any(1).sum()) < 160
 
 

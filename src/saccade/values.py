@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 
 UNKNOWN = "unknown"
 UNSURE = "unsure"
+VOID = 255  # in a mask: a pixel of which no class is told; it counts nowhere
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,17 @@ class PictureBoxes:
     passed: NDArray[np.bool_]
 
 
+class TrueMask(Protocol):
+    """The class of every pixel of one picture, read when it is asked for."""
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels: those of the upright picture."""
+
+    def read(self) -> UInt8Array:
+        """Return (H, W) uint8: numbers of classes, or VOID. Raises InputError naming the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A picture and the class or identity it shows.
@@ -45,7 +57,7 @@ class Sample:
     ``path`` is its file. Where ``array`` holds the picture, (H, W) or (H, W, 3) uint8, ``path`` is
     the name it is shown by, such as "train-images-idx3-ubyte.gz#17". ``metadata`` is whatever else
     the data say of it, by column; ``numbers`` are the targets of a regression, if any were asked
-    for; ``boxes`` are the objects in it, for a detector.
+    for; ``boxes`` are the objects in it, for a detector; ``mask`` the class of each of its pixels.
     """
 
     path: Path
@@ -54,6 +66,7 @@ class Sample:
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     numbers: tuple[float, ...] = ()
     boxes: PictureBoxes | None = field(default=None, compare=False, repr=False)
+    mask: TrueMask | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,26 @@ class Detection:
     xywh: Float64Array = field(default_factory=lambda: np.zeros((0, 4)))
     scores: Float64Array = field(default_factory=lambda: np.zeros(0))
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """What a segmenter says of one picture: ``mask`` (H, W) uint8, the class of every pixel.
+
+    Of the picture's own size; numbers are places in ``classes``. ``reason`` says why there is no
+    answer, when the picture could not be read.
+    """
+
+    picture: str
+    classes: tuple[str, ...] = ()
+    mask: UInt8Array = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    reason: str = ""
+
+    @property
+    def pixels(self) -> dict[str, int]:
+        """How many pixels each class has, in the order of their numbers."""
+        counts = np.bincount(self.mask.ravel(), minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, counts, strict=True))
 
 
 class Embedder(Protocol):

@@ -1,7 +1,7 @@
-"""The random changes that a recipe makes of training pictures, and of boxes in them."""
+"""The random changes that a recipe makes of training pictures, and of boxes and masks in them."""
 
 from saccade.api.recipe import chosen_loss
-from saccade.augment import Augment, BoxAugment, Mixing
+from saccade.augment import Augment, BoxAugment, MaskAugment, Mixing
 from saccade.augment.mixing import MIXTURES
 from saccade.config import Recipe
 from saccade.errors import SettingError
@@ -25,6 +25,8 @@ def make_changes(recipe: Recipe, *, classes: int = 0) -> Changes:
             f"augment.mosaic {mosaic:g} is for task detect alone, since a mosaic of pictures has "
             f"no one label; leave it out, or take --task detect. Got task {recipe.task}"
         )
+    if recipe.task == "segment":
+        return MaskAugment(Augment(**chosen))
     if not any(mixtures.values()):
         return Augment(**chosen)
     known = classes if recipe.task == "classify" else None

@@ -155,6 +155,8 @@ class TrainingData:
 def _judged_by(sample: Sample) -> object:
     """What an answer for a sample is compared with."""
     boxes = sample.boxes
+    if sample.mask is not None:
+        return sample.mask.size_hw, hashlib.sha256(sample.mask.read().tobytes()).hexdigest()
     if boxes is None:
         return sample.numbers or sample.label
     return boxes.labels, boxes.size_hw, boxes.xywh.tolist(), boxes.passed.tolist()

@@ -2,6 +2,7 @@
 
 from saccade.augment.batch import Augment
 from saccade.augment.boxes import BoxAugment
+from saccade.augment.masks import MaskAugment
 from saccade.augment.mixing import Mixing
 
-__all__ = ["Augment", "BoxAugment", "Mixing"]
+__all__ = ["Augment", "BoxAugment", "MaskAugment", "Mixing"]

@@ -81,17 +81,25 @@ class Augment:
 
     def recoloured(self, pictures: Tensor, generator: Generator) -> Tensor:
         """Change light and colour, and cover a rectangle, in place."""
+        return self.recoloured_with(pictures, generator)[0]
+
+    def recoloured_with(
+        self, pictures: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the same, and what is covered (n, H, W) bool; None where nothing ever is."""
         if self.brightness or self.contrast:
             pictures = self._light(pictures, generator)
         if self.colour:
             shape = (len(pictures), pictures.shape[1], 1, 1)
             drawn = torch.rand(shape, generator=generator) * 2 - 1
             pictures = pictures.mul_((1 + self.colour) ** drawn)
+        covered = None
         if self.erase:
-            pictures = self._erase(pictures, generator)
+            pictures, covered = self._erase(pictures, generator)
         if self.random_erasing.chance:
-            pictures = self.random_erasing(pictures, generator)
-        return pictures
+            pictures, more = self.random_erasing(pictures, generator)
+            covered = more if covered is None else covered | more
+        return pictures, covered
 
     def _light(self, pictures: Tensor, generator: Generator) -> Tensor:
         count = len(pictures)
@@ -101,14 +109,14 @@ class Augment:
         # (pictures - mean) * factor + mean + offset, in two passes.
         return pictures.mul_(factor).add_(mean * (1 - factor) + offset)
 
-    def _erase(self, pictures: Tensor, generator: Generator) -> Tensor:
+    def _erase(self, pictures: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         count, height, width = len(pictures), pictures.shape[2], pictures.shape[3]
         chosen = torch.rand(count, generator=generator) < self.erase
         rows = _span(count, height, generator)
         columns = _span(count, width, generator)
         covered = chosen[:, None, None] & rows[:, :, None] & columns[:, None, :]
         grey = torch.rand(count, 1, 1, 1, generator=generator)
-        return torch.where(covered[:, None], grey, pictures, out=pictures)
+        return torch.where(covered[:, None], grey, pictures, out=pictures), covered
 
 
 def _symmetric(count: int, generator: Generator) -> Tensor:

@@ -21,8 +21,8 @@ class RandomErasing:
     def __init__(self, *, chance: float, grey: bool = False) -> None:
         self.chance, self.grey = chance, grey
 
-    def __call__(self, pictures: Tensor, generator: Generator) -> Tensor:
-        """(n, c, H, W) float in [0, 1] → the same, rectangles covered in place.
+    def __call__(self, pictures: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """(n, c, H, W) float in [0, 1] → the same, rectangles covered in place; which (n, H, W).
 
         Noise is even in [0, 1), a draw for every value; the grey is one draw for a picture.
         """
@@ -31,7 +31,7 @@ class RandomErasing:
         covered = chosen[:, None, None] & rectangles(count, (height, width), generator)
         shape = (count, 1, 1, 1) if self.grey else pictures.shape
         fill = torch.rand(shape, generator=generator)
-        return torch.where(covered[:, None], fill, pictures, out=pictures)
+        return torch.where(covered[:, None], fill, pictures, out=pictures), covered
 
 
 def rectangles(count: int, size_hw: tuple[int, int], generator: Generator) -> Tensor:

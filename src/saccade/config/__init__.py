@@ -13,6 +13,7 @@ from saccade.config.sections import (
     ModelSettings,
     OptimSettings,
     Recipe,
+    SegmentSettings,
     TrainSettings,
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "ModelSettings",
     "OptimSettings",
     "Recipe",
+    "SegmentSettings",
     "Setting",
     "TrainSettings",
     "override",

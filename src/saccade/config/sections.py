@@ -272,13 +272,58 @@ class DetectSettings:
 
 
 @dataclass(frozen=True)
+class SegmentSettings:
+    """Which masks are read, and how pixels are told apart; for task segment alone."""
+
+    masks: str = setting(
+        "",
+        "folder of the masks, as PedMasks, in the data or anywhere; empty takes what is called "
+        "masks, Pascal VOC's folders, or COCO's file",
+    )
+    classes: str = setting(
+        "",
+        "names of the classes in the order of their numbers, as ground,person, or a .csv or .toml "
+        "file of names and, where masks hold colours, those; empty is what the data say",
+    )
+    values: str = setting(
+        "classes",
+        "what the numbers of a mask are: classes, or objects, where 0 is ground and all others are "
+        "of one class",
+        choices=("classes", "objects"),
+    )
+    ignore: str = setting(
+        AUTO,
+        "pixels that count nowhere: those of a number, or of a class by its name; none has none; "
+        "auto is 255, a class called void, and none for objects",
+    )
+    stride: int = setting(
+        8,
+        "of the finest maps that are scored: 32 scores the coarsest alone, 16 adds finer ones, and "
+        "so on; smaller ones draw finer edges",
+        choices=(32, 16, 8, 4, 2),
+    )
+    dice: float = setting(
+        1.0, "how much the Dice loss counts beside cross_entropy or focal", low=0, high=1000
+    )
+    fit: str = setting(
+        "stretch",
+        "stretch brings a whole picture to data.size; tiles answers it as large as it is, in tiles "
+        "of data.size that overlap",
+        choices=("stretch", "tiles"),
+    )
+    overlap: float = setting(
+        0.25, "tiles: least share of a tile's side that the next one covers too", low=0, high=0.9
+    )
+
+
+@dataclass(frozen=True)
 class LossSettings:
     """What training makes small."""
 
     name: str = setting(
         AUTO,
-        "name of the loss; auto is arcface for embed, squared for regress, for classify "
-        "cross_entropy, with data.tree hierarchical_cross_entropy",
+        "name of the loss; auto is arcface for embed, squared for regress, for classify and "
+        "segment cross_entropy, with data.tree hierarchical_cross_entropy",
     )
     margin: float | str = setting(
         AUTO,
@@ -304,7 +349,8 @@ class LossSettings:
     )
     class_weights: str = setting(
         "none",
-        "classify: balanced lets every class count the same, however many pictures it has",
+        "classify, segment: balanced lets every class count the same, however many pictures, or "
+        "pixels, it has",
         choices=("none", "balanced"),
     )
 
@@ -433,6 +479,7 @@ class Recipe:
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()
     detect: DetectSettings = DetectSettings()
+    segment: SegmentSettings = SegmentSettings()
     loss: LossSettings = LossSettings()
     optim: OptimSettings = OptimSettings()
     train: TrainSettings = TrainSettings()

@@ -56,11 +56,16 @@ def painted_objects(photo: UInt8Array, found: Detection, classes: Sequence[str])
     )
 
 
-def painted_places(photos: Sequence[Path], folder: Path) -> list[Path]:
+def painted_places(
+    photos: Sequence[Path], folder: Path, *, option: str = "--painted"
+) -> list[Path]:
     """Make ``folder`` and return where each painted photo is to stand, none of which is there yet.
 
-    Raises InputError where one is, as where the photos themselves are.
+    Raises InputError where one is, as where the photos themselves are, or where ``folder``, which
+    ``option`` names, is a file.
     """
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; name a folder with {option}")
     places: list[Path] = []
     taken: set[Path] = set()
     for photo in photos:
@@ -69,7 +74,7 @@ def painted_places(photos: Sequence[Path], folder: Path) -> list[Path]:
         taken.add(places[-1])
     for place in places:
         if place.exists():
-            raise InputError(f"{place} exists already; name another folder for --painted")
+            raise InputError(f"{place} exists already; name another folder for {option}")
     folder.mkdir(parents=True, exist_ok=True)
     return places
 
@@ -133,7 +138,7 @@ def _label(
     size: tuple[int, int],
 ) -> Rectangle:
     """Write the name where it covers no other; return the place it took."""
-    font = _font(letters)
+    font = font_of(letters)
     text = _fitting(pen, mark.words, font, size[0] - letters)
     width, height = pen.textlength(text, font) + letters * 0.6, letters * 1.45
     places = list(_places(corners, width, height, size))
@@ -175,7 +180,8 @@ def _meet(one: Rectangle, other: Rectangle) -> bool:
 
 
 @functools.cache
-def _font(letters: int) -> ImageFont.FreeTypeFont:
+def font_of(letters: int) -> ImageFont.FreeTypeFont:
+    """Return DejaVu Sans of that height in pixels."""
     import matplotlib
 
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

@@ -1,0 +1,107 @@
+"""The one door to masks on disk: what stands at a place decides how they are read.
+
+A part of divided data is named as a path below them, ``DATA/val``, also where no such folder is.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saccade.data import mask_folders
+from saccade.data.mask_classes import MaskClasses, mask_classes
+from saccade.data.mask_sets import FoundMasks, MaskSet, mask_sets
+from saccade.data.part_names import FOLDERS
+from saccade.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFormat:
+    """A way that masks lie on disk.
+
+    ``find`` says where the parts are, {} where this format is not; it is told the folder of masks,
+    "" where none is named. ``read`` gives the pairs of each part, in an order that never changes.
+    """
+
+    find: Callable[[Path, str], Mapping[str, Any]]
+    read: Callable[[Any, MaskClasses], dict[str, FoundMasks]]
+
+
+def read_masks(
+    place: Path | str,
+    *,
+    masks: str = "",
+    classes: str | MaskClasses = "",
+    ignore: str = "auto",
+    values: str = "classes",
+    parts: Collection[str] = (),
+) -> dict[str, MaskSet]:
+    """Return the pictures and masks at ``place`` by part: train, val, test, or "" if undivided.
+
+    All parts have the same classes. ``place`` is the data, or one part of them, as ``DATA/val``,
+    which is then all there is. ``masks``, ``classes``, ``ignore`` and ``values``: as the settings
+    of the section ``segment``; ``classes`` may be what they mean, and the next two say nothing
+    then. ``parts``: those to read, all of them if empty. Every mask is read once. Raises
+    InputError, in one line, for what is missing, damaged or ambiguous; what is merely of no use is
+    left out and counted in the sets.
+    """
+    meaning = (
+        classes
+        if isinstance(classes, MaskClasses)
+        else mask_classes(classes, ignore=ignore, values=values)
+    )
+    divided, part = mask_part_at(place, masks) or (Path(place), "")
+    form, found = _parts(divided, masks)
+    if part:
+        found = {"": found[part]}
+    elif parts:
+        found = {name: one for name, one in found.items() if name in parts or not name}
+    return mask_sets(form.read(found, meaning), meaning) if found else {}
+
+
+def find_mask_parts(place: Path | str, masks: str = "") -> dict[str, Path]:
+    """Return what the parts of the masks at ``place`` are named by; {} for undivided data."""
+    if mask_part_at(place, masks) is not None:
+        return {}
+    return {part: Path(place) / part for part in _parts(Path(place), masks)[1] if part}
+
+
+def mask_part_at(place: Path | str, masks: str = "") -> tuple[Path, str] | None:
+    """Return the divided data, and which of their parts ``place`` is; None where it is no part."""
+    path = Path(place).absolute()
+    called = next((part for part, names in FOLDERS.items() if path.name in names), "")
+    if not called:
+        return None
+    try:
+        parts = _parts(path.parent, masks)[1]
+    except InputError:  # Other data than masks, or none.
+        return None
+    return (path.parent, called) if called in parts else None
+
+
+def holds_masks(place: Path) -> bool:
+    """True where masks are found without being named."""
+    try:
+        return mask_part_at(place) is not None or bool(_parts(place, "")[1])
+    except InputError:
+        return False
+
+
+def _parts(place: Path, masks: str) -> tuple[MaskFormat, Mapping[str, Any]]:
+    """The format of what stands at a place, and where its parts are."""
+    if not place.exists():
+        raise InputError(f"data {place} does not exist; check the path")
+    for form in MASK_FORMATS.values():
+        if parts := form.find(place, masks):
+            return form, parts
+    raise InputError(
+        f"{place} holds no masks that are known: a folder masks beside the pictures, another that "
+        "segment.masks names, SegmentationClass as Pascal VOC, or a .json with segmentations as "
+        "COCO"
+    )
+
+
+# The first that fits is taken.
+MASK_FORMATS: dict[str, MaskFormat] = {
+    "folders": MaskFormat(find=mask_folders.find, read=mask_folders.read),
+}
