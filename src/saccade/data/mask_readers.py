@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saccade.data import mask_folders
+from saccade.data import mask_coco, mask_folders, mask_voc
 from saccade.data.mask_classes import MaskClasses, mask_classes
 from saccade.data.mask_sets import FoundMasks, MaskSet, mask_sets
 from saccade.data.part_names import FOLDERS
@@ -103,5 +103,7 @@ def _parts(place: Path, masks: str) -> tuple[MaskFormat, Mapping[str, Any]]:
 
 # The first that fits is taken.
 MASK_FORMATS: dict[str, MaskFormat] = {
+    "voc": MaskFormat(find=mask_voc.find, read=mask_voc.read),
     "folders": MaskFormat(find=mask_folders.find, read=mask_folders.read),
+    "coco": MaskFormat(find=mask_coco.find, read=mask_coco.read),
 }
