@@ -38,7 +38,7 @@ LABELS = {
     "boundary IoU": "Overlap near the edges (boundary IoU)",
 }
 MOST_ROWS, MOST_BARS = 200, 40
-MOST_KEYS, SWATCH = 24, 40  # colours that are explained; pixels of a side of one
+MOST_KEYS, SWATCH_HW = 24, (10, 40)  # colours that are explained; pixels of each
 
 
 class Shown(NamedTuple):
@@ -191,7 +191,7 @@ def _key(names: Sequence[str], numbers: Sequence[int]) -> tuple[Part, ...]:
     """Which colour is which class."""
     swatches = class_colours(np.array(numbers[:MOST_KEYS], np.int64))
     rows = tuple(
-        Picture(data_uri(np.tile(colour, (SWATCH, SWATCH, 1)), kind="png"), "Colour", names[number])
+        Picture(data_uri(np.tile(colour, (*SWATCH_HW, 1)), kind="png"), "Colour", names[number])
         for number, colour in zip(numbers, swatches, strict=False)
     )
     cut = len(numbers) - len(rows)
