@@ -25,7 +25,7 @@ from saccade.judge.limits_report import limits_report
 from saccade.judge.robustness import judge_robustness
 from saccade.judge.robustness_report import robustness_report
 from saccade.judge.segmentation import judge_segmentation
-from saccade.judge.segmentation_report import segmentation_report
+from saccade.judge.segmentation_report import Shown, segmentation_report
 from saccade.judge.weight_pictures import Inside, WeightPicture
 from saccade.values import Broken, Sample
 
@@ -73,8 +73,8 @@ def segmentation(names):
             both = [Path(folder) / f"{side}{number}.png" for side in ("true", "found")]
             for file, mask in zip(both, pair, strict=True):
                 Image.fromarray(mask.astype(np.uint8)).save(file)
-            files.append((both[1], both[0]))
-        return segmentation_report(scores, masks=files, about={names[0]: names[-1]})
+            files.append(Shown.of_files(both[1], both[0]))
+        return segmentation_report(scores, shown=files, about={names[0]: names[-1]})
 
 
 def inspection(names):

@@ -20,7 +20,7 @@ from saccade.judge.detection_by_group import detection_by_group
 from saccade.judge.mask_counts import FIGURES, Counts, count_masks
 from saccade.judge.segmentation import judge_counts, judge_segmentation
 from saccade.judge.segmentation_by_group import segmentation_by_group
-from saccade.judge.segmentation_report import segmentation_report
+from saccade.judge.segmentation_report import Shown, segmentation_report
 from saccade.metrics.coco import FIGURES as FIGURES_OF_COCO
 from saccade.metrics.coco import FIRST_FIGURES, match_coco
 from saccade.values import Sample
@@ -165,7 +165,8 @@ def test_a_picture_whose_pixels_do_not_count_is_not_among_the_worst(tmp_path):
         files.append((tmp_path / f"a{number}.png", tmp_path / f"t{number}.png"))
         save(files[-1][1], pair[0])
         save(files[-1][0], pair[1])
-    page = segmentation_report(scores, masks=files, ignore=255)
+    shown = [Shown.of_files(*pair) for pair in files]
+    page = segmentation_report(scores, shown=shown, ignore=255)
     assert "60.0\N{NO-BREAK SPACE}% wrong" in page  # 30 of the 50 pixels that count
 
 

@@ -187,6 +187,26 @@ class Detection:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """What a segmenter says of one picture: ``mask`` (H, W) uint8, the class of every pixel.
+
+    Of the picture's own size; numbers are places in ``classes``. ``reason`` says why there is no
+    answer, when the picture could not be read.
+    """
+
+    picture: str
+    classes: tuple[str, ...] = ()
+    mask: UInt8Array = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    reason: str = ""
+
+    @property
+    def pixels(self) -> dict[str, int]:
+        """How many pixels each class has, in the order of their numbers."""
+        counts = np.bincount(self.mask.ravel(), minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, counts, strict=True))
+
+
 class Embedder(Protocol):
     """Turns pictures into vectors.
 

@@ -52,11 +52,13 @@ def _answers(model: Model) -> str:
         return f"{len(model.classes)} classes"
     if model.objects is not None:
         return f"objects of {len(model.objects)} classes"
+    if model.surfaces is not None:
+        return f"pixels of {len(model.surfaces)} classes"
     return f"{model.dimension} dimensions"
 
 
 def _judged_on(model: Model, samples: Sequence[Sample]) -> str:
-    if model.targets is not None or model.objects is not None:
+    if (model.targets, model.objects, model.surfaces) != (None, None, None):
         return f"{len(samples)} pictures"
     units = "identities" if model.classes is None else "classes"
     return f"{len(samples)} pictures of {len({sample.label for sample in samples})} {units}"

@@ -11,12 +11,15 @@ from saccade.api.asked import Asked
 from saccade.api.box_samples import part_of_boxes
 from saccade.api.judging import Answers, Rows, Scores, judge_model
 from saccade.api.judging_boxes import detect_readable
+from saccade.api.judging_masks import segment_readable
+from saccade.api.mask_samples import part_of_masks
 from saccade.api.sealed import is_sealed, judged_part, openings, record_opening, times
 from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
 from saccade.data.box_sets import Counted
 from saccade.data.broken import part_broken, require_few
 from saccade.data.columns import with_columns
+from saccade.data.mask_classes import MaskClasses
 from saccade.data.pictures import refuse_picture
 from saccade.data.readers import read_data
 from saccade.errors import InputError
@@ -65,16 +68,18 @@ def evaluate(
     A classifier: each picture is answered, and the figures' intervals are over the pictures;
     InputError for a class that it has not learned. ``alarm``: the threshold for one class.
     A regressor: likewise; the data need the targets that it was trained on, by their names.
-    A detector: ``data`` is what ``read_boxes`` reads, and the figures are COCO's.
+    A detector: ``data`` is what ``read_boxes`` reads, and the figures are COCO's. A segmenter:
+    what ``read_masks`` reads with the settings that it was trained with.
     """
     loaded = model if isinstance(model, Model) else load(model)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
     place = report_place(report)
     allowed = override(Recipe(), [("data.broken", broken)], where="evaluate").data.broken
     boxes = loaded.objects is not None
-    part = judged_part(data, open_test=open_test, boxes=boxes)
+    masks = loaded.card["segment"]["masks"] if loaded.surfaces else None
+    part = judged_part(data, open_test=open_test, boxes=boxes, masks=masks)
     found = answers_at(loaded, part, metadata, allowed=allowed, progress=progress)
-    opened = is_sealed(part, boxes=boxes) and run is not None
+    opened = is_sealed(part, boxes=boxes, masks=masks) and run is not None
     note = times(len(openings(run)) + 1) if opened and run else ""
     asked = Asked(groups=groups, by=by, alarm=alarm, note=note)
     scores = judge_model(
@@ -167,6 +172,14 @@ def answers_at(
         samples = with_columns(given.samples, metadata)
         found = detect_readable(model, samples, given.broken, allowed=allowed, progress=progress)
         return Answered(*found, counted=(*given.left_out, *given.changed))
+    if model.surfaces is not None:
+        meaning = MaskClasses.from_dict(model.card["masks"])
+        given = part_of_masks(part, meaning, masks=model.card["segment"]["masks"])
+        samples = with_columns(given.samples, metadata)
+        answered = segment_readable(
+            model, samples, given.broken, allowed=allowed, progress=progress
+        )
+        return Answered(*answered, counted=(*given.left_out, *given.changed))
     samples = read_data(part, targets=model.targets or (), nested=bool(model.card.get("nested")))
     samples = with_columns(samples, metadata)
     if model.classes is not None:

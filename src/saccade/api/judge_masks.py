@@ -55,11 +55,12 @@ def judge_masks(
         divided = segmentation_by_group(counts, values, column=by, groups=named)
         scores = replace(scores, by_group=divided)
     if place is not None:
-        from saccade.judge.segmentation_report import segmentation_report  # Loads the charts.
+        # Loads the charts.
+        from saccade.judge.segmentation_report import Shown, segmentation_report
 
         page = segmentation_report(
             scores,
-            masks=pairs,
+            shown=[Shown.of_files(*pair) for pair in pairs],
             ignore=ignore,
             extra=sections_of(scores.by_group),
             about={"Predictions": str(predictions), "Truth": str(truth)},

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from saccade.api.about import CHOSE_THE_EPOCH, about
 from saccade.api.asked import NOTHING, Asked, sections_of
 from saccade.api.judging_boxes import judge_detector
+from saccade.api.judging_masks import judge_segmenter
 from saccade.data.box_sets import Counted
 from saccade.data.readers import column
 from saccade.errors import InputError, SettingError
@@ -22,13 +23,16 @@ from saccade.judge.embedding import EmbeddingScores, judge_embedding
 from saccade.judge.intervals import bootstrap_over_identities
 from saccade.judge.protocol import one_shot
 from saccade.judge.regression import RegressionScores, judge_regression
+from saccade.judge.segmentation import SegmentationScores
 from saccade.tasks.model import Model
 from saccade.training.run import read_history
-from saccade.values import Broken, Detection, Float64Array, Interval, Sample
+from saccade.values import Broken, Detection, Float64Array, Interval, Sample, Segmentation
 
-Scores = EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores
+Scores = (
+    EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores | SegmentationScores
+)
 Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
-Answers = Rows | Sequence[Detection]
+Answers = Rows | Sequence[Detection] | Sequence[Segmentation]
 
 
 def judge_model(
@@ -61,6 +65,8 @@ def judge_model(
         judge = judge_regressor
     elif model.objects is not None:
         judge = judge_detector
+    elif model.surfaces is not None:
+        judge = judge_segmenter
     scores = replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
     if isinstance(scores, DetectionScores):
         scores = replace(scores, counted=tuple(counted))

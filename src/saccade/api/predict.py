@@ -1,4 +1,4 @@
-"""``predict``: the classes, numbers or boxes that a model sees in pictures."""
+"""``predict``: the classes, numbers, boxes or masks that a model sees in pictures."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from saccade.api.evaluate import load
 from saccade.api.neighbours import neighbours_page, require_neighbours
+from saccade.api.predict_masks import mark_pixels
 from saccade.api.predict_objects import (
     BOX_HEAD,
     coco_results,
@@ -19,9 +20,9 @@ from saccade.data.pictures import find_pictures, refuse_picture
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder, write_atomic
 from saccade.tasks.model import Model
-from saccade.values import Detection, Estimate, Prediction
+from saccade.values import Detection, Estimate, Prediction, Segmentation
 
-Answer = TypeVar("Answer", Prediction, Estimate, Detection)
+Answer = TypeVar("Answer", Prediction, Estimate, Detection, Segmentation)
 CSV_HEAD = ("path", "label", "probability")
 
 
@@ -33,28 +34,29 @@ def predict(
     out: Path | str | None = None,
     neighbours: Path | str | None = None,
     painted: Path | str | None = None,
-) -> list[Prediction] | list[Estimate] | list[Detection]:
+) -> list[Prediction] | list[Estimate] | list[Detection] | list[Segmentation]:
     """Say for each picture which class it shows, its numbers, or which objects are where in it.
 
     Folders are searched at any depth. An answer whose probability is below ``at_least`` is
     "unsure"; a detector tells the boxes with that score, 0.5 unless named, and none below the
     ``answer.at_least`` of its card. ``out`` is a CSV file to write, with the columns path, label,
     probability; of a regressor path and each target; of a detector COCO's results, or a CSV of
-    boxes. ``painted``: a folder for a detector's pictures with their boxes, none of which may be
-    there. ``neighbours`` is an HTML file to write, with the training pictures nearest to each, of a
-    knn model. A picture that cannot be read has a ``reason`` and no label or values. Raises
-    InputError, with nothing written, when no picture can be read, the run is an embedder, or a file
-    has no folder to stand in.
+    boxes; of a segmenter a folder of masks. ``painted``: a folder for a detector's pictures with
+    their boxes, or a segmenter's with their masks, none of which may be there. ``neighbours`` is an
+    HTML file to write, with the training pictures nearest to each, of a knn model. A picture that
+    cannot be read has a ``reason`` and no label or values. Raises InputError, with nothing written,
+    when no picture can be read, the run is an embedder, or a file has no folder to stand in.
     """
     if at_least is not None and not 0.0 <= at_least <= 1.0:
         raise SettingError(f"--at-least must be a probability, 0 to 1. Got {at_least} instead")
-    place = None if out is None else writable(Path(out), "a file with --out")
     sheet = None
     if neighbours is not None:
         sheet = writable(Path(neighbours), "an HTML file with --neighbours")
     if not pictures:
         raise InputError("no picture is named; give files or folders")
     model = run if isinstance(run, Model) else load(run)
+    folders = model.surfaces is not None  # A mask is a file a picture.
+    place = None if out is None or folders else writable(Path(out), "a file with --out")
     if model.dimension:
         raise InputError(
             f"{'the model' if isinstance(run, Model) else run} is an embedder and knows no "
@@ -66,8 +68,14 @@ def predict(
         )
     if sheet is not None:
         require_neighbours(model)
-    if painted is not None and model.objects is None:
-        raise SettingError(f"--painted is for detectors, and this is {model.called}; leave it out")
+    if painted is not None and not folders and model.objects is None:
+        raise SettingError(
+            f"--painted is for detectors and segmenters, and this is {model.called}; leave it out"
+        )
+    if at_least and folders:
+        raise SettingError(
+            "--at-least is not for segmenters: each pixel gets a class; leave it out"
+        )
     if place is not None and model.objects is not None:
         require_ending(place)
     paths = [found for item in pictures for found in find_pictures(Path(item))]
@@ -76,6 +84,9 @@ def predict(
         if place is not None:
             write_atomic(place, _numbers_csv(estimates, model.targets))
         return estimates
+    if folders:
+        masks, views = (None if one is None else Path(one) for one in (out, painted))
+        return _some_answered(mark_pixels(model, paths, out=masks, painted=views))
     if model.objects is not None:
         folder = None if painted is None else Path(painted)
         found = _some_answered(find_objects(model, paths, at_least=at_least, painted=folder))

@@ -16,6 +16,7 @@ from saccade.api.embedding import EmbedProcedure
 from saccade.api.judging import Scores
 from saccade.api.parts import Parts
 from saccade.api.regression import RegressProcedure
+from saccade.api.segmentation import SegmentProcedure
 from saccade.config import Recipe
 from saccade.data.stored import Pictures
 from saccade.tasks.model import Model, Network
@@ -88,4 +89,5 @@ PROCEDURES: dict[str, type[Procedure]] = {
     "detect": DetectProcedure,
     "embed": EmbedProcedure,
     "regress": RegressProcedure,
+    "segment": SegmentProcedure,
 }

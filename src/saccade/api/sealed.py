@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.data.box_readers import find_box_parts, part_at
+from saccade.data.mask_readers import find_mask_parts, mask_part_at
 from saccade.data.readers import choose_part, find_parts
 from saccade.data.tables import is_table
 from saccade.errors import InputError
@@ -20,16 +21,26 @@ IDX_TEST = "t10k-"
 OPENINGS_FILE = "test_openings.jsonl"
 
 
-def judged_part(data: Path | str, *, open_test: bool | None, boxes: bool = False) -> Path:
+def judged_part(
+    data: Path | str,
+    *,
+    open_test: bool | None,
+    boxes: bool = False,
+    masks: str | None = None,
+) -> Path:
     """Return the place of what is judged: the part val of divided data, else all of undivided.
 
     ``open_test``: the part test instead, which is sealed otherwise, also where it is named itself;
-    None where a command never opens it. ``boxes``: the data are pictures with boxes. Raises
-    InputError when that is the only part to judge on, or there is none to open.
+    None where a command never opens it. ``boxes``: the data are pictures with boxes; ``masks``:
+    they have masks, in a folder of that name, "" in the usual ones. Raises InputError when that is
+    the only part to judge on, or there is none to open.
     """
     place = Path(data)
-    parts = find_box_parts(place) if boxes else find_parts(place)
-    named = is_sealed(place, boxes=boxes)
+    if masks is not None:
+        parts = find_mask_parts(place, masks)
+    else:
+        parts = find_box_parts(place) if boxes else find_parts(place)
+    named = is_sealed(place, boxes=boxes, masks=masks)
     if open_test and not named and SEALED not in parts:
         raise InputError(f"data {place} have no part {SEALED} to open; leave out --open-test")
     if open_test:
@@ -50,8 +61,10 @@ def has_sealed(data: Path | str) -> bool:
     return is_sealed(place) or SEALED in find_parts(place)
 
 
-def is_sealed(place: Path, *, boxes: bool = False) -> bool:
-    """True for the part test of divided data, of pictures with ``boxes`` where they have them."""
+def is_sealed(place: Path, *, boxes: bool = False, masks: str | None = None) -> bool:
+    """True for the part test of divided data, of pictures with ``boxes`` or ``masks`` likewise."""
+    if masks is not None:
+        return (mask_part_at(place, masks) or ("", ""))[1] == SEALED
     if boxes:
         return (part_at(place) or ("", ""))[1] == SEALED
     folder = place.absolute().parent

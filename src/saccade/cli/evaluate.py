@@ -39,7 +39,7 @@ def evaluate(
         Run folder, or the word pixels for plain pixels; an embedder sees new classes too.
     data
         Folder with one sub-folder a class, CSV, idx pair or .npz, or pictures with boxes, for a
-        detector; its part val, if divided.
+        detector, or masks, for a segmenter; its part val, if divided.
     predictions
         In place of RUN: a CSV of classes, a COCO results.json of boxes, or a folder of masks.
     truth
@@ -81,7 +81,8 @@ def evaluate(
 
     model = load(run)
     boxes = model.objects is not None
-    part = judged_part(data, open_test=open_test, boxes=boxes)
+    masks = model.card["segment"]["masks"] if model.surfaces else None
+    part = judged_part(data, open_test=open_test, boxes=boxes, masks=masks)
     if not json:
         print_part(data, part)
     place = report or (None if run == PIXELS else Path(run) / "evaluation.html")
@@ -100,7 +101,7 @@ def evaluate(
         progress=progress,
     )
     seen = seen_in_training(model, part)
-    sealed = is_sealed(part, boxes=boxes) and run != PIXELS
+    sealed = is_sealed(part, boxes=boxes, masks=masks) and run != PIXELS
     opened = len(openings(Path(run))) if sealed else 0
     if json:
         more = {"seen_in_training": seen, "report": place, "test_opened": opened}

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from saccade.api.train import Training
     from saccade.losses.roles import BackgroundShares
     from saccade.training.loop import Record
-    from saccade.values import Detection, Estimate, Prediction
+    from saccade.values import Detection, Estimate, Prediction, Segmentation
+
+    Answer = Prediction | Estimate | Detection | Segmentation
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
@@ -34,15 +36,16 @@ def train(
     precision: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Learn from pictures with labels, numbers or boxes; any setting as --section.key value.
+    """Learn from pictures with labels, numbers, boxes or masks; any setting as --section.key value.
 
     Parameters
     ----------
     words
         DATA (class folders, CSV, idx pair or .npz, for detect boxes as COCO, VOC, YOLO or CSV has
-        them; its part train, if divided) and settings; with --resume, DATA only if it moved.
+        them, for segment masks; its part train, if divided) and settings; with --resume, DATA only
+        if it moved.
     task
-        What is learned: embed (the default), classify, regress or detect.
+        What is learned: embed (the default), classify, regress, detect or segment.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
@@ -142,24 +145,26 @@ def predict(
     painted: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Say which class, numbers or objects pictures show; exit code 1 when nothing is sure.
+    """Say which class, numbers, objects or areas pictures show; exit code 1 when nothing is sure.
 
     Parameters
     ----------
     run
-        Run folder of a classifier, a regressor or a detector.
+        Run folder of a classifier, a regressor, a detector or a segmenter.
     pictures
         Picture files, or folders that are searched at any depth.
     out
         CSV file to write: path, label, probability; of a regressor path and each target; of a
-        detector a box a line, or COCO results where the name ends in .json.
+        detector a box a line, or COCO results where the name ends in .json. Of a segmenter a
+        folder for masks, PNG files whose pixels are numbers of classes.
     at_least
         Probability, 0 to 1, below which the answer is unsure; of a detector the least score of a
         box, 0.5 unless named.
     neighbours
         HTML file to write: the training pictures nearest to each, of a model with model.name knn.
     painted
-        Folder to write the pictures of a detector to, as PNG with their boxes and classes.
+        Folder to write the pictures of a detector or a segmenter to, as PNG with their boxes or
+        masks, and classes.
     json
         Print one JSON document instead of text.
     """
@@ -181,14 +186,16 @@ def predict(
     return 0 if any(_sure(one) for one in found) else 1
 
 
-def _sure(one: "Prediction | Estimate | Detection") -> bool:
-    from saccade.values import Detection, Estimate  # Loads NumPy.
+def _sure(one: "Answer") -> bool:
+    from saccade.values import Detection, Prediction  # Loads NumPy.
 
-    return bool(one.labels) if isinstance(one, Detection) else isinstance(one, Estimate) or one.sure
+    if isinstance(one, Detection):
+        return bool(one.labels)
+    return one.sure if isinstance(one, Prediction) else True
 
 
-def _answer(one: "Prediction | Estimate | Detection") -> dict[str, Any]:
-    from saccade.values import Detection, Estimate
+def _answer(one: "Answer") -> dict[str, Any]:
+    from saccade.values import Detection, Estimate, Segmentation
 
     if isinstance(one, Detection):
         each = zip(one.labels, one.scores.tolist(), one.xywh.tolist(), strict=True)
@@ -200,6 +207,13 @@ def _answer(one: "Prediction | Estimate | Detection") -> dict[str, Any]:
             "error": one.reason or None,
         }
 
+    if isinstance(one, Segmentation):
+        return {
+            "picture": one.picture,
+            "size_hw": None if one.reason else one.mask.shape,
+            "pixels": None if one.reason else one.pixels,
+            "error": one.reason or None,
+        }
     if isinstance(one, Estimate):
         return {"picture": one.picture, "values": one.values or None, "error": one.reason or None}
     if one.reason:
@@ -209,8 +223,8 @@ def _answer(one: "Prediction | Estimate | Detection") -> dict[str, Any]:
     return {**entries, "answer": one.answer, "error": None, "sure": one.sure}
 
 
-def _line(one: "Prediction | Estimate | Detection") -> str:
-    from saccade.values import Detection, Estimate
+def _line(one: "Answer") -> str:
+    from saccade.values import Detection, Estimate, Segmentation
 
     if one.reason:
         return f"{shown(one.picture)}: {shown(one.reason)}"
@@ -220,6 +234,13 @@ def _line(one: "Prediction | Estimate | Detection") -> str:
     if isinstance(one, Detection):
         counts = (f"{many} {shown(label)}" for label, many in Counter(one.labels).most_common())
         return f"{shown(one.picture)}: {', '.join(counts) or 'nothing found'}"
+    if isinstance(one, Segmentation):
+        shares = (
+            f"{shown(label)} {many / one.mask.size:.1%}"
+            for label, many in one.pixels.items()
+            if many
+        )
+        return f"{shown(one.picture)}: {', '.join(shares)}"
     label = "" if one.sure else f"{shown(one.label)} "
     second = f"then {shown(one.runner_up)} {one.runner_up_probability:.4f}"
     return f"{shown(one.picture)}: {shown(one.answer)}   {label}{one.probability:.4f}   {second}"

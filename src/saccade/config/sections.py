@@ -253,7 +253,7 @@ class DetectSettings:
 
 @dataclass(frozen=True)
 class SegmentSettings:
-    """Which masks are read; for task segment alone."""
+    """Which masks are read, and how pixels are told apart; for task segment alone."""
 
     masks: str = setting(
         "",
@@ -276,6 +276,24 @@ class SegmentSettings:
         "pixels that count nowhere: auto is 255 and a class called void; beside 255, those of a "
         "number or of a class by its name; none has none. Of objects 255 is one, unless named here",
     )
+    stride: int = setting(
+        8,
+        "of the finest maps that are scored: 32 scores the coarsest alone, 16 adds finer ones, and "
+        "so on; smaller ones draw finer edges",
+        choices=(32, 16, 8, 4, 2),
+    )
+    dice: float = setting(
+        1.0, "how much the Dice loss counts beside cross_entropy or focal", low=0, high=1000
+    )
+    fit: str = setting(
+        "stretch",
+        "stretch brings a whole picture to data.size; tiles answers it as large as it is, in tiles "
+        "of data.size that overlap",
+        choices=("stretch", "tiles"),
+    )
+    overlap: float = setting(
+        0.25, "tiles: least share of a tile's side that the next one covers too", low=0, high=0.9
+    )
 
 
 @dataclass(frozen=True)
@@ -284,8 +302,8 @@ class LossSettings:
 
     name: str = setting(
         AUTO,
-        "name of the loss; auto is arcface for embed, squared for regress, for classify "
-        "cross_entropy, with data.tree hierarchical_cross_entropy",
+        "name of the loss; auto is arcface for embed, squared for regress, for classify and "
+        "segment cross_entropy, with data.tree hierarchical_cross_entropy",
     )
     margin: float | str = setting(
         AUTO,
@@ -311,7 +329,8 @@ class LossSettings:
     )
     class_weights: str = setting(
         "none",
-        "classify: balanced lets every class count the same, however many pictures it has",
+        "classify, segment: balanced lets every class count the same, however many pictures, or "
+        "pixels, it has",
         choices=("none", "balanced"),
     )
 

@@ -24,7 +24,7 @@ from saccade.judge.mask_counts import (
 )
 from saccade.judge.plain import as_json, plain
 from saccade.metrics.segmentation import margins
-from saccade.values import IntArray, Interval
+from saccade.values import Broken, IntArray, Interval
 
 FEW_PICTURES = 30  # below, an interval says little; of a class, it has none
 
@@ -53,7 +53,7 @@ class SegmentationScores:
     ``units``: pictures or groups, that were left out in turn; ``figures``: by name. ``confusion``:
     pixels, row the true class, column the answered one, the last column those without an answer.
     ``ignored``: pixels that were left out. ``worst``: numbers of the pictures with the largest
-    share of wrong pixels.
+    share of wrong pixels; ``broken``: pictures that were left out, as they cannot be read.
     """
 
     pictures: int
@@ -65,6 +65,7 @@ class SegmentationScores:
     confusion: tuple[tuple[int, ...], ...]
     worst: tuple[int, ...]
     by_group: ByGroup | None = None
+    broken: tuple[Broken, ...] = ()
 
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:

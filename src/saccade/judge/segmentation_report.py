@@ -1,7 +1,9 @@
 """The report of masks: their scores as one page that a non-expert can read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -24,7 +26,7 @@ from saccade.report import (
     data_uri,
     interval_chart,
 )
-from saccade.report.canvas import COLOURS
+from saccade.report.mask_colours import class_colours, coloured, covered, shown_classes
 from saccade.values import IntArray, UInt8Array
 
 LABELS = {
@@ -36,43 +38,65 @@ LABELS = {
     "boundary IoU": "Overlap near the edges (boundary IoU)",
 }
 MOST_ROWS, MOST_BARS = 200, 40
-NO_CLASS = (128, 128, 128)
+MOST_KEYS, SWATCH_HW = 24, (10, 40)  # colours that are explained; pixels of each
+
+
+class Shown(NamedTuple):
+    """A picture that was judged: its ``name``, ``masks()`` (answered, true), ``picture()`` if any.
+
+    Masks are (H, W) class numbers, the picture is (H, W, 3) uint8 of the same size.
+    """
+
+    name: str
+    masks: Callable[[], tuple[IntArray, IntArray]]
+    picture: Callable[[], UInt8Array] | None = None
+
+    @classmethod
+    def of_files(cls, answered: Path, true: Path) -> Self:
+        """Return what two PNG files show."""
+        return cls(true.name, partial(_read_both, answered, true))
+
+
+def _read_both(answered: Path, true: Path) -> tuple[IntArray, IntArray]:
+    return read_mask(answered), read_mask(true)
 
 
 def segmentation_report(
     scores: SegmentationScores,
     *,
-    masks: Sequence[tuple[Path, Path]],
+    shown: Sequence[Shown],
     ignore: int | None = None,
+    history: Sequence[Mapping[str, Any]] | None = None,
+    note: str = "",
     extra: Sequence[Section] = (),
     about: Mapping[str, str] | None = None,
     title: str = "How well these masks fit",
 ) -> str:
     """Return one self-contained HTML page.
 
-    ``masks``: (answered, true) files of the pictures judged, of which the worst are shown;
-    ``ignore``: the number of pixels that do not count. ``extra``: further sections. ``about``: rows
-    for the last table.
+    ``shown``: the pictures judged, of which the worst are painted; ``ignore``: the number of pixels
+    that do not count. ``history``: training records; ``note``: what the reader must know first;
+    ``extra``: further sections; ``about``: rows for the last table.
     """
-    require_those_judged(masks, scores.pictures)
+    require_those_judged(shown, scores.pictures)
     sections = [
-        Section("The result", _summary(scores)),
+        Section("The result", _summary(scores, note)),
         Section("Class by class", _per_class(scores)),
         Section("What is taken for what", _confusion(scores)),
         *extra,
-        Section("The worst pictures", _worst(scores, masks, ignore)),
+        Section("The worst pictures", _worst(scores, shown, ignore)),
     ]
     return framed(
         title,
         sections,
         method=_method(scores),
-        history=None,
+        history=history,
         about=about,
         subtitle=f"Judged on {scores.basis}.",
     )
 
 
-def _summary(scores: SegmentationScores) -> tuple[Part, ...]:
+def _summary(scores: SegmentationScores, note: str) -> tuple[Part, ...]:
     parts: list[Part] = [Tiles(tuple(tile(LABELS[name], one) for name, one in scores.headline))]
     left = f" {scores.ignored:,} pixels do not count." if scores.ignored else ""
     parts.append(
@@ -81,8 +105,8 @@ def _summary(scores: SegmentationScores) -> tuple[Part, ...]:
             f"that either does.{left}"
         )
     )
-    if scores.warning:
-        parts.append(Text(f"{scores.warning[0].upper()}{scores.warning[1:]}.", tone="warning"))
+    for said in filter(None, (scores.warning, note)):
+        parts.append(Text(f"{said[0].upper()}{said[1:].rstrip('.')}.", tone="warning"))
     return tuple(parts)
 
 
@@ -132,46 +156,47 @@ def _confusion(scores: SegmentationScores) -> tuple[Part, ...]:
 
 
 def _worst(
-    scores: SegmentationScores, masks: Sequence[tuple[Path, Path]], ignore: int | None
+    scores: SegmentationScores, shown: Sequence[Shown], ignore: int | None
 ) -> tuple[Part, ...]:
     if not scores.worst:
         return (Text("None: every pixel was given its class."),)
-    groups = []
+    groups, seen = [], []
     for number in scores.worst:
-        answered, true = (read_mask(path) for path in masks[number])
-        known = np.ones(true.shape, bool) if ignore is None else true != ignore
-        wrong = known & (answered != true)
-        share = percent(float(wrong.sum() / known.sum()))
-        views = (
-            ("True", _coloured(true, ignore), "good"),
-            ("Answered", _coloured(answered, ignore), "plain"),
-            ("Wrong", np.where(wrong, np.uint8(230), np.uint8(30)), "bad"),
-        )
-        groups.append(
-            tuple(
-                Picture(
-                    data_uri(view, kind="png"),
-                    role,
-                    masks[number][1].name if role == "True" else "",
-                    (f"{share} wrong",) if role == "Wrong" else (),
-                    tone,  # type: ignore[arg-type]
-                )
-                for role, view, tone in views
-            )
-        )
-    text = "The pictures with the largest share of wrong pixels; these are white in the third view."
-    return Text(text), PictureSheet(tuple(groups))
+        one = shown[number]
+        answered, true = one.masks()
+        seen += [answered, true]
+        groups.append(_views(one, answered, true, ignore))
+    text = "The pictures with the largest share of wrong pixels; these are white in the last view."
+    names = [one.label for one in scores.per_class]
+    return Text(text), *_key(names, shown_classes(seen, len(names))), PictureSheet(tuple(groups))
 
 
-def _coloured(mask: IntArray, ignore: int | None) -> UInt8Array:
-    """(H, W, 3): a colour a class, the first one dark; those beyond the palette are mixed."""
-    base = [tuple(bytes.fromhex(colour[1:])) for colour in COLOURS]
-    palette = np.array([(30, 30, 30), *base], np.int64)
-    turns, place = np.divmod(mask, len(palette))
-    view: IntArray = (palette[place] + 67 * turns[..., None]) % 256
-    if ignore is not None:
-        view[mask == ignore] = NO_CLASS
-    return np.asarray(view, np.uint8)
+def _views(
+    one: Shown, answered: IntArray, true: IntArray, ignore: int | None
+) -> tuple[Picture, ...]:
+    """What is true, what was answered, over the picture if there is one, and what is wrong."""
+    known = np.ones(true.shape, bool) if ignore is None else true != ignore
+    wrong = known & (answered != true)
+    share = percent(float(wrong.sum() / known.sum()))
+    painted = partial(coloured) if one.picture is None else partial(covered, one.picture())
+    errors = np.where(wrong, np.uint8(230), np.uint8(30))
+    return (
+        Picture(data_uri(painted(true, ignore), kind="png"), "True", one.name, (), "good"),
+        Picture(data_uri(painted(answered, ignore), kind="png"), "Answered", "", (), "plain"),
+        Picture(data_uri(errors, kind="png"), "Wrong", "", (f"{share} wrong",), "bad"),
+    )
+
+
+def _key(names: Sequence[str], numbers: Sequence[int]) -> tuple[Part, ...]:
+    """Which colour is which class."""
+    swatches = class_colours(np.array(numbers[:MOST_KEYS], np.int64))
+    rows = tuple(
+        Picture(data_uri(np.tile(colour, (*SWATCH_HW, 1)), kind="png"), "Colour", names[number])
+        for number, colour in zip(numbers, swatches, strict=False)
+    )
+    cut = len(numbers) - len(rows)
+    more = (Text(f"{cut} more classes have colours of their own, mixed."),) if cut else ()
+    return PictureSheet((rows,)), *more
 
 
 def _method(scores: SegmentationScores) -> tuple[Part, ...]:

@@ -24,10 +24,11 @@ class Dice(nn.Module):
         super().__init__()
         self.smooth = smooth
 
-    def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, masks: Tensor, known: Tensor | None = None) -> Tensor:
         """(n, c, H, W) float; (n, H, W) int64 classes, or (n, c, H, W) shares in [0, 1] → a scalar.
 
-        Of one channel, the classes are 0 and 1.
+        Of one channel, the classes are 0 and 1. ``known`` (n, H, W) bool: the pixels that count,
+        else all; what ``masks`` holds elsewhere must be a class, whichever.
         """
         scores = wide(logits)
         shares = scores.sigmoid() if logits.shape[1] == 1 else scores.softmax(1)
@@ -37,6 +38,8 @@ class Dice(nn.Module):
                 f"loss dice takes (n, c, H, W) logits and masks of that shape or (n, H, W). Got "
                 f"{tuple(logits.shape)} and {tuple(masks.shape)}"
             )
+        if known is not None:
+            shares, wanted = shares * known[:, None], wanted * known[:, None]
         both = (shares * wanted).sum((2, 3))
         each = (shares**2).sum((2, 3)) + (wanted**2).sum((2, 3))
         smooth = self.smooth + torch.finfo(shares.dtype).tiny

@@ -61,8 +61,8 @@ def find_stages(backbone: nn.Module, *, channels: int, size_hw: tuple[int, int])
     stages = [stage for stage in found.values() if stage.stride > 1]
     if not stages:
         raise InputError(
-            "the backbone makes no maps of features that a detector could look at; take one with "
-            "convolutions, such as small_resnet"
+            "the backbone makes no maps of features that a detector or a segmenter could look "
+            "at; take one with convolutions, such as small_resnet"
         )
     return stages
 

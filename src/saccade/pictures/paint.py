@@ -56,11 +56,16 @@ def painted_objects(photo: UInt8Array, found: Detection, classes: Sequence[str])
     )
 
 
-def painted_places(photos: Sequence[Path], folder: Path) -> list[Path]:
+def painted_places(
+    photos: Sequence[Path], folder: Path, *, option: str = "--painted"
+) -> list[Path]:
     """Make ``folder`` and return where each painted photo is to stand, none of which is there yet.
 
-    Raises InputError where one is, as where the photos themselves are.
+    Raises InputError where one is, as where the photos themselves are, or where ``folder``, which
+    ``option`` names, is a file.
     """
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; name a folder with {option}")
     places: list[Path] = []
     taken: set[Path] = set()
     for photo in photos:
@@ -69,7 +74,7 @@ def painted_places(photos: Sequence[Path], folder: Path) -> list[Path]:
         taken.add(places[-1])
     for place in places:
         if place.exists():
-            raise InputError(f"{place} exists already; name another folder for --painted")
+            raise InputError(f"{place} exists already; name another folder for {option}")
     folder.mkdir(parents=True, exist_ok=True)
     return places
 
@@ -86,7 +91,7 @@ def with_marks(photo: UInt8Array, marks: Sequence[Mark]) -> UInt8Array:
     The surest box lies on top. A name longer than LONGEST_NAME letters, or than the photo is wide,
     is cut; it stands above its box, or below or inside where there is no room.
     """
-    image, factor = _large_enough(photo)
+    image, factor = large_enough(photo)
     pen = ImageDraw.Draw(image)
     letters = max(SMALLEST_LETTER, max(image.size) // LETTER_SHARE)
     line = max(2, letters // 6)
@@ -98,7 +103,8 @@ def with_marks(photo: UInt8Array, marks: Sequence[Mark]) -> UInt8Array:
     return np.asarray(image)
 
 
-def _large_enough(photo: UInt8Array) -> tuple[Image.Image, int]:
+def large_enough(photo: UInt8Array) -> tuple[Image.Image, int]:
+    """Return (H, W, 3) uint8 as an image, a small one a multiple as large, and that factor."""
     image = Image.fromarray(photo)
     factor = -(-LEAST_SIDE // max(image.size))
     size = (image.width * factor, image.height * factor)
@@ -133,7 +139,7 @@ def _label(
     size: tuple[int, int],
 ) -> Rectangle:
     """Write the name where it covers no other; return the place it took."""
-    font = _font(letters)
+    font = font_of(letters)
     text = _fitting(pen, mark.words, font, size[0] - letters)
     width, height = pen.textlength(text, font) + letters * 0.6, letters * 1.45
     places = list(_places(corners, width, height, size))
@@ -175,7 +181,8 @@ def _meet(one: Rectangle, other: Rectangle) -> bool:
 
 
 @functools.cache
-def _font(letters: int) -> ImageFont.FreeTypeFont:
+def font_of(letters: int) -> ImageFont.FreeTypeFont:
+    """Return DejaVu Sans of that height in pixels."""
     import matplotlib
 
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

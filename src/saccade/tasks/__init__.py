@@ -4,5 +4,12 @@ from saccade.tasks.classify import ClassifyTask
 from saccade.tasks.detect import DetectTask
 from saccade.tasks.embed import EmbedTask
 from saccade.tasks.regress import RegressTask
+from saccade.tasks.segment import SegmentTask
 
-TASKS = {"classify": ClassifyTask, "detect": DetectTask, "embed": EmbedTask, "regress": RegressTask}
+TASKS = {
+    "classify": ClassifyTask,
+    "detect": DetectTask,
+    "embed": EmbedTask,
+    "regress": RegressTask,
+    "segment": SegmentTask,
+}

@@ -11,6 +11,7 @@ from saccade.errors import InputError
 from saccade.nn.region_head import POOLS
 from saccade.tasks.detector import FAMILIES
 from saccade.tasks.neighbours import DISTANCES
+from saccade.values import VOID
 
 FORMAT = 1
 CARD_FILE = "model.json"
@@ -22,6 +23,7 @@ NEEDED_KEYS = {
     "network": PIXEL_KEYS | WEIGHT_KEYS,
     "classifier": WEIGHT_KEYS | {"classes"},
     "detector": WEIGHT_KEYS | {"classes", "detect", "answer"},
+    "segmenter": WEIGHT_KEYS | {"classes", "segment", "masks"},
     "regressor": WEIGHT_KEYS | {"targets", "centre", "spread"},
 }
 # Of a detector's network: what are lists of numbers, and the largest of what are numbers.
@@ -31,6 +33,7 @@ SECOND_STAGE = {"proposals": 10**6, "kept": 10**5, "units": 8192}
 WHOLE_NUMBERS = {"scales", "depth", *SECOND_STAGE}
 MOST_OF_A_LIST = 64
 LONGEST_SIDE = 4096  # pixels: a detector's network is shown a picture of its size when it is made
+MOST_STRIDE, FITS = 1024, ("stretch", "tiles")  # of a segmenter
 # These may be missing; then the backbone has its own.
 PART_KEYS = ("activation", "normalisation")
 
@@ -171,6 +174,28 @@ def _list_of_numbers(found: Any) -> bool:
     return all(_positive(value, 1e4) for value in found)
 
 
+def _segmenter(card: dict[str, Any]) -> bool:
+    """True of other kinds; of a segmenter for 2 to 255 classes and settings that can be."""
+    if card["kind"] != "segmenter":
+        return True
+    told = card["segment"]
+    return (
+        _names(card["classes"])
+        and 2 <= len(card["classes"]) <= VOID
+        and max(card["size_hw"]) <= LONGEST_SIDE
+        and isinstance(told, dict)
+        and isinstance(card["masks"], dict)
+        and {"stride", "fit", "overlap", "masks"} == told.keys()
+        and type(told["stride"]) is int
+        and _strides([told["stride"]])
+        and told["stride"] <= MOST_STRIDE
+        and told["fit"] in FITS
+        and isinstance(told["masks"], str)
+        and type(told["overlap"]) in (int, float)
+        and 0 <= told["overlap"] < 1
+    )
+
+
 def _names(found: Any) -> bool:
     """True for at least one name, all distinct."""
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
@@ -214,4 +239,5 @@ CHECKS = (
     _colours,
     _temperature,
     _detector,
+    _segmenter,
 )

@@ -26,6 +26,8 @@ from saccade.tasks.embed import EmbeddingNetwork, embed_batch
 from saccade.tasks.neighbours import TOGETHER, NeighboursNetwork
 from saccade.tasks.regress import RegressNetwork, estimate_batch
 from saccade.tasks.ridge import RidgeNetwork
+from saccade.tasks.segmenter import SegmentNetwork, likeliest, segment_batch
+from saccade.tasks.tiling import segment_tiles
 from saccade.values import (
     Detection,
     Estimate,
@@ -33,11 +35,12 @@ from saccade.values import (
     Float64Array,
     Prediction,
     Sample,
+    Segmentation,
     UInt8Array,
 )
 
 Classifier = ClassifyNetwork | NeighboursNetwork
-Network = EmbeddingNetwork | Classifier | RegressNetwork | OneStageNetwork
+Network = EmbeddingNetwork | Classifier | RegressNetwork | OneStageNetwork | SegmentNetwork
 
 BATCH = 64
 DETECTED_TOGETHER = 4  # pictures: their maps are large
@@ -45,6 +48,8 @@ WEIGHTS_FILE = "model.safetensors"
 KINDS = {"network": "an embedder", "pixels": "an embedder"}  # the others as "a classifier"
 # The keys of the card that decide what the model answers; the rest tells where it comes from.
 ANSWER_KEYS = ("kind", "backbone", "width", "dimension", "channels", "size_hw", "mirror", "sha256")
+# And of what looks at places, beside its classes.
+PLACE_KEYS = {"detector": ("detect", "answer"), "segmenter": ("segment",)}
 # Those that decide it only where they are; without, each picture is brought to its own mean.
 COLOUR_KEYS = ("mean", "std")
 # And these of a classifier; without, its head was trained by descent.
@@ -52,20 +57,21 @@ HEAD_KEYS = ("model", "k", "distance", "temperature")
 
 
 class Model:
-    """An embedder (a trained network, or plain pixels), a classifier or a regressor, with its card.
+    """An embedder (a trained network, or plain pixels) or what another task made, with its card.
 
     An embedder is called with pictures, or ``embed`` with files; of a classifier, ``predict``; of a
-    regressor, ``estimate``. Each refuses the others' work with InputError. ``card`` is the content
-    of ``model.json``: format, kind, task, classes or targets, preprocessing, licence, provenance,
-    threshold, score, and the SHA-256 of the weights.
+    regressor, ``estimate``; of a detector, ``detect``; of a segmenter, ``segment``. Each refuses
+    the others' work with InputError. ``card`` is the content of ``model.json``: format, kind, task,
+    classes or targets, preprocessing, licence, provenance, threshold, score, and the SHA-256 of the
+    weights.
     """
 
     def __init__(self, card: dict[str, Any], network: Network | None) -> None:
         self.card = card
         # One layout in memory, so that a model just trained answers as it will when loaded; of
-        # detectors that in which they are shown pictures, which is a little faster.
-        detects = isinstance(network, OneStageNetwork)
-        layout = torch.channels_last if detects else torch.contiguous_format
+        # detectors and segmenters that in which they are shown pictures, a little faster.
+        places = isinstance(network, OneStageNetwork | SegmentNetwork)
+        layout = torch.channels_last if places else torch.contiguous_format
         self.network = None if network is None else network.to(memory_format=layout)
         self.size_hw: tuple[int, int] = (int(card["size_hw"][0]), int(card["size_hw"][1]))
         self.channels: int = card["channels"]
@@ -86,6 +92,11 @@ class Model:
     def objects(self) -> tuple[str, ...] | None:
         """The classes of objects that a detector finds."""
         return tuple(self.card["classes"]) if self.card["kind"] == "detector" else None
+
+    @property
+    def surfaces(self) -> tuple[str, ...] | None:
+        """The classes that a segmenter chooses from for every pixel, in the order of numbers."""
+        return tuple(self.card["classes"]) if self.card["kind"] == "segmenter" else None
 
     @property
     def targets(self) -> tuple[str, ...] | None:
@@ -111,7 +122,7 @@ class Model:
             *(key for key in COLOUR_KEYS + PART_KEYS + HEAD_KEYS if key in self.card),
         ]
         keys += ["classes"] if self.classes else []
-        keys += ["classes", "detect", "answer"] if self.objects else []
+        keys += ["classes", *PLACE_KEYS[self.card["kind"]]] if self.objects or self.surfaces else []
         keys += ["targets", "centre", "spread"] if self.targets else []
         answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
@@ -275,6 +286,50 @@ class Model:
             for one, name, size_hw in zip(kept, names, sizes_hw, strict=True)
         ]
 
+    def segment(self, pictures: Sequence[Path | str | Sample]) -> list[Segmentation]:
+        """Decode files or samples and say the class of every pixel of each; for segmenters.
+
+        That of a picture that cannot be read has a ``reason`` instead.
+        """
+        found: list[Segmentation] = []
+        for source in several(pictures):
+            name = str(source.path if isinstance(source, Sample) else source)
+            try:
+                image = read_image(source)
+            except PictureError as error:
+                found.append(Segmentation(name, reason=str(error)))
+                continue
+            size_hw = (image.height, image.width)
+            if self.card["segment"]["fit"] == "tiles":
+                whole = torch.from_numpy(to_size(image, size_hw, self.channels))
+                shares = self._of_tiles(whole)
+            else:
+                prepared = torch.from_numpy(to_size(image, self.size_hw, self.channels))[None]
+                shares = self.segment_prepared(prepared)[0]
+            mask = likeliest(shares, size_hw).numpy()
+            found.append(Segmentation(name, self.surfaces or (), mask))
+        return found
+
+    def segment_prepared(self, pictures: Pictures) -> torch.Tensor:
+        """(n, channels, H, W) uint8 of the model's own size → (n, classes, H, W) probabilities."""
+        network = self._segmenter()
+        mirror = bool(self.card.get("mirror"))
+        blocks = _blocks(pictures, DETECTED_TOGETHER)
+        return torch.cat([segment_batch(network, block, mirror=mirror) for block in blocks])
+
+    def _of_tiles(self, picture: torch.Tensor) -> torch.Tensor:
+        """(channels, H, W) uint8 of any size → (classes, H, W) probabilities."""
+        overlap = self.card["segment"]["overlap"]
+        classes = len(self.surfaces or ())
+        return segment_tiles(
+            self.segment_prepared, picture, self.size_hw, classes=classes, overlap=overlap
+        )
+
+    def _segmenter(self) -> SegmentNetwork:
+        if not isinstance(self.network, SegmentNetwork):
+            raise InputError(f"{self.called} marks no pixels; train a model with --task segment")
+        return self.network
+
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
         if self.network is not None:
@@ -330,6 +385,9 @@ def build_network(card: dict[str, Any], *, initialisation: str = "") -> Network:
         told = {key: value for key, value in card["detect"].items() if key != "family"}
         network = FAMILIES[card["detect"]["family"]]
         return network(classes=len(card["classes"]), size_hw=size_hw, **told, **shape)
+    if card["kind"] == "segmenter":
+        stride, classes = card["segment"]["stride"], len(card["classes"])
+        return SegmentNetwork(classes=classes, stride=stride, size_hw=size_hw, **shape)
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
 
 
