@@ -277,6 +277,24 @@ def test_coco_with_some_categories_only(tmp_path):
             only(file, classes=names)
 
 
+def test_parts_of_coco(tmp_path):
+    other = [{"id": 4, "name": "emu"}, {"id": 5, "name": "cat"}]
+    files = {
+        "train": coco(tmp_path / "train", [{"segmentation": [SQUARE]}]),
+        "test": coco(
+            tmp_path / "test", [{"segmentation": [SQUARE], "category_id": 4}], categories=other
+        ),
+    }
+    sets = read_masks(tmp_path)
+    assert sets["train"].classes == sets["test"].classes == ("ground", "dog", "cat", "emu")
+    assert sets["train"].samples[0].mask.read()[5, 5] == 2
+    assert sets["test"].samples[0].mask.read()[5, 5] == 3
+    for place in (tmp_path / "test", files["test"]):
+        assert mask_part_at(place) == (tmp_path, "test")
+        assert only(place).classes == ("ground", "emu", "cat")
+    assert mask_part_at(tmp_path) is None
+
+
 def test_drawn_shapes_are_read(tmp_path):
     write_shapes(tmp_path, parts={"train": 3, "test": 2})
     sets = read_masks(tmp_path, classes=",".join(("ground", *SHAPES)))

@@ -67,16 +67,24 @@ def find_mask_parts(place: Path | str, masks: str = "") -> dict[str, Path]:
 
 
 def mask_part_at(place: Path | str, masks: str = "") -> tuple[Path, str] | None:
-    """Return the divided data, and which of their parts ``place`` is; None where it is no part."""
+    """Return the divided data, and which of their parts ``place`` is; None where it is no part.
+
+    It is named ``DATA/val``, whatever is there, or by the annotation file of that part.
+    """
     path = Path(place).absolute()
     called = next((part for part, names in FOLDERS.items() if path.name in names), "")
-    if not called:
-        return None
-    try:
-        parts = _parts(path.parent, masks)[1]
-    except InputError:  # Other data than masks, or none.
-        return None
-    return (path.parent, called) if called in parts else None
+    above = [path.parent] if called else []
+    if path.suffix.lower() == ".json" and path.is_file():
+        above = [path.parent, path.parent.parent]
+    for root in above:
+        try:
+            parts = _parts(root, masks)[1]
+        except InputError:  # Other data than masks, or none.
+            continue
+        for part, one in parts.items():
+            if part and (part == called or one == path):
+                return root, part
+    return None
 
 
 def holds_masks(place: Path) -> bool:
