@@ -273,8 +273,8 @@ class SegmentSettings:
     )
     ignore: str = setting(
         AUTO,
-        "pixels that count nowhere: those of a number, or of a class by its name; none has none; "
-        "auto is 255, a class called void, and none for objects",
+        "pixels that count nowhere: auto is 255 and a class called void; beside 255, those of a "
+        "number or of a class by its name; none has none. Of objects 255 is one, unless named here",
     )
     stride: int = setting(
         8,

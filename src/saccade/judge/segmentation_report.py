@@ -168,7 +168,11 @@ def _worst(
         groups.append(_views(one, answered, true, ignore))
     text = "The pictures with the largest share of wrong pixels; these are white in the last view."
     names = [one.label for one in scores.per_class]
-    return Text(text), *_key(names, shown_classes(seen, len(names))), PictureSheet(tuple(groups))
+    return (
+        Text(text),
+        *colour_key(names, shown_classes(seen, len(names))),
+        PictureSheet(tuple(groups)),
+    )
 
 
 def _views(
@@ -187,8 +191,8 @@ def _views(
     )
 
 
-def _key(names: Sequence[str], numbers: Sequence[int]) -> tuple[Part, ...]:
-    """Which colour is which class."""
+def colour_key(names: Sequence[str], numbers: Sequence[int]) -> tuple[Part, ...]:
+    """Return which colour is which class, for the classes of these ``numbers``."""
     swatches = class_colours(np.array(numbers[:MOST_KEYS], np.int64))
     rows = tuple(
         Picture(data_uri(np.tile(colour, (*SWATCH_HW, 1)), kind="png"), "Colour", names[number])
