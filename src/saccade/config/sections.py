@@ -287,8 +287,8 @@ class SegmentSettings:
     )
     fit: str = setting(
         "stretch",
-        "stretch brings a whole picture to data.size; tiles answers it as large as it is, in tiles "
-        "of data.size that overlap",
+        "stretch brings a whole picture to data.size; tiles learns from parts of data.size, of "
+        "pictures brought to their median size, and answers each as it is, in parts that overlap",
         choices=("stretch", "tiles"),
     )
     overlap: float = setting(
