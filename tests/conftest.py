@@ -106,8 +106,9 @@ def browser():
 
 @pytest.fixture
 def data_of_task(task, class_folders, number_table, box_folder):
-    """Return what ``task`` learns from: of the same pictures classes or numbers, or boxes."""
-    return {"regress": number_table, "detect": box_folder}.get(task, class_folders)
+    """Return what ``task`` learns from: of the same pictures classes or numbers; boxes, masks."""
+    others = {"regress": number_table, "detect": box_folder, "segment": box_folder}
+    return others.get(task, class_folders)
 
 
 @pytest.fixture

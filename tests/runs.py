@@ -26,6 +26,7 @@ OF_TASK = {
         "detect.at_least": 0.0,
         "optim.lr": 0.01,
     },
+    "segment": {"data.size": "32x48", "segment.stride": 4, "optim.lr": 0.01},
 }
 TRAIN = [sys.executable, "-m", "saccade", "train"]
 

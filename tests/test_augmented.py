@@ -13,6 +13,7 @@ from saccade.cli.app import main
 from saccade.config import AugmentSettings, Recipe
 from saccade.errors import InputError
 from saccade.values import PictureBoxes, Sample
+from tests.mask_folders import mask_file, pair
 from tests.writers import write_folders
 
 
@@ -40,6 +41,41 @@ def test_a_sheet_with_boxes(boxed, tmp_path, capsys):
     assert "<script>cat" not in told
     assert told.count("1 &lt;script&gt;cat&lt;/script&gt;, 1 dog") >= 4
     assert "augment.mosaic" in told
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """Three pictures with masks of two classes and, in one, void."""
+    root = tmp_path / "masked"
+    for number in range(3):
+        mask = np.zeros((40, 48), np.uint8)
+        mask[10:30, 10:30] = number
+        pair(root / "images", root / "masks", str(number), np.where(mask == 2, 255, mask))
+    return root
+
+
+def test_a_sheet_with_masks(masked, tmp_path, capsys):
+    page, recipe = tmp_path / "sheet.html", tmp_path / "r.toml"
+    recipe.write_text('task = "segment"\n[segment]\nclasses = "ground,<script>cat</script>"\n')
+    words = ["inspect", str(masked), "--augment", "--report", str(page)]
+    assert main([*words, "--recipe", str(recipe)]) == 0
+    told = page.read_text()
+    assert told.count("data:image/") == 3 * (1 + COPIES) + 1  # and the colour of the class
+    assert "<script>cat" not in told
+    assert "20.8\u202f% &lt;script&gt;cat&lt;/script&gt;" in told.replace("\u00a0", "\u202f")
+    assert "only ground" in told and " void" in told
+    assert main(words) == 0  # Without a recipe masks are found where there are no boxes.
+    assert " void" in page.read_text()
+
+
+def test_masks_that_training_would_refuse(masked, tmp_path, capsys):
+    (masked / "images" / "0.png").write_bytes((masked / "masks" / "0.png").read_bytes())
+    mask_file(masked / "masks" / "0.png", np.zeros((4, 4), np.uint8))
+    words = ["inspect", str(masked), "--augment", "--report", str(tmp_path / "sheet.html")]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "0.png is 48 x 40 pixels, but" in error and error.count("\n") == 1
+    assert not (tmp_path / "sheet.html").exists()
 
 
 def test_a_sheet_of_classes(tmp_path, monkeypatch, capsys):

@@ -118,7 +118,7 @@ def test_the_vectors_of_the_graph_are_those_of_the_model(mirror, channels, tmp_p
 
 def test_other_models_are_refused_and_nothing_is_left(tmp_path):
     file = tmp_path / "m.onnx"
-    with pytest.raises(InputError, match="trained embedder or detector"):
+    with pytest.raises(InputError, match="trained embedder, detector or segmenter"):
         saccade.export_model("pixels", file)
     with pytest.raises(SaccadeError, match=r"no object 'cta'.*cat"):
         saccade.export_model(model(), file, object="cta")

@@ -7,6 +7,7 @@ import pytest
 
 import saccade
 from saccade.api.procedures import PROCEDURES
+from saccade.data.batches import load_pictures
 from saccade.tasks import TASKS
 from tests.runs import OF_TASK
 
@@ -24,7 +25,10 @@ SETTINGS = {
 
 
 def answers(model, pictures):
-    """Vectors (n, d), probabilities (n, k), numbers (n, targets) or boxes: a row a picture."""
+    """Vectors, probabilities, numbers, or means of boxes or masks: a row a picture."""
+    if model.surfaces is not None:
+        prepared = load_pictures(pictures, size_hw=model.size_hw, channels=model.channels)
+        return model.segment_prepared(prepared).mean((2, 3)).numpy()
     if model.objects is not None:
         found = model.detect(pictures)
         return np.array([[*one.xywh.mean(axis=0), one.scores.sum()] for one in found])

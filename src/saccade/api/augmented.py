@@ -18,6 +18,7 @@ from saccade.config import Recipe
 from saccade.data.batches import load_readable
 from saccade.data.box_formats import BOX_FORMATS
 from saccade.data.box_sets import Counted
+from saccade.data.mask_readers import holds_masks
 from saccade.data.pictures import refuse_picture
 from saccade.errors import InputError
 from saccade.files import write_atomic
@@ -49,8 +50,9 @@ def augmented(
 ) -> Sheet:
     """Write an HTML page of some pictures, each several times as it would be trained on.
 
-    Boxes are drawn where the recipe's task is detect, or, without a recipe, where the data have
-    some. Raises InputError for data that cannot be read, and for a page that would lie among them.
+    Boxes are drawn where the recipe's task is detect, masks where it is segment; without a recipe,
+    boxes where the data have some, else masks likewise. Raises InputError for data that cannot be
+    read, and for a page that would lie among them.
     """
     place = Path(report)
     if place.is_dir() or not place.absolute().parent.is_dir():
@@ -74,7 +76,7 @@ def augmented(
     good = [row for row in range(len(samples)) if row not in broken]
     if not good:
         raise InputError(f"data {data}: {next(iter(broken.values()))}")
-    detects = chosen.task == "detect"
+    detects, segments = chosen.task == "detect", chosen.task == "segment"
     mixes = isinstance(changes, Mixing) and chosen.task == "classify"
     targets = procedure.targets(found.kept, found.card)[rows[good]]
     generator, batch = Generator().manual_seed(seed), pixels.float() / 255
@@ -85,13 +87,14 @@ def augmented(
             samples[row].path,
             samples[row].label,
             [_shown(pictures[own]) for pictures, _ in rounds],
-            [wanted[own].numpy() if detects else None for _, wanted in rounds],
-            [_mixture(wanted[own], found.classes) for _, wanted in rounds] if mixes else (),
+            boxes=[wanted[own].numpy() for _, wanted in rounds] if detects else (),
+            masks=[wanted[own].numpy() for _, wanted in rounds] if segments else (),
+            mixtures=[_mixture(wanted[own], found.classes) for _, wanted in rounds] if mixes else (),
         )
         for own, row in enumerate(good)
     ]
     settings = {f"augment.{key}": f"{value:g}" for key, value in vars(chosen.augment).items()}
-    classes = found.classes if detects else []
+    classes = found.classes if detects or segments else []
     page = augmented_report(shown, classes=classes, settings=settings, data=str(data))
     write_atomic(place, page)
     reasons = [Broken(str(samples[row].path), broken[row]) for row in sorted(broken)]
@@ -99,8 +102,10 @@ def augmented(
 
 
 def _task(data: Path) -> str:
-    """Boxes where there are any in a format that is known, else classes."""
-    return "detect" if any(one.find(data) for one in BOX_FORMATS.values()) else "classify"
+    """Boxes where there are any in a format that is known, else masks, else classes."""
+    if any(one.find(data) for one in BOX_FORMATS.values()):
+        return "detect"
+    return "segment" if holds_masks(data) else "classify"
 
 
 def _mixture(shares: Tensor, classes: Sequence[str]) -> str:

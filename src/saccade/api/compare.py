@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from saccade.api.compare_detectors import compare_detectors
+from saccade.api.compare_segmenters import compare_segmenters
 from saccade.api.evaluate import answer_readable, load, report_place
 from saccade.api.judging import Rows
 from saccade.api.scoring import of_classes, of_numbers
@@ -38,27 +39,30 @@ def compare(
 
     Classifiers by accuracy, embedders by rank-1 accuracy as ``evaluate`` searches, regressors by
     their mean absolute error (of several targets, each in deviations of its truth), detectors by
-    average precision, and by pictures a second. ``data`` is what ``evaluate`` reads; of divided
-    data the part val, or test with ``open_test``, which the run folders record. ``groups`` names a
-    column of its metadata: pictures of one value are alike, and are resampled together; searches of
-    one identity always are. ``metadata``: a table with further columns. ``report``: an HTML file to
-    write. ``broken`` and ``progress`` as for ``evaluate``. Raises InputError for models of
-    different tasks.
+    average precision, and by pictures a second, segmenters by mean intersection over union.
+    ``data`` is what ``evaluate`` reads; of divided data the part val, or test with ``open_test``,
+    which the run folders record. ``groups`` names a column of its metadata: pictures of one value
+    are alike, and are resampled together; searches of one identity always are. ``metadata``: a
+    table with further columns. ``report``: an HTML file to write. ``broken`` and ``progress`` as
+    for ``evaluate``. Raises InputError for models of different tasks.
     """
     place = report_place(report)
     models = tuple(one if isinstance(one, Model) else load(one) for one in (a, b))
     _require_alike(*models)
     allowed = override(Recipe(), [("data.broken", broken)], where="compare").data.broken
     boxes = models[0].objects is not None
-    part = judged_part(data, open_test=open_test, boxes=boxes)
-    if boxes:
-        found, pictures = compare_detectors(
+    masks = models[0].card["segment"]["masks"] if models[0].surfaces else None
+    part = judged_part(data, open_test=open_test, boxes=boxes, masks=masks)
+    if boxes or masks is not None:
+        compared = compare_detectors if boxes else compare_segmenters
+        found, pictures = compared(
             models, part, groups=groups, metadata=metadata, allowed=allowed, progress=progress
         )
     else:
         found, pictures = _by_label(models, part, groups, metadata, allowed, progress)
+    sealed = is_sealed(part, boxes=boxes, masks=masks)
     for run in (a, b):
-        if is_sealed(part, boxes=boxes) and not isinstance(run, Model) and Path(run).is_dir():
+        if sealed and not isinstance(run, Model) and Path(run).is_dir():
             record_opening(Path(run), part, pictures=pictures, score={"compared": found.sentence})
     if place is not None:
         from saccade.judge.comparison_report import comparison_report  # Loads the charts.
@@ -89,6 +93,8 @@ def _kind(model: Model) -> str:
         return "embedder"
     if model.objects is not None:
         return "detector"
+    if model.surfaces is not None:
+        return "segmenter"
     return "regressor" if model.targets is not None else "classifier"
 
 

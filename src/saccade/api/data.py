@@ -18,7 +18,7 @@ from saccade.data.pictures import suit
 from saccade.data.stored import StoredPictures
 from saccade.data.symmetries import add_classes
 from saccade.nn import PLAIN
-from saccade.tasks.card import FORMAT
+from saccade.tasks.card import FORMAT, seen_whole
 from saccade.values import Sample
 
 
@@ -81,7 +81,7 @@ class TrainingData:
 
         Raises InputError when more than the share data.broken cannot be read.
         """
-        height, width = self.card["size_hw"]
+        height, width = seen_whole(self.card)
         used = {id(sample) for sample in self.kept + self.held + self.fold}
         # In the readers' order: the cache finds them again whoever is held out, in every fold.
         samples = [one for one in self._order if self._decodes_all or id(one) in used]

@@ -10,9 +10,16 @@ import torch
 
 from saccade.api.evaluate import load
 from saccade.errors import InputError, SaccadeError
-from saccade.exchange.card import DETECTOR, EMBEDDER, card_of, fields_of, read_card
+from saccade.exchange.card import DETECTOR, EMBEDDER, SEGMENTER, card_of, fields_of, read_card
 from saccade.exchange.first_card import USUAL, card_text
-from saccade.exchange.graphs import DetectorGraph, EmbedderGraph, Graph, TwoStageGraph, graph_bytes
+from saccade.exchange.graphs import (
+    DetectorGraph,
+    EmbedderGraph,
+    Graph,
+    SegmenterGraph,
+    TwoStageGraph,
+    graph_bytes,
+)
 from saccade.exchange.session import Session
 from saccade.exchange.trust import ENDING, read_outline
 from saccade.files import write_atomic
@@ -20,6 +27,7 @@ from saccade.names import look_up
 from saccade.tasks.detector import OneStageNetwork, TwoStageNetwork
 from saccade.tasks.embed import EmbeddingNetwork
 from saccade.tasks.model import Model
+from saccade.tasks.segmenter import SegmentNetwork
 from saccade.values import UInt8Array
 
 MOST_APART = 1e-3  # of the largest number that an output holds
@@ -54,7 +62,7 @@ class Exported:
 def export_model(
     model: Model | Path | str, file: Path | str, *, object: str = "any", force: bool = False
 ) -> Exported:
-    """Write an embedder or a detector as ``FILE.onnx``, its card beside it.
+    """Write an embedder, a detector or a segmenter as ``FILE.onnx``, its card beside it.
 
     ``model``: a Model, or the folder of a run. ``object``: the class of objects that the card says
     is to be found, or "any". The graph is run and compared with the model before it is written.
@@ -79,10 +87,10 @@ def export_model(
     return Exported(
         file=place,
         card=card_of(place),
-        kind=DETECTOR if loaded.objects else EMBEDDER,
+        kind=_kind(loaded),
         size_hw=loaded.size_hw,
         outputs=graph.outputs,
-        classes=loaded.objects or (),
+        classes=loaded.objects or loaded.surfaces or (),
         apart=apart,
         one_by_one=graph.pictures == 1,
     )
@@ -97,15 +105,24 @@ def _graph(model: Model) -> Graph:
         return DetectorGraph(network, channels=model.channels, mirror=mirror)
     if isinstance(network, EmbeddingNetwork):
         return EmbedderGraph(network, channels=model.channels, mirror=mirror)
+    if isinstance(network, SegmentNetwork):
+        return SegmenterGraph(network, channels=model.channels, mirror=mirror)
     raise InputError(
-        f"{model.called} has no card for a graph; a trained embedder or detector is needed"
+        f"{model.called} has no card for a graph; a trained embedder, detector or segmenter is "
+        "needed"
     )
+
+
+def _kind(model: Model) -> str:
+    if model.surfaces:
+        return SEGMENTER
+    return DETECTOR if model.objects else EMBEDDER
 
 
 def _card(model: Model, object: str) -> str:
     """Return the text of the card."""
     values: dict[str, Any] = {
-        "kind": DETECTOR if model.objects else EMBEDDER,
+        "kind": _kind(model),
         "licence": model.card.get("licence", "unknown"),
         "source": model.card.get("provenance", "unknown"),
         "input.size": list(model.size_hw),
@@ -115,8 +132,11 @@ def _card(model: Model, object: str) -> str:
         "input.std": [255, 255, 255],
         "input.fit": "stretch",
         "embedder.dimension": model.dimension,
+        "segmenter.classes": list(model.surfaces or ()),
     }
     meanings: tuple[str, ...] = ("vector",)
+    if model.surfaces:
+        meanings = SegmenterGraph.outputs
     if model.objects:
         columns = {name: column for column, name in enumerate(model.objects)}
         values |= USUAL | {
@@ -135,7 +155,7 @@ def _card(model: Model, object: str) -> str:
 
 def _apart(file: Path, graph: Graph, model: Model) -> float:
     """Run the graph as it will be used; raises SaccadeError where it answers otherwise."""
-    kind = DETECTOR if model.objects else EMBEDDER
+    kind = _kind(model)
     session = Session(read_outline(file), read_card(file, kind=kind))
     pictures = np.random.default_rng(0).integers(0, 256, (3, *model.size_hw, 3), np.uint8)
     blocks = [pictures] if graph.pictures > 1 else list(pictures[:, None])

@@ -8,12 +8,15 @@ import numpy as np
 
 from saccade.api.parts import Parts
 from saccade.config import SegmentSettings
-from saccade.data.box_sets import together
+from saccade.data.box_sets import Counted, together
 from saccade.data.mask_classes import MaskClasses, mask_classes
 from saccade.data.mask_readers import find_mask_parts, read_masks
-from saccade.data.mask_sets import UNREADABLE, MaskSet
+from saccade.data.mask_sets import NO_PICTURE, UNREADABLE, MaskSet
 from saccade.data.readers import choose_part
 from saccade.errors import InputError
+
+NAMED = (NO_PICTURE, UNREADABLE)  # each is told by itself, in ``broken``
+NOT_SHOWN = "classes that no mask shows"
 
 
 def mask_parts(
@@ -30,7 +33,12 @@ def mask_parts(
     sets = read_masks(source, masks=settings.masks, classes=meaning, parts=wanted)
     learned = sets["train" if "train" in sets else ""]
     _require_two(learned, place)
-    return _told(place, learned, sets.get("val")), replace(meaning, names=learned.classes)
+    told = _told(place, learned, sets.get("val"))
+    absent = [name for name, n in zip(learned.classes, learned.pixels, strict=True) if not n]
+    if absent:
+        one = Counted(NOT_SHOWN, len(absent), absent[0])
+        told = told._replace(changed=(*told.changed, one))
+    return told, replace(meaning, names=learned.classes)
 
 
 def part_of_masks(part: Path, meaning: MaskClasses, *, masks: str = "") -> Parts:
@@ -55,7 +63,7 @@ def _require_two(learned: MaskSet, place: Path) -> None:
 def _told(place: Path, learned: MaskSet, held: MaskSet | None) -> Parts:
     """The parts with what was left out of them, each picture that is named once."""
     used: Sequence[MaskSet] = [learned] if held is None else [learned, held]
-    counted = [count for one in used for count in one.left_out if count.what != UNREADABLE]
+    counted = [count for one in used for count in one.left_out if count.what not in NAMED]
     return Parts(
         place,
         list(learned.samples),

@@ -15,10 +15,12 @@ from saccade.api.recipe import chosen_loss
 from saccade.config import Recipe
 from saccade.data.mask_classes import MaskClasses
 from saccade.data.mask_targets import mask_of, mask_targets
+from saccade.data.pictures import usual_size
 from saccade.data.splits import stratified_split
 from saccade.data.stored import Pictures
 from saccade.errors import InputError, SettingError
 from saccade.judge.segmentation import SegmentationScores
+from saccade.tasks.card import seen_whole
 from saccade.tasks.model import Model, Network
 from saccade.tasks.segment import SegmentTask, pixel_weights
 from saccade.tasks.segmenter import SegmentNetwork
@@ -74,17 +76,20 @@ class SegmentProcedure:
         self._pixels: list[int] = []
         if self.recipe.loss.class_weights == "balanced":
             self._pixels = _pixels_of(kept, len(self._meaning.names))
+        told = {key: getattr(self.recipe.segment, key) for key in KEPT}
+        if told["fit"] == "tiles":
+            sides, _ = usual_size(kept)
+            told["whole_hw"] = [round(side) for side in sides]
         return {
             "kind": "segmenter",
             "classes": list(self._meaning.names),
-            "segment": {key: getattr(self.recipe.segment, key) for key in KEPT},
+            "segment": told,
             "masks": self._meaning.to_dict(),
         }
 
     def targets(self, kept: Sequence[Sample], card: Mapping[str, Any]) -> Tensor:
         """Return (n, H, W) uint8: the masks at the size of the pictures that are learned from."""
-        height, width = card["size_hw"]
-        return mask_targets(kept, (height, width))
+        return mask_targets(kept, seen_whole(card))
 
     def task(
         self, network: Network, *, counts: Sequence[int], card: Mapping[str, Any]

@@ -27,7 +27,7 @@ def card(
     model
         File .onnx; the card is the .toml of the same name.
     kind
-        Embedder or detector, in small letters, where the file does not tell.
+        Embedder, detector or segmenter, in small letters, where the file does not tell.
     force
         Replace a card that is there.
     json

@@ -22,7 +22,7 @@ def export_model(
     force: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
-    """Write an embedder or a detector as an ONNX file with a card beside it.
+    """Write an embedder, a detector or a segmenter as an ONNX file with a card beside it.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def _lines(done: "Exported") -> Iterator[str]:
     yield f"outputs: {', '.join(done.outputs)}   differs from the model by at most {done.apart:.1g}"
     if done.classes:
         columns = (f"{place} {shown(name)}" for place, name in enumerate(done.classes))
-        yield f"columns of the scores: {', '.join(columns)}"
+        what = "classes" if done.kind == "segmenter" else "columns of the scores"
+        yield f"{what}: {', '.join(columns)}"
     yield f"card: {shown(str(done.card))}"
 
 

@@ -50,7 +50,7 @@ def inspect(
         Run folder of an embedder, which then says what is alike; without, pixels do.
     augment
         Write only a sheet of pictures, each several times as training would change it, with its
-        boxes where there are any: augmented.html, or the page that --report names.
+        boxes or masks where there are any: augmented.html, or the page that --report names.
     recipe
         With --augment: TOML file whose settings are shown; without, the usual ones.
     """

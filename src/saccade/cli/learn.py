@@ -45,7 +45,8 @@ def train(
     ----------
     words
         DATA (class folders, CSV, idx pair or .npz, for detect boxes as COCO, VOC, YOLO or CSV has
-        them, for segment masks; its part train, if divided) and settings; with --resume, DATA only if it moved.
+        them, for segment masks; its part train, if divided) and settings; with --resume, DATA only
+        if it moved.
     task
         What is learned: embed (the default), classify, regress, detect or segment.
     recipe

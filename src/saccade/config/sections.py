@@ -293,8 +293,8 @@ class SegmentSettings:
     )
     ignore: str = setting(
         AUTO,
-        "pixels that count nowhere: those of a number, or of a class by its name; none has none; "
-        "auto is 255, a class called void, and none for objects",
+        "pixels that count nowhere: auto is 255 and a class called void; beside 255, those of a "
+        "number or of a class by its name; none has none. Of objects 255 is one, unless named here",
     )
     stride: int = setting(
         8,
@@ -307,8 +307,8 @@ class SegmentSettings:
     )
     fit: str = setting(
         "stretch",
-        "stretch brings a whole picture to data.size; tiles answers it as large as it is, in tiles "
-        "of data.size that overlap",
+        "stretch brings a whole picture to data.size; tiles learns from parts of data.size, of "
+        "pictures brought to their median size, and answers each as it is, in parts that overlap",
         choices=("stretch", "tiles"),
     )
     overlap: float = setting(

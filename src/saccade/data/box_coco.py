@@ -48,7 +48,7 @@ def read(places: Places, collector: Collector) -> dict[str, BoxSet]:
     """Read the annotation file of each part."""
     for part, file in places.items():
         truth = read_annotations(file)
-        collector.part(part, _pictures(truth, part))
+        collector.part(part, pictures_of(truth, part))
         if not part or part == next(iter(places)):
             for name in truth.categories:
                 collector.new_category(name, str(file))
@@ -74,7 +74,7 @@ def _take(truth: CocoTruth, part: str, collector: Collector) -> None:
     numbers = []
     for one in truth.pictures:
         where = f"{truth.path} image {one['id']}"
-        size, columns = _size(one), columns_of(one)
+        size, columns = stated_size(one), columns_of(one)
         numbers.append(collector.picture(part, file_name(one), where, size, columns))
     names = [collector.category(name, str(truth.path)) for name in truth.categories]
     for n in truth.repeated:
@@ -94,15 +94,16 @@ def _take(truth: CocoTruth, part: str, collector: Collector) -> None:
         )
 
 
-def _size(picture: Mapping[str, Any]) -> tuple[int, int] | None:
+def stated_size(picture: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return height and width that an entry under "images" states, if it does."""
     sides = (picture.get("height"), picture.get("width"))
     if all(type(side) is int and side > 0 for side in sides):
         return sides  # type: ignore[return-value]
     return None
 
 
-def _pictures(truth: CocoTruth, part: str) -> Path:
-    """The folder of a file's pictures: the first that holds one, else the file's own."""
+def pictures_of(truth: CocoTruth, part: str) -> Path:
+    """Return the folder of a file's pictures: the first that holds one, else the file's own."""
     own = truth.path.parent
     above = own.parent if own.name == "annotations" else own
     year = re.search(r"_((?:train|val|test)\d*)$", truth.path.stem)

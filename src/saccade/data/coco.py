@@ -29,7 +29,8 @@ class CocoTruth:
     ``pictures`` are the entries under "images", ``numbers`` and ``category_numbers`` find their
     place, and that of a category, by id. ``difficult``, ``ignored``: (n,) bool, what the keys
     "difficult" and "ignore" say of the boxes, which COCO's own tools pass over. ``repeated``:
-    places of the annotations whose id an earlier one has.
+    places of the annotations whose id an earlier one has. ``segmentations``: what that key says of
+    each, unchecked.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class CocoTruth:
     difficult: BoolArray
     ignored: BoolArray
     repeated: tuple[int, ...] = ()
+    segmentations: tuple[Any, ...] = ()
 
     def samples(self) -> list[Sample]:
         """Return the pictures without a label; texts and numbers of their entries are metadata."""
@@ -96,6 +98,7 @@ def read_annotations(path: Path | str) -> CocoTruth:
         difficult=_flags(place, annotations, "difficult"),
         ignored=_flags(place, annotations, "ignore"),
         repeated=_repeated(annotations),
+        segmentations=tuple(one.get("segmentation") for one in annotations),
     )
 
 

@@ -23,14 +23,15 @@ class MaskClasses:
     """``names``: of the classes by their numbers; () takes as many as the masks hold.
 
     ``colours``: that of each class, () where masks hold numbers; ``void_colours``: those of pixels
-    that count nowhere, ``void_numbers`` likewise. ``objects``: 0 is the first class, every other
-    number the second.
+    that count nowhere, ``void_numbers`` likewise, ``void_names`` the names that those have.
+    ``objects``: 0 is the first class, every other number the second.
     """
 
     names: tuple[str, ...] = ()
     colours: tuple[Colour, ...] = ()
     void_colours: tuple[Colour, ...] = ()
     void_numbers: tuple[int, ...] = (VOID,)
+    void_names: tuple[str, ...] = ()
     objects: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -46,6 +47,7 @@ class MaskClasses:
                 tuple((int(r), int(g), int(b)) for r, g, b in given["colours"]),
                 tuple((int(r), int(g), int(b)) for r, g, b in given["void_colours"]),
                 tuple(map(int, given["void_numbers"])),
+                tuple(map(str, given["void_names"])),
                 bool(given["objects"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -89,7 +91,7 @@ class MaskClasses:
     def _strange(self, number: int, where: Path) -> str:
         if number == VOID and VOID not in self.void_numbers:
             return (
-                f"{where} holds 255, which is no class; leave segment.ignore at auto to pass over "
+                f"{where} holds 255, which is no class; take segment.ignore none away to pass over "
                 "such pixels, or set segment.values objects if they show an object"
             )
         if not self.names:
@@ -133,14 +135,15 @@ def mask_classes(
     colours = [colour for _, colour in rows if colour is not None]
     _check(names, colours, where, objects=objects)
     void = _void(ignore, names, colours=bool(colours), objects=objects)
+    called = tuple(name for place, name in enumerate(names) if place in void)
     if colours:
         apart = tuple(colours[place] for place in void)
         rows = [row for place, row in enumerate(rows) if place not in void]
         kept = tuple(colour for _, colour in rows if colour is not None)
-        return MaskClasses(tuple(name for name, _ in rows), kept, apart, ())
+        return MaskClasses(tuple(name for name, _ in rows), kept, apart, (), called)
     # The last class is none when it is void; the numbers of the others must stay.
     named = names[:-1] if len(names) - 1 in void else names
-    return MaskClasses(tuple(named), void_numbers=void, objects=objects)
+    return MaskClasses(tuple(named), void_numbers=void, void_names=called, objects=objects)
 
 
 def _listed(classes: str) -> list[tuple[str, Colour | None]]:
@@ -171,13 +174,14 @@ def _void(ignore: str, names: Sequence[str], *, colours: bool, objects: bool) ->
     """The numbers of pixels that count nowhere."""
     if ignore == "none":
         return ()
+    always = () if colours or objects else (VOID,)
     if ignore == "auto":
-        called = tuple(place for place, name in enumerate(names) if name.lower() == VOID_NAME)
-        return called if colours or objects else (*called, VOID)
+        called = (place for place, name in enumerate(names) if name.lower() == VOID_NAME)
+        return (*called, *always)
     if ignore in names:
-        return (list(names).index(ignore),)
+        return (list(names).index(ignore), *always)
     if ignore.isdecimal() and not colours and int(ignore) < MOST_NUMBERS:
-        return (int(ignore),)
+        return tuple(dict.fromkeys((int(ignore), *always)))
     number = "" if colours else f"a number below {MOST_NUMBERS}, "
     raise SettingError(
         f"segment.ignore must be auto, none, {number}or a class by its name. Got '{ignore}' "

@@ -1,10 +1,12 @@
 """Masks in PNG files: numbers, places of a palette, or colours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from saccade.data.mask_classes import MaskClasses
 from saccade.data.masks import NUMBERS
@@ -27,11 +29,12 @@ class PngMask:
         Raises PictureError for a file that cannot be read, InputError for what is no class.
         """
         with _opened(self.path) as image:
-            if self.classes.colours:
-                return self.classes.of_colours(np.asarray(image.convert("RGB")), self.path)
-            pixels = np.asarray(image)
-        if image.mode not in NUMBERS:
-            pixels = self._grey(pixels, image.mode)
+            mode = image.mode
+            pixels = np.asarray(image.convert("RGB") if self.classes.colours else image)
+        if self.classes.colours:
+            return self.classes.of_colours(pixels, self.path)
+        if mode not in NUMBERS:
+            pixels = self._grey(pixels, mode)
         return self.classes.of_numbers(pixels.astype(np.int64), self.path)
 
     def _grey(self, pixels: UInt8Array, mode: str) -> UInt8Array:
@@ -51,22 +54,19 @@ class PngMask:
 
 def open_mask(path: Path, classes: MaskClasses) -> PngMask:
     """Return a mask by its file's head; raises PictureError where there is none."""
-    with _opened(path, load=False) as image:
+    with _opened(path) as image:
         return PngMask(path, (image.height, image.width), classes)
 
 
-def _opened(path: Path, *, load: bool = True) -> Image.Image:
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a PNG; whatever fails within, while it is decoded, is a PictureError."""
     try:
-        image = Image.open(path, formats=("PNG",))
-        if image.width * image.height > MAX_PIXELS:
-            image.close()
-            raise PictureError(
-                f"{path} is over the limit of {MAX_PIXELS:,} pixels; make it smaller"
-            )
-        if load:
-            image.load()
-    except PictureError:
-        raise
-    except (UnidentifiedImageError, Image.DecompressionBombError, *BROKEN) as error:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise PictureError(
+                    f"mask {path} is over the limit of {MAX_PIXELS:,} pixels; make it smaller"
+                )
+            yield image
+    except (Image.DecompressionBombError, *BROKEN) as error:
         raise PictureError(f"mask {path} cannot be read as a PNG; write it again") from error
-    return image

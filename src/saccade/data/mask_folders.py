@@ -70,8 +70,8 @@ def pair_folders(folders: Folders, classes: MaskClasses) -> FoundMasks:
     Raises InputError for two pictures of one name, for masks that are no PNG, and where no picture
     has a mask.
     """
-    pictures = _named(folders.pictures, without=folders.masks)
-    files = {name: file for name, file in _named(folders.masks).items() if _is_png(file)}
+    pictures = named_files(folders.pictures, without=folders.masks)
+    files = {name: file for name, file in named_files(folders.masks).items() if _is_png(file)}
     _require(folders, pictures, files)
     ending = _ending(pictures, files)
     masks = {
@@ -123,8 +123,8 @@ def _first(places: Iterable[Path]) -> Path | None:
     return next((place for place in places if place.is_dir()), None)
 
 
-def _named(folder: Path, without: Path | None = None) -> dict[str, Path]:
-    """Pictures below a folder by their path in it, without the ending.
+def named_files(folder: Path, without: Path | None = None) -> dict[str, Path]:
+    """Return the pictures below a folder by their path in it, without the ending.
 
     ``without``: where that lies in the folder, only the pictures in the folder itself.
     """

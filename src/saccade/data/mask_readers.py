@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saccade.data import mask_folders
+from saccade.data import mask_coco, mask_folders, mask_voc
 from saccade.data.mask_classes import MaskClasses, mask_classes
 from saccade.data.mask_sets import FoundMasks, MaskSet, mask_sets
 from saccade.data.part_names import FOLDERS
@@ -67,16 +67,24 @@ def find_mask_parts(place: Path | str, masks: str = "") -> dict[str, Path]:
 
 
 def mask_part_at(place: Path | str, masks: str = "") -> tuple[Path, str] | None:
-    """Return the divided data, and which of their parts ``place`` is; None where it is no part."""
+    """Return the divided data, and which of their parts ``place`` is; None where it is no part.
+
+    It is named ``DATA/val``, whatever is there, or by the annotation file of that part.
+    """
     path = Path(place).absolute()
     called = next((part for part, names in FOLDERS.items() if path.name in names), "")
-    if not called:
-        return None
-    try:
-        parts = _parts(path.parent, masks)[1]
-    except InputError:  # Other data than masks, or none.
-        return None
-    return (path.parent, called) if called in parts else None
+    above = [path.parent] if called else []
+    if path.suffix.lower() == ".json" and path.is_file():
+        above = [path.parent, path.parent.parent]
+    for root in above:
+        try:
+            parts = _parts(root, masks)[1]
+        except InputError:  # Other data than masks, or none.
+            continue
+        for part, one in parts.items():
+            if part and (part == called or one == path):
+                return root, part
+    return None
 
 
 def holds_masks(place: Path) -> bool:
@@ -103,5 +111,7 @@ def _parts(place: Path, masks: str) -> tuple[MaskFormat, Mapping[str, Any]]:
 
 # The first that fits is taken.
 MASK_FORMATS: dict[str, MaskFormat] = {
+    "voc": MaskFormat(find=mask_voc.find, read=mask_voc.read),
     "folders": MaskFormat(find=mask_folders.find, read=mask_folders.read),
+    "coco": MaskFormat(find=mask_coco.find, read=mask_coco.read),
 }

@@ -34,9 +34,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundMasks:
-    """What a layout finds in one part: pairs below ``root``, and what is left out or changed."""
+    """What a layout finds in one part: pairs below ``root``, and what is left out or changed.
+
+    ``names``: of the classes, where the layout has them.
+    """
 
     root: Path
+    names: tuple[str, ...] = ()
     pairs: list[Pair] = field(default_factory=list)
     left_out: Tally = field(default_factory=Tally)
     changed: Tally = field(default_factory=Tally)
@@ -83,7 +87,8 @@ def mask_sets(found: Mapping[str, FoundMasks], classes: MaskClasses) -> dict[str
             looked[part] = list(pool.map(_look, one.pairs))
     counts = {part: _summed(rows) for part, rows in looked.items()}
     whole = np.sum([*counts.values()], axis=0)
-    names = classes.names or tuple(map(str, range(1 + _largest(whole))))
+    told = next((one.names for one in found.values()), ())
+    names = told or classes.names or tuple(map(str, range(1 + _largest(whole))))
     sets = {
         part: _set(one, looked[part], counts[part], names, classes) for part, one in found.items()
     }

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from saccade.data.batches import DECODE_THREADS, require_memory
@@ -38,9 +37,10 @@ def mask_of(sample: Sample) -> TrueMask:
 
 
 def resize_mask(mask: UInt8Array, size_hw: tuple[int, int]) -> UInt8Array:
-    """(H, W) uint8 → that size: each pixel is the one nearest to its middle."""
-    if mask.shape == size_hw:
-        return mask
-    height, width = size_hw
-    image = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
-    return np.array(image, np.uint8)
+    """(H, W) uint8 → that size: each pixel is the one nearest to its middle, of two the later."""
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new)
+        for new, old in zip(size_hw, mask.shape, strict=True)
+    )
+    found: UInt8Array = mask[rows[:, None], columns]
+    return found

@@ -43,7 +43,7 @@ def _listed(place: Path) -> dict[str, VocPart]:
     pictures = next((place / n for n in (PICTURES, "images") if (place / n).is_dir()), place)
     files = {stem(f.relative_to(root).as_posix()): f for f in _xml(root.rglob("*.xml"))}
     lists = {part: place / LISTS / f"{part}.txt" for part in PARTS}
-    named = {part: _names(file, files) for part, file in lists.items() if file.is_file()}
+    named = {part: read_list(file, files) for part, file in lists.items() if file.is_file()}
     if not named:
         return {"": VocPart(pictures, files)} if files else {}
     known = {name for names in named.values() for name in names}
@@ -57,7 +57,8 @@ def _listed(place: Path) -> dict[str, VocPart]:
     return parts
 
 
-def _names(file: Path, known: Mapping[str, Path]) -> list[str]:
+def read_list(file: Path, known: Mapping[str, Path]) -> list[str]:
+    """Return the names in a part's list, a line each; spaces count only in names ``known``."""
     try:
         lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:

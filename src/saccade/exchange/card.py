@@ -20,13 +20,15 @@ ANY = -1  # as the column of the object: whichever is surest; written "any"
 OPEN = "?"  # stands where only the user knows the answer
 MAX_BYTES = 1 << 20  # of a card
 MAX_SIDE = 4096
+MOST_CLASSES = 255  # of a segmenter
 MAX_PRIORS = 1 << 20  # boxes laid out beforehand
 LEAST_SPREAD = 0.1  # of the crop's width: between the landmarks of a template
-EMBEDDER, DETECTOR = "embedder", "detector"
+EMBEDDER, DETECTOR, SEGMENTER = "embedder", "detector", "segmenter"
 # What the outputs of each kind may mean, and whether one must.
 MEANINGS = {
     EMBEDDER: {"vector": True},
     DETECTOR: {"scores": True, "boxes": True, "landmarks": False},
+    SEGMENTER: {"classes": True},
 }
 LAYOUTS = ("nchw", "nhwc")
 COLOURS = ("rgb", "bgr")
@@ -44,7 +46,7 @@ ARCFACE = (
 )
 TEMPLATES = {"arcface": tuple((x / 112, y / 112) for x, y in ARCFACE)}
 # They tell of a graph; the others decide what it answers.
-TELLING = ("licence", "source")
+TELLING = ("licence", "source", "classes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Card:
 
     ``outputs``: meaning → name in the graph. ``dimension`` is of an embedder; what follows it of a
     detector; ``template`` (p, 2) in [0, 1], empty where the detector gives no landmarks; what
-    follows that is empty unless boxes are coded by ``priors``.
+    follows that is empty unless boxes are coded by ``priors``. ``classes``: of a segmenter.
     """
 
     kind: str
@@ -77,6 +79,7 @@ class Card:
     sizes: tuple[tuple[float, ...], ...] = ()
     variances: tuple[float, ...] = ()
     clip: bool = False
+    classes: tuple[str, ...] = ()
 
     @property
     def deciding(self) -> dict[str, Any]:
@@ -269,9 +272,15 @@ def _one_of(names: Sequence[str]) -> Field:
     return Field(said, lambda value: value if value in names else None)
 
 
+def _classes(value: Any) -> tuple[str, ...] | None:
+    found = value if isinstance(value, list) else []
+    named = all(isinstance(one, str) and one for one in found)
+    return tuple(found) if named and 1 < len(set(found)) == len(found) <= MOST_CLASSES else None
+
+
 _COLOUR = "three numbers, in the order of input.colours, in units of the 0-255 pixel"
 FIELDS = {
-    "kind": _one_of((EMBEDDER, DETECTOR)),
+    "kind": _one_of((EMBEDDER, DETECTOR, SEGMENTER)),
     "licence": Field('words, such as "MIT", or "unknown"', _text),
     "source": Field('words: where it comes from, or "unknown"', _text),
     "input.size": Field(f"[height, width] in pixels, each 1 to {MAX_SIDE}", _size),
@@ -325,5 +334,8 @@ FIELDS = {
     "priors.clip": Field(
         "true or false: whether the boxes were cut to the input when it learned",
         lambda value: value if isinstance(value, bool) else None,
+    ),
+    "segmenter.classes": Field(
+        f"2 to {MOST_CLASSES} names of classes, in the order of the output's second side", _classes
     ),
 }

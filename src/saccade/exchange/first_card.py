@@ -1,7 +1,9 @@
 """A first card for a graph: what its shapes tell is filled in, the rest is marked "?"."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from saccade.exchange.card import (
     MAX_SIDE,
     MEANINGS,
     OPEN,
+    SEGMENTER,
     card_of,
     fields_of,
 )
@@ -66,9 +69,9 @@ def first_card(file: Path, *, kind: str | None = None) -> FirstCard:
         shapes = ", ".join(map(str, outline.outputs))
         raise InputError(
             f"{file}: its outputs ({shapes}) do not tell whether it is an embedder or a detector; "
-            "say it: --kind embedder, or --kind detector"
+            "say it: --kind embedder, detector or segmenter"
         )
-    meanings = _vectors(outline.outputs) if found == EMBEDDER else _boxes(outline.outputs)
+    meanings = MEANT[found](outline.outputs)
     values = {"kind": found, **_input(outline.input, file), **USUAL}
     vector = next((p for p in outline.outputs if meanings.get(p.name) == "vector"), None)
     if vector is not None and vector.shape is not None:
@@ -114,6 +117,12 @@ def _boxes(outputs: tuple[Port, ...]) -> dict[str, str]:
     return found
 
 
+def _masks(outputs: tuple[Port, ...]) -> dict[str, str]:
+    """The first output of (pictures, classes, height, width) tells the classes of pixels."""
+    found = (port.name for port in outputs if len(port.shape or ()) == 4)
+    return dict.fromkeys(islice(found, 1), "classes")
+
+
 def _input(port: Port, file: Path) -> dict[str, Any]:
     """What the shape of the input tells: the layout by where 3 stands, the size by the rest."""
     shape = port.shape or ()
@@ -147,3 +156,10 @@ def card_text(fields: dict[str, tuple[Any, str]], outputs: dict[str, tuple[str, 
 def _literal(value: Any) -> str:
     # JSON escapes as TOML does, but for the delete character, which only TOML forbids.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+MEANT: dict[str, Callable[[tuple[Port, ...]], dict[str, str]]] = {
+    EMBEDDER: _vectors,
+    DETECTOR: _boxes,
+    SEGMENTER: _masks,
+}

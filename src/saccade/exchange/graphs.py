@@ -1,4 +1,4 @@
-"""Networks as ONNX graphs, from pixels to vectors or decoded boxes, that any runtime can run.
+"""Networks as ONNX graphs, from pixels to vectors, boxes or classes, that any runtime can run.
 
 Open Neural Network Exchange, operator set 17. The input is (n, 3, H, W) float in [0, 1], red, green
 and blue, for any n, of detectors of two stages for n = 1; overlapping boxes are left to who reads
@@ -19,6 +19,7 @@ from saccade.errors import InputError
 from saccade.exchange.trust import library
 from saccade.tasks.detector import OneStageNetwork, TwoStageNetwork
 from saccade.tasks.embed import EmbeddingNetwork
+from saccade.tasks.segmenter import SegmentNetwork
 
 OPERATORS = 17
 INPUT = "pictures"
@@ -92,7 +93,30 @@ class EmbedderGraph(nn.Module):
         return (vectors,)
 
 
-Graph = DetectorGraph | EmbedderGraph
+class SegmenterGraph(nn.Module):
+    """Pictures → ``classes`` (n, classes, H, W): the probability of each class at each pixel.
+
+    With ``mirror`` those of the picture and of its mirror image are averaged.
+    """
+
+    outputs = ("classes",)
+    pictures = 2
+    free: ClassVar[Free] = MANY | {"classes": {0: "n"}}
+
+    def __init__(self, network: SegmentNetwork, *, channels: int, mirror: bool) -> None:
+        super().__init__()
+        self.network, self.channels, self.mirror = network, channels, mirror
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor]:
+        """(n, 3, H, W) float in [0, 1] → the probabilities."""
+        seen = _coloured(pictures, self.channels)
+        shares: Tensor = self.network(seen).softmax(1)
+        if self.mirror:
+            shares = (shares + self.network(seen.flip(3)).softmax(1).flip(3)) / 2
+        return (shares,)
+
+
+Graph = DetectorGraph | EmbedderGraph | SegmenterGraph
 
 
 def graph_bytes(graph: Graph, size_hw: tuple[int, int]) -> bytes:

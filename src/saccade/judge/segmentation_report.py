@@ -38,7 +38,7 @@ LABELS = {
     "boundary IoU": "Overlap near the edges (boundary IoU)",
 }
 MOST_ROWS, MOST_BARS = 200, 40
-MOST_KEYS, SWATCH = 24, 40  # colours that are explained; pixels of a side of one
+MOST_KEYS, SWATCH_HW = 24, (10, 40)  # colours that are explained; pixels of each
 
 
 class Shown(NamedTuple):
@@ -168,7 +168,11 @@ def _worst(
         groups.append(_views(one, answered, true, ignore))
     text = "The pictures with the largest share of wrong pixels; these are white in the last view."
     names = [one.label for one in scores.per_class]
-    return Text(text), *_key(names, shown_classes(seen, len(names))), PictureSheet(tuple(groups))
+    return (
+        Text(text),
+        *colour_key(names, shown_classes(seen, len(names))),
+        PictureSheet(tuple(groups)),
+    )
 
 
 def _views(
@@ -187,11 +191,11 @@ def _views(
     )
 
 
-def _key(names: Sequence[str], numbers: Sequence[int]) -> tuple[Part, ...]:
-    """Which colour is which class."""
+def colour_key(names: Sequence[str], numbers: Sequence[int]) -> tuple[Part, ...]:
+    """Return which colour is which class, for the classes of these ``numbers``."""
     swatches = class_colours(np.array(numbers[:MOST_KEYS], np.int64))
     rows = tuple(
-        Picture(data_uri(np.tile(colour, (SWATCH, SWATCH, 1)), kind="png"), "Colour", names[number])
+        Picture(data_uri(np.tile(colour, (*SWATCH_HW, 1)), kind="png"), "Colour", names[number])
         for number, colour in zip(numbers, swatches, strict=False)
     )
     cut = len(numbers) - len(rows)

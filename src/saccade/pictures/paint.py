@@ -91,7 +91,7 @@ def with_marks(photo: UInt8Array, marks: Sequence[Mark]) -> UInt8Array:
     The surest box lies on top. A name longer than LONGEST_NAME letters, or than the photo is wide,
     is cut; it stands above its box, or below or inside where there is no room.
     """
-    image, factor = _large_enough(photo)
+    image, factor = large_enough(photo)
     pen = ImageDraw.Draw(image)
     letters = max(SMALLEST_LETTER, max(image.size) // LETTER_SHARE)
     line = max(2, letters // 6)
@@ -103,7 +103,8 @@ def with_marks(photo: UInt8Array, marks: Sequence[Mark]) -> UInt8Array:
     return np.asarray(image)
 
 
-def _large_enough(photo: UInt8Array) -> tuple[Image.Image, int]:
+def large_enough(photo: UInt8Array) -> tuple[Image.Image, int]:
+    """Return (H, W, 3) uint8 as an image, a small one a multiple as large, and that factor."""
     image = Image.fromarray(photo)
     factor = -(-LEAST_SIDE // max(image.size))
     size = (image.width * factor, image.height * factor)

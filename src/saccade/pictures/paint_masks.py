@@ -7,7 +7,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from saccade.files import replacing
-from saccade.pictures.paint import LETTER_SHARE, LONGEST_NAME, SMALLEST_LETTER, font_of
+from saccade.pictures.paint import (
+    LETTER_SHARE,
+    LONGEST_NAME,
+    SMALLEST_LETTER,
+    font_of,
+    large_enough,
+)
 from saccade.report.mask_colours import class_colours, covered, palette
 from saccade.report.text import short
 from saccade.values import VOID, Segmentation, UInt8Array
@@ -16,11 +22,11 @@ PAPER, INK = "white", "black"
 
 
 def painted_mask(picture: UInt8Array, found: Segmentation) -> UInt8Array:
-    """Return (H + h, W, 3) uint8: the picture below the colours of its classes, and their names.
+    """Return (H, W, 3) uint8: the picture, or a multiple of it, under the colours of its classes.
 
-    The first class is left bare. The names of the others that it shows stand below it.
+    The first class is left bare. The names of the others that it shows stand below the picture.
     """
-    view = Image.fromarray(covered(picture, found.mask))
+    view, _ = large_enough(covered(picture, found.mask))
     shown = [n for n, many in enumerate(found.pixels.values()) if n and many]
     return np.asarray(_with_key(view, [(n, found.classes[n]) for n in shown]))
 
@@ -38,7 +44,8 @@ def _with_key(view: Image.Image, rows: Sequence[tuple[int, str]]) -> Image.Image
     letters = max(SMALLEST_LETTER, max(view.size) // LETTER_SHARE)
     font, line, side = font_of(letters), round(1.6 * letters), letters
     pen = ImageDraw.Draw(view)
-    placed, x, y = [], side // 2, view.height
+    placed: list[tuple[int, int, int, str]] = []
+    x, y = side // 2, view.height
     for number, name in rows:
         said = short(name, LONGEST_NAME)
         wide = round(pen.textlength(said, font)) + 3 * side

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,16 @@ def read_card(file: Path) -> dict[str, Any]:
         raise InputError(f"{file} is not a complete model card; copy the run again")
     found: dict[str, Any] = card
     return found
+
+
+def seen_whole(card: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the height and width of whole pictures that are learned from, at least ``size_hw``.
+
+    It is larger only where a segmenter learns from tiles.
+    """
+    own = card["size_hw"]
+    whole = card.get("segment", {}).get("whole_hw", own)
+    return max(own[0], whole[0]), max(own[1], whole[1])
 
 
 def _complete(card: dict[str, Any]) -> bool:
@@ -185,15 +196,21 @@ def _segmenter(card: dict[str, Any]) -> bool:
         and max(card["size_hw"]) <= LONGEST_SIDE
         and isinstance(told, dict)
         and isinstance(card["masks"], dict)
-        and {"stride", "fit", "overlap", "masks"} == told.keys()
+        and told.keys() - {"whole_hw"} == {"stride", "fit", "overlap", "masks"}
         and type(told["stride"]) is int
         and _strides([told["stride"]])
         and told["stride"] <= MOST_STRIDE
         and told["fit"] in FITS
         and isinstance(told["masks"], str)
+        and _whole_numbers(told.get("whole_hw", [1, 1]))
         and type(told["overlap"]) in (int, float)
         and 0 <= told["overlap"] < 1
     )
+
+
+def _whole_numbers(found: Any) -> bool:
+    """True for a height and a width."""
+    return isinstance(found, list) and len(found) == 2 and all(type(n) is int for n in found)
 
 
 def _names(found: Any) -> bool:

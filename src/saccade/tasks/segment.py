@@ -27,7 +27,8 @@ class SegmentTask(nn.Module):
 
     ``loss``: cross_entropy or focal, with the settings that it may take, or dice alone; ``dice``:
     how much the Dice loss counts beside one of the first two. ``dropout`` falls on the maps in
-    training. Pixels that are VOID count nowhere.
+    training. Pixels that are VOID count nowhere. Of pictures larger than the network's input, a
+    part of its size is learned from, drawn at random for each batch.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SegmentTask(nn.Module):
     def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n, H, W) uint8 → the loss, a scalar in float32."""
         network = self.network
+        pictures, masks = _part(pictures, masks, network.size_hw)
         logits = network.head([self.dropout(one) for one in network.maps(pictures)]).float()
         known = masks != VOID
         classes = torch.where(known, masks, 0).long()
@@ -59,6 +61,18 @@ class SegmentTask(nn.Module):
         if self.share:
             loss = loss + self.share * self.dice(logits, classes, known)
         return loss
+
+
+def _part(pictures: Tensor, masks: Tensor, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Pictures (n, c, H, W) and masks (n, H, W) → the same part of all, of this size."""
+    height, width = size_hw
+    spare = pictures.shape[2] - height, pictures.shape[3] - width
+    if spare == (0, 0):
+        return pictures, masks
+    top, left = (int(torch.randint(one + 1, ())) for one in spare)
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    cut = pictures[..., rows, columns].contiguous(memory_format=torch.channels_last)
+    return cut, masks[..., rows, columns]
 
 
 def pixel_weights(pixels: Sequence[int]) -> Tensor:
