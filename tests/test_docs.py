@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision import models
 
-import saccade.api.train
+import saccade.api.starting
 from saccade.augment.disturbances import DISTURBANCES
 from saccade.boxes.suppression import SUPPRESSIONS
 from saccade.cli import bench, curves, learn, reference, tune
@@ -339,14 +339,14 @@ def test_settings_named_in_a_text_exist(file):
 @pytest.fixture
 def quick_training(monkeypatch):
     """Training of any length ends after two epochs of a narrow network."""
-    whole = saccade.api.train.whole_recipe
+    whole = saccade.api.starting.whole_recipe
 
     def short(*given):
         recipe = whole(*given)
         train = replace(recipe.train, epochs=min(recipe.train.epochs, 2))
         return replace(recipe, train=train, model=replace(recipe.model, width=8))
 
-    monkeypatch.setattr(saccade.api.train, "whole_recipe", short)
+    monkeypatch.setattr(saccade.api.starting, "whole_recipe", short)
 
 
 @pytest.fixture(scope="module")

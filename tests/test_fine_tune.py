@@ -64,6 +64,21 @@ def same(found, expected):
     )
 
 
+# The new head
+
+
+@pytest.mark.parametrize("task", ["classify", "regress"])
+def test_a_linear_head_begins_at_zero_over_weights_that_know(data_of_task, tmp_path, source, task):
+    given = {"task": task, "settings": SETTINGS | OF_TASK[task]}
+    drawn = saccade.Training(data_of_task, out=tmp_path / "drawn", **given)
+    assert drawn.learner.network.head.weight.any()
+    training = saccade.Training(data_of_task, out=tmp_path / "run", start=source, **given)
+    head = training.learner.network.head
+    assert not head.weight.any() and not head.bias.any()
+    list(training.records())
+    assert head.weight.any() and head.bias.any()
+
+
 # Which part learns when
 
 

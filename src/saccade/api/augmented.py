@@ -89,7 +89,7 @@ def augmented(
             [_shown(pictures[own]) for pictures, _ in rounds],
             boxes=[wanted[own].numpy() for _, wanted in rounds] if detects else (),
             masks=[wanted[own].numpy() for _, wanted in rounds] if segments else (),
-            mixtures=[_mixture(wanted[own], found.classes) for _, wanted in rounds] if mixes else (),
+            mixtures=[_mixture(wanted[own], found.classes) for _, wanted in rounds if mixes],
         )
         for own, row in enumerate(good)
     ]

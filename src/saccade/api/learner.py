@@ -68,6 +68,7 @@ def make_learner(
         network = build_network(data.card, initialisation=first)
         if weights is not None:
             weights.load(network)
+            network.clear_head()
         if batch is not None:
             network.initialise(first, batch)
         own = Counter(sample.label for sample in data.kept)

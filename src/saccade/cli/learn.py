@@ -44,9 +44,9 @@ def train(
     Parameters
     ----------
     words
-        DATA (class folders, CSV, idx pair or .npz, for detect boxes as COCO, VOC, YOLO or CSV has
-        them, for segment masks; its part train, if divided) and settings; with --resume, DATA only
-        if it moved.
+        DATA (class folders, CSV, idx pair, .npz, for detect boxes as COCO, VOC, YOLO or CSV, for
+        segment masks; its part train, if divided) and settings; with --resume, DATA only if it
+        moved.
     task
         What is learned: embed (the default), classify, regress, detect or segment.
     recipe
@@ -56,8 +56,7 @@ def train(
     resume
         Run folder of a training that was stopped; it goes on with its own settings.
     from_
-        What the backbone begins with, under a new head: a finished run, timm:NAME, or a
-        .safetensors file. The settings that it was made with come with it.
+        First weights: a run, timm:NAME or a .safetensors file.
     precision
         The setting train.precision: auto (the faster), float32 or bfloat16.
     balance

@@ -52,6 +52,17 @@ class BackboneNetwork(nn.Module):
         seen = normalise(pictures, mean=self.mean, std=self.std)
         initialise(self.backbone, name, batch=seen)
 
+    def clear_head(self) -> None:
+        """Let a linear last map begin at zero, where the backbone begins with weights that know.
+
+        A. Dosovitskiy and others, "An image is worth 16x16 words", ICLR 2021, arXiv:2010.11929,
+        section 3.2. Of a drawn one, what no training picture speaks of would stay as it fell.
+        """
+        head = getattr(self, "head", None)
+        if isinstance(head, nn.Linear):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
     def seen(self, pictures: Tensor) -> Tensor:
         """(n, c, H, W) float in [0, 1] → what the backbone is given, as ``normalise``."""
         plain = isinstance(self.backbone, tuple(PLAIN.values()))
