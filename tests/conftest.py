@@ -8,6 +8,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from PIL import Image, ImageDraw
 
+from saccade.data.bouncing import write_bouncing
 from saccade.data.shapes import write_shapes
 
 torch.set_num_threads(1)
@@ -91,6 +92,14 @@ def box_folder(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session")
+def sequence_folder(tmp_path_factory):
+    """Return a folder of sequences of shapes that bounce: 6 to learn from, 2 to judge on."""
+    root = tmp_path_factory.mktemp("sequences")
+    write_bouncing(root, parts={"train": 6, "val": 2}, frames=8, size_hw=(24, 24))
+    return root
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Return a browser without a window; whoever asks for one is skipped where there is none."""
@@ -104,6 +113,7 @@ def browser():
 
 
 @pytest.fixture
-def data_of_task(task, class_folders, number_table, box_folder):
-    """Return what ``task`` learns from: of the same pictures classes or numbers, or boxes."""
-    return {"regress": number_table, "detect": box_folder}.get(task, class_folders)
+def data_of_task(task, class_folders, number_table, box_folder, sequence_folder):
+    """Return what ``task`` learns from: classes or numbers of the same pictures, boxes, frames."""
+    others = {"regress": number_table, "detect": box_folder, "forecast": sequence_folder}
+    return others.get(task, class_folders)

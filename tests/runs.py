@@ -25,6 +25,20 @@ OF_TASK = {
         "detect.at_least": 0.0,
         "optim.lr": 0.01,
     },
+    "forecast": {
+        "forecast.seen": 3,
+        "forecast.ahead": 1,
+        "forecast.channels": 8,
+        "forecast.reach": 2,
+        "augment.rotate": 0.0,
+        "augment.scale": 0.0,
+        "augment.shift": 0.0,
+        "augment.brightness": 0.0,
+        "augment.contrast": 0.0,
+        "augment.erase": 0.0,
+        "loss.name": "squared",
+        "optim.lr": 0.03,
+    },
 }
 TRAIN = [sys.executable, "-m", "saccade", "train"]
 

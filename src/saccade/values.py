@@ -174,6 +174,16 @@ class Detection:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The next frames of one sequence, as files: those said after the frame ``last``, in order."""
+
+    sequence: str
+    last: str
+    files: tuple[str, ...]
+    reason: str = ""
+
+
 class Embedder(Protocol):
     """Turns pictures into vectors.
 

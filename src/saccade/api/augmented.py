@@ -57,6 +57,11 @@ def augmented(
     if not Path(data).exists():
         raise InputError(f"data {data} does not exist; check the path")
     chosen = whole_recipe(recipe, None if recipe is not None else _task(Path(data)), {})
+    if chosen.task == "forecast":
+        raise InputError(
+            "inspect --augment shows single pictures, and task forecast learns from sequences; "
+            "leave it out"
+        )
     changes = make_changes(chosen)
     # Nothing is held out: what is shown may be any of the pictures.
     chosen = replace(chosen, data=replace(chosen.data, validation=0.0))

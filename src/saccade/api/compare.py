@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from saccade.api.compare_detectors import compare_detectors
+from saccade.api.compare_forecasters import compare_forecasters
 from saccade.api.evaluate import answer_readable, load, report_place
 from saccade.api.judging import Rows
 from saccade.api.scoring import of_classes, of_numbers
@@ -38,12 +39,12 @@ def compare(
 
     Classifiers by accuracy, embedders by rank-1 accuracy as ``evaluate`` searches, regressors by
     their mean absolute error (of several targets, each in deviations of its truth), detectors by
-    average precision, and by pictures a second. ``data`` is what ``evaluate`` reads; of divided
-    data the part val, or test with ``open_test``, which the run folders record. ``groups`` names a
-    column of its metadata: pictures of one value are alike, and are resampled together; searches of
-    one identity always are. ``metadata``: a table with further columns. ``report``: an HTML file to
-    write. ``broken`` and ``progress`` as for ``evaluate``. Raises InputError for models of
-    different tasks.
+    average precision, and by pictures a second, forecasters by the mean absolute error of pixels.
+    ``data`` is what ``evaluate`` reads; of divided data the part val, or test with ``open_test``,
+    which the run folders record. ``groups`` names a column of its metadata: pictures of one value
+    are alike, and are resampled together; searches of one identity always are. ``metadata``: a
+    table with further columns. ``report``: an HTML file to write. ``broken`` and ``progress`` as
+    for ``evaluate``. Raises InputError for models of different tasks.
     """
     place = report_place(report)
     models = tuple(one if isinstance(one, Model) else load(one) for one in (a, b))
@@ -54,6 +55,12 @@ def compare(
     if boxes:
         found, pictures = compare_detectors(
             models, part, groups=groups, metadata=metadata, allowed=allowed, progress=progress
+        )
+    elif models[0].window is not None:
+        if groups is not None:
+            raise InputError("frames of one sequence are kept together already; leave out groups")
+        found, pictures = compare_forecasters(
+            models, part, metadata=metadata, allowed=allowed, progress=progress
         )
     else:
         found, pictures = _by_label(models, part, groups, metadata, allowed, progress)
@@ -77,6 +84,12 @@ def _require_alike(a: Model, b: Model) -> None:
         raise InputError(
             f"A is {a.called} and B {b.called}, whose answers are not alike; name two of one task"
         )
+    if a.window and b.window and a.window != b.window:
+        told = " and B ".join(f"{ahead} after {seen}" for seen, ahead in (a.window, b.window))
+        raise InputError(
+            f"of frames, A says {told}; name two runs with the same forecast.seen and "
+            "forecast.ahead"
+        )
     if a.targets != b.targets:
         raise InputError(
             f"A was trained on {', '.join(a.targets or ())}, B on {', '.join(b.targets or ())}; "
@@ -89,6 +102,8 @@ def _kind(model: Model) -> str:
         return "embedder"
     if model.objects is not None:
         return "detector"
+    if model.window is not None:
+        return "forecaster"
     return "regressor" if model.targets is not None else "classifier"
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saccade.api.asked import Asked
 from saccade.api.box_samples import part_of_boxes
+from saccade.api.frames import answer_sequences
 from saccade.api.judging import Answers, Rows, Scores, judge_model
 from saccade.api.judging_boxes import detect_readable
 from saccade.api.sealed import is_sealed, judged_part, openings, record_opening, times
@@ -19,6 +20,7 @@ from saccade.data.broken import part_broken, require_few
 from saccade.data.columns import with_columns
 from saccade.data.pictures import refuse_picture
 from saccade.data.readers import read_data
+from saccade.data.sequences import read_sequences
 from saccade.errors import InputError
 from saccade.judge.classification import numbered
 from saccade.judge.operating_point import Wanted
@@ -66,6 +68,8 @@ def evaluate(
     InputError for a class that it has not learned. ``alarm``: the threshold for one class.
     A regressor: likewise; the data need the targets that it was trained on, by their names.
     A detector: ``data`` is what ``read_boxes`` reads, and the figures are COCO's.
+    A forecaster: ``data`` is what ``read_sequences`` reads; what it says is set beside the last
+    frame seen, with intervals over the sequences.
     """
     loaded = model if isinstance(model, Model) else load(model)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
@@ -167,6 +171,9 @@ def answers_at(
         samples = with_columns(given.samples, metadata)
         found = detect_readable(model, samples, given.broken, allowed=allowed, progress=progress)
         return Answered(*found, counted=(*given.left_out, *given.changed))
+    if model.window is not None:
+        frames = with_columns(read_sequences(part, least=sum(model.window)), metadata)
+        return Answered(*answer_sequences(model, frames, allowed=allowed, progress=progress))
     samples = read_data(part, targets=model.targets or (), nested=bool(model.card.get("nested")))
     samples = with_columns(samples, metadata)
     if model.classes is not None:

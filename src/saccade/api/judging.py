@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from saccade.api.about import CHOSE_THE_EPOCH, about
 from saccade.api.asked import NOTHING, Asked, sections_of
+from saccade.api.frames import Said, judge_forecaster
 from saccade.api.judging_boxes import judge_detector
 from saccade.data.box_sets import Counted
 from saccade.data.readers import column
@@ -19,6 +20,7 @@ from saccade.judge.by_group import ByGroup, judge_by_group
 from saccade.judge.classification import ClassificationScores, judge_classification
 from saccade.judge.detection_scores import DetectionScores
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
+from saccade.judge.forecast import ForecastScores
 from saccade.judge.intervals import bootstrap_over_identities
 from saccade.judge.protocol import one_shot
 from saccade.judge.regression import RegressionScores, judge_regression
@@ -26,9 +28,11 @@ from saccade.tasks.model import Model
 from saccade.training.run import read_history
 from saccade.values import Broken, Detection, Float64Array, Interval, Sample
 
-Scores = EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores
+Scores = (
+    EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores | ForecastScores
+)
 Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
-Answers = Rows | Sequence[Detection]
+Answers = Rows | Sequence[Detection] | Said
 
 
 def judge_model(
@@ -61,6 +65,8 @@ def judge_model(
         judge = judge_regressor
     elif model.objects is not None:
         judge = judge_detector
+    elif model.window is not None:
+        judge = judge_forecaster
     scores = replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
     if isinstance(scores, DetectionScores):
         scores = replace(scores, counted=tuple(counted))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from saccade.api.train import Training
     from saccade.losses.roles import BackgroundShares
     from saccade.training.loop import Record
-    from saccade.values import Detection, Estimate, Prediction
+    from saccade.values import Detection, Estimate, Forecast, Prediction
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 PRINTED_EPOCHS = 10
@@ -40,9 +40,10 @@ def train(
     ----------
     words
         DATA (class folders, CSV, idx pair or .npz, for detect boxes as COCO, VOC, YOLO or CSV has
-        them; its part train, if divided) and settings; with --resume, DATA only if it moved.
+        them, for forecast a folder of frames a sequence; its part train, if divided) and settings;
+        with --resume, DATA only if it moved.
     task
-        What is learned: embed (the default), classify, regress or detect.
+        What is learned: embed (the default), classify, regress, detect or forecast.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
@@ -140,6 +141,7 @@ def predict(
     at_least: float | None = None,
     neighbours: Path | None = None,
     painted: Path | None = None,
+    frames: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Say which class, numbers or objects pictures show; exit code 1 when nothing is sure.
@@ -147,12 +149,14 @@ def predict(
     Parameters
     ----------
     run
-        Run folder of a classifier, a regressor or a detector.
+        Run folder of a classifier, a regressor, a detector or a forecaster.
     pictures
-        Picture files, or folders that are searched at any depth.
+        Picture files, or folders that are searched at any depth; for a forecaster folders of
+        frames.
     out
         CSV file to write: path, label, probability; of a regressor path and each target; of a
-        detector a box a line, or COCO results where the name ends in .json.
+        detector a box a line, or COCO results where the name ends in .json; of a forecaster a
+        folder for the next frames, as PNG.
     at_least
         Probability, 0 to 1, below which the answer is unsure; of a detector the least score of a
         box, 0.5 unless named.
@@ -160,13 +164,21 @@ def predict(
         HTML file to write: the training pictures nearest to each, of a model with model.name knn.
     painted
         Folder to write the pictures of a detector to, as PNG with their boxes and classes.
+    frames
+        How many frames a forecaster says; as many as it has learned, unless named.
     json
         Print one JSON document instead of text.
     """
     from saccade.api.predict import predict as answer
 
     found = answer(
-        run, pictures, at_least=at_least, out=out, neighbours=neighbours, painted=painted
+        run,
+        pictures,
+        at_least=at_least,
+        out=out,
+        neighbours=neighbours,
+        painted=painted,
+        frames=frames,
     )
     if json:
         say_json([_answer(one) for one in found])
@@ -181,15 +193,19 @@ def predict(
     return 0 if any(_sure(one) for one in found) else 1
 
 
-def _sure(one: "Prediction | Estimate | Detection") -> bool:
-    from saccade.values import Detection, Estimate  # Loads NumPy.
+def _sure(one: "Prediction | Estimate | Detection | Forecast") -> bool:
+    from saccade.values import Detection, Prediction  # Loads NumPy.
 
-    return bool(one.labels) if isinstance(one, Detection) else isinstance(one, Estimate) or one.sure
+    if isinstance(one, Detection):
+        return bool(one.labels)
+    return one.sure if isinstance(one, Prediction) else True
 
 
-def _answer(one: "Prediction | Estimate | Detection") -> dict[str, Any]:
-    from saccade.values import Detection, Estimate
+def _answer(one: "Prediction | Estimate | Detection | Forecast") -> dict[str, Any]:
+    from saccade.values import Detection, Estimate, Forecast
 
+    if isinstance(one, Forecast):
+        return {"sequence": one.sequence, "last": one.last, "files": one.files}
     if isinstance(one, Detection):
         each = zip(one.labels, one.scores.tolist(), one.xywh.tolist(), strict=True)
         boxes = [{"label": label, "score": score, "box": box} for label, score, box in each]
@@ -209,9 +225,12 @@ def _answer(one: "Prediction | Estimate | Detection") -> dict[str, Any]:
     return {**entries, "answer": one.answer, "error": None, "sure": one.sure}
 
 
-def _line(one: "Prediction | Estimate | Detection") -> str:
-    from saccade.values import Detection, Estimate
+def _line(one: "Prediction | Estimate | Detection | Forecast") -> str:
+    from saccade.values import Detection, Estimate, Forecast
 
+    if isinstance(one, Forecast):
+        many = f"{len(one.files)} frame{'s' if len(one.files) > 1 else ''}"
+        return f"{shown(one.sequence)}: {many} after {shown(Path(one.last).name)}"
     if one.reason:
         return f"{shown(one.picture)}: {shown(one.reason)}"
     if isinstance(one, Estimate):

@@ -3,6 +3,13 @@
 from saccade.tasks.classify import ClassifyTask
 from saccade.tasks.detect import DetectTask
 from saccade.tasks.embed import EmbedTask
+from saccade.tasks.forecast import ForecastTask
 from saccade.tasks.regress import RegressTask
 
-TASKS = {"classify": ClassifyTask, "detect": DetectTask, "embed": EmbedTask, "regress": RegressTask}
+TASKS = {
+    "classify": ClassifyTask,
+    "detect": DetectTask,
+    "embed": EmbedTask,
+    "forecast": ForecastTask,
+    "regress": RegressTask,
+}
