@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from hypothesis import HealthCheck, settings
 from PIL import Image, ImageDraw
 
+from saccade.data.bouncing import write_bouncing
 from saccade.data.shapes import write_shapes
 
 torch.set_num_threads(1)
@@ -92,6 +93,14 @@ def box_folder(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session")
+def sequence_folder(tmp_path_factory):
+    """Return a folder of sequences of shapes that bounce: 6 to learn from, 2 to judge on."""
+    root = tmp_path_factory.mktemp("sequences")
+    write_bouncing(root, parts={"train": 6, "val": 2}, frames=8, size_hw=(24, 24))
+    return root
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Return a browser without a window; whoever asks for one is skipped where there is none."""
@@ -105,9 +114,14 @@ def browser():
 
 
 @pytest.fixture
-def data_of_task(task, class_folders, number_table, box_folder):
+def data_of_task(task, class_folders, number_table, box_folder, sequence_folder):
     """Return what ``task`` learns from: of the same pictures classes or numbers; boxes, masks."""
-    others = {"regress": number_table, "detect": box_folder, "segment": box_folder}
+    others = {
+        "regress": number_table,
+        "detect": box_folder,
+        "segment": box_folder,
+        "forecast": sequence_folder,
+    }
     return others.get(task, class_folders)
 
 

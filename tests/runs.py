@@ -27,6 +27,20 @@ OF_TASK = {
         "optim.lr": 0.01,
     },
     "segment": {"data.size": "32x48", "segment.stride": 4, "optim.lr": 0.01},
+    "forecast": {
+        "forecast.seen": 3,
+        "forecast.ahead": 1,
+        "forecast.channels": 8,
+        "forecast.reach": 2,
+        "augment.rotate": 0.0,
+        "augment.scale": 0.0,
+        "augment.shift": 0.0,
+        "augment.brightness": 0.0,
+        "augment.contrast": 0.0,
+        "augment.erase": 0.0,
+        "loss.name": "squared",
+        "optim.lr": 0.03,
+    },
 }
 TRAIN = [sys.executable, "-m", "saccade", "train"]
 

@@ -37,6 +37,7 @@ from saccade.nn import (
     NORMALISATIONS,
     PLAIN,
 )
+from saccade.nn.recurrent import CELLS
 from saccade.optim import OPTIMISERS, REGULARISERS, SCHEDULES
 from saccade.tasks import TASKS
 from saccade.vectors import INDEXES
@@ -65,6 +66,7 @@ TABLES = {
     "Normalisations": NORMALISATIONS,
     "Initialisations": INITIALISATIONS,
     "Layers": LAYERS,
+    "Recurrent cells": CELLS,
     "Losses": LOSSES,
     "Box losses": BOX_LOSSES,
     "Remedies": REMEDIES,
@@ -92,6 +94,7 @@ NAMED = {
     "model.activation": {"", *ACTIVATIONS},
     "model.normalisation": {"", "none", *LAYER_NORMALISATIONS},
     "model.initialisation": {"", *INITIALISATIONS},
+    "forecast.cell": CELLS,
     "loss.name": {AUTO, *LOSSES},
     "optim.name": OPTIMISERS,
     "optim.schedule": {AUTO, *SCHEDULES},

@@ -173,6 +173,7 @@ WANTED = {
     "lossless_triplet": reference.lossless_triplet,
     "squared": by_value(lambda off: off**2),
     "absolute": by_value(abs),
+    "absolute_squared": by_value(lambda off: abs(off) + 10 * off**2),
     "smooth_l1": by_value(reference.smooth_l1),
     "huber": by_value(reference.huber),
     "shrinkage": by_value(reference.shrinkage),

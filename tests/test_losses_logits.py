@@ -207,7 +207,7 @@ def test_a_loss_of_another_kind_is_refused_with_those_that_fit():
         find_loss(VALUE_LOSSES, "hinge", "task regress")
     assert str(caught.value) == (
         "loss 'hinge' does not fit task regress; "
-        "take one of: absolute, huber, shrinkage, smooth_l1, squared"
+        "take one of: absolute, absolute_squared, huber, shrinkage, smooth_l1, squared"
     )
 
 

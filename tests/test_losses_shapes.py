@@ -22,6 +22,7 @@ def draw(*shape, seed=0):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
+        ("absolute_squared", {"weight": 3.0}),
         ("smooth_l1", {"beta": 0.3}),
         ("huber", {"delta": 0.3}),
         ("shrinkage", {"speed": 3.0, "centre": 0.7}),

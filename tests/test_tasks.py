@@ -25,10 +25,13 @@ SETTINGS = {
 
 
 def answers(model, pictures):
-    """Vectors, probabilities, numbers, or means of boxes or masks: a row a picture."""
+    """Vectors, probabilities, numbers, means of boxes or masks, the next frame: a row a picture."""
     if model.surfaces is not None:
         prepared = load_pictures(pictures, size_hw=model.size_hw, channels=model.channels)
         return model.segment_prepared(prepared).mean((2, 3)).numpy()
+    if model.window is not None:
+        shown = [[picture] * model.window[0] for picture in pictures]
+        return np.array([model.forecast(frames).ravel() for frames in shown])
     if model.objects is not None:
         found = model.detect(pictures)
         return np.array([[*one.xywh.mean(axis=0), one.scores.sum()] for one in found])

@@ -207,6 +207,16 @@ class Segmentation:
         return dict(zip(self.classes, counts, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The next frames of one sequence, as files: those said after the frame ``last``, in order."""
+
+    sequence: str
+    last: str
+    files: tuple[str, ...]
+    reason: str = ""
+
+
 class Embedder(Protocol):
     """Turns pictures into vectors.
 

@@ -152,6 +152,10 @@ def lossless_triplet(vectors, targets, beta=4.0):
 # Losses of values
 
 
+def absolute_squared(off, weight=10.0):
+    return abs(off) + weight * off * off
+
+
 def smooth_l1(off, beta=1.0):
     return off**2 / (2 * beta) if abs(off) < beta else abs(off) - beta / 2
 

@@ -50,6 +50,9 @@ def _answers(model: Model) -> str:
         return f"numbers for {', '.join(model.targets)}"
     if model.classes is not None:
         return f"{len(model.classes)} classes"
+    if model.window is not None:
+        seen, ahead = model.window
+        return f"{ahead} frames after {seen}"
     if model.objects is not None:
         return f"objects of {len(model.objects)} classes"
     if model.surfaces is not None:
@@ -60,6 +63,8 @@ def _answers(model: Model) -> str:
 def _judged_on(model: Model, samples: Sequence[Sample]) -> str:
     if (model.targets, model.objects, model.surfaces) != (None, None, None):
         return f"{len(samples)} pictures"
+    if model.window is not None:
+        return f"{len(samples)} frames of {len({sample.label for sample in samples})} sequences"
     units = "identities" if model.classes is None else "classes"
     return f"{len(samples)} pictures of {len({sample.label for sample in samples})} {units}"
 

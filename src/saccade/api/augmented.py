@@ -61,7 +61,11 @@ def augmented(
     if not Path(data).exists():
         raise InputError(f"data {data} does not exist; check the path")
     chosen = whole_recipe(recipe, None if recipe is not None else _task(Path(data)), {})
-    make_changes(chosen)  # Before anything is read: it may be refused.
+    if chosen.task == "forecast":
+        raise InputError(
+            "inspect --augment shows single pictures, and task forecast learns from sequences; "
+            "leave it out"
+        )
     # Nothing is held out: what is shown may be any of the pictures.
     chosen = replace(chosen, data=replace(chosen.data, validation=0.0))
     procedure = look_up(PROCEDURES, chosen.task, "task")(chosen)

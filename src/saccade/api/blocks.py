@@ -19,6 +19,7 @@ from saccade.losses.remedies import REMEDIES
 from saccade.names import look_up
 from saccade.nn import ACTIVATIONS, INITIALISATIONS, LAYERS, NORMALISATIONS
 from saccade.nn.activations import Activation, activation_costs
+from saccade.nn.recurrent import CELLS
 from saccade.optim import OPTIMISERS, REGULARISERS
 from saccade.optim.optimisers import Optimiser
 from saccade.report.graphs import Box, graph_chart
@@ -30,6 +31,7 @@ SHELVES: dict[str, Mapping[str, Entry]] = {
     "Normalisations": NORMALISATIONS,
     "Initialisations": INITIALISATIONS,
     "Layers": LAYERS,
+    "Recurrent cells": CELLS,
     "Losses": LOSSES,
     "Box losses": BOX_LOSSES,
     "Remedies": REMEDIES,

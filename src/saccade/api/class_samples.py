@@ -19,6 +19,7 @@ class OfClasses:
     """Reads them, wants two classes or more, and numbers the classes."""
 
     longest = LONGEST_SIDE
+    window = 1
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe

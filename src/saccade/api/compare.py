@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from saccade.api.compare_detectors import compare_detectors
+from saccade.api.compare_forecasters import compare_forecasters
 from saccade.api.compare_segmenters import compare_segmenters
 from saccade.api.evaluate import answer_readable, load, report_place
 from saccade.api.judging import Rows
@@ -39,7 +40,8 @@ def compare(
 
     Classifiers by accuracy, embedders by rank-1 accuracy as ``evaluate`` searches, regressors by
     their mean absolute error (of several targets, each in deviations of its truth), detectors by
-    average precision, and by pictures a second, segmenters by mean intersection over union.
+    average precision, and by pictures a second, segmenters by mean intersection over union,
+    forecasters by the mean absolute error of pixels.
     ``data`` is what ``evaluate`` reads; of divided data the part val, or test with ``open_test``,
     which the run folders record. ``groups`` names a column of its metadata: pictures of one value
     are alike, and are resampled together; searches of one identity always are. ``metadata``: a
@@ -57,6 +59,12 @@ def compare(
         compared = compare_detectors if boxes else compare_segmenters
         found, pictures = compared(
             models, part, groups=groups, metadata=metadata, allowed=allowed, progress=progress
+        )
+    elif models[0].window is not None:
+        if groups is not None:
+            raise InputError("frames of one sequence are kept together already; leave out groups")
+        found, pictures = compare_forecasters(
+            models, part, metadata=metadata, allowed=allowed, progress=progress
         )
     else:
         found, pictures = _by_label(models, part, groups, metadata, allowed, progress)
@@ -81,6 +89,12 @@ def _require_alike(a: Model, b: Model) -> None:
         raise InputError(
             f"A is {a.called} and B {b.called}, whose answers are not alike; name two of one task"
         )
+    if a.window and b.window and a.window != b.window:
+        told = " and B ".join(f"{ahead} after {seen}" for seen, ahead in (a.window, b.window))
+        raise InputError(
+            f"of frames, A says {told}; name two runs with the same forecast.seen and "
+            "forecast.ahead"
+        )
     if a.targets != b.targets:
         raise InputError(
             f"A was trained on {', '.join(a.targets or ())}, B on {', '.join(b.targets or ())}; "
@@ -95,6 +109,8 @@ def _kind(model: Model) -> str:
         return "detector"
     if model.surfaces is not None:
         return "segmenter"
+    if model.window is not None:
+        return "forecaster"
     return "regressor" if model.targets is not None else "classifier"
 
 

@@ -15,7 +15,8 @@ from saccade.data.broken import part_broken, require_few
 from saccade.data.cache_file import DECODING
 from saccade.data.decode_once import Decoded, decode_once
 from saccade.data.pictures import suit
-from saccade.data.stored import StoredPictures
+from saccade.data.sequences import windows
+from saccade.data.stored import StoredPictures, StoredWindows
 from saccade.data.symmetries import add_classes
 from saccade.nn import PLAIN
 from saccade.tasks.card import FORMAT, seen_whole
@@ -129,9 +130,13 @@ class TrainingData:
         targets = self.procedure.targets(self.kept, self.card)
         self.held_pictures = StoredPictures(decoded.pixels, held)
         self.fold_pictures = StoredPictures(decoded.pixels, fold)
-        self.pictures, self.targets = add_classes(
-            StoredPictures(decoded.pixels, kept), targets, how=self.recipe.data.extra_classes
-        )
+        if self.procedure.window > 1:
+            rows = kept[windows(self.kept, self.procedure.window)]
+            self.pictures, self.targets = StoredWindows(decoded.pixels, rows), targets
+        else:
+            self.pictures, self.targets = add_classes(
+                StoredPictures(decoded.pixels, kept), targets, how=self.recipe.data.extra_classes
+            )
         unused = np.array([place[id(sample)] for sample in self._unused], np.int64)
         self._sources = decoded.sources[np.concatenate([kept, held, fold, unused])]
 

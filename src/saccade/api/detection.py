@@ -44,6 +44,7 @@ class DetectProcedure:
     batches = "shuffled"
     watched: str | None = None
     longest = 320
+    window = 1
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saccade.api.asked import Asked
 from saccade.api.box_samples import part_of_boxes
+from saccade.api.frames import answer_sequences
 from saccade.api.judging import Answers, Rows, Scores, judge_model
 from saccade.api.judging_boxes import detect_readable
 from saccade.api.judging_masks import segment_readable
@@ -22,6 +23,7 @@ from saccade.data.columns import with_columns
 from saccade.data.mask_classes import MaskClasses
 from saccade.data.pictures import refuse_picture
 from saccade.data.readers import read_data
+from saccade.data.sequences import read_sequences
 from saccade.errors import InputError
 from saccade.judge.classification import numbered
 from saccade.judge.operating_point import Wanted
@@ -69,7 +71,9 @@ def evaluate(
     InputError for a class that it has not learned. ``alarm``: the threshold for one class.
     A regressor: likewise; the data need the targets that it was trained on, by their names.
     A detector: ``data`` is what ``read_boxes`` reads, and the figures are COCO's. A segmenter:
-    what ``read_masks`` reads with the settings that it was trained with.
+    what ``read_masks`` reads with the settings that it was trained with. A forecaster: what
+    ``read_sequences`` reads; what it says is set beside the last frame seen, with intervals over
+    the sequences.
     """
     loaded = model if isinstance(model, Model) else load(model)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
@@ -180,6 +184,9 @@ def answers_at(
             model, samples, given.broken, allowed=allowed, progress=progress
         )
         return Answered(*answered, counted=(*given.left_out, *given.changed))
+    if model.window is not None:
+        frames = with_columns(read_sequences(part, least=sum(model.window)), metadata)
+        return Answered(*answer_sequences(model, frames, allowed=allowed, progress=progress))
     samples = read_data(part, targets=model.targets or (), nested=bool(model.card.get("nested")))
     samples = with_columns(samples, metadata)
     if model.classes is not None:

@@ -11,6 +11,7 @@ from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken, require_few
 from saccade.data.readers import read_data
+from saccade.errors import InputError
 from saccade.judge.classification import numbered
 from saccade.tasks.model import Model
 from saccade.values import Broken, Sample, UInt8Array
@@ -30,6 +31,15 @@ class Judged:
         """Return those whose label is one of ``labels``."""
         rows = [row for row, sample in enumerate(self.samples) if sample.label in labels]
         return Judged([self.samples[row] for row in rows], self.pictures[rows], self.broken)
+
+
+def require_pictures(model: Model, command: str) -> None:
+    """Raise InputError when ``command``, which looks at picture by picture, has a forecaster."""
+    if model.window is not None:
+        raise InputError(
+            f"{command} looks at pictures one by one, and this is a forecaster, which answers to "
+            "sequences of frames; judge it with: saccade evaluate RUN DATA"
+        )
 
 
 def judged_samples(model: Model, part: Path) -> list[Sample]:

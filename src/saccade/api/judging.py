@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from saccade.api.about import CHOSE_THE_EPOCH, about
 from saccade.api.asked import NOTHING, Asked, sections_of
+from saccade.api.frames import Said, judge_forecaster
 from saccade.api.judging_boxes import judge_detector
 from saccade.api.judging_masks import judge_segmenter
 from saccade.data.box_sets import Counted
@@ -20,6 +21,7 @@ from saccade.judge.by_group import ByGroup, judge_by_group
 from saccade.judge.classification import ClassificationScores, judge_classification
 from saccade.judge.detection_scores import DetectionScores
 from saccade.judge.embedding import EmbeddingScores, judge_embedding
+from saccade.judge.forecast import ForecastScores
 from saccade.judge.intervals import bootstrap_over_identities
 from saccade.judge.protocol import one_shot
 from saccade.judge.regression import RegressionScores, judge_regression
@@ -29,10 +31,15 @@ from saccade.training.run import read_history
 from saccade.values import Broken, Detection, Float64Array, Interval, Sample, Segmentation
 
 Scores = (
-    EmbeddingScores | ClassificationScores | RegressionScores | DetectionScores | SegmentationScores
+    EmbeddingScores
+    | ClassificationScores
+    | RegressionScores
+    | DetectionScores
+    | SegmentationScores
+    | ForecastScores
 )
 Rows = NDArray[np.floating]  # vectors, probabilities or numbers, a row a picture
-Answers = Rows | Sequence[Detection] | Sequence[Segmentation]
+Answers = Rows | Sequence[Detection] | Sequence[Segmentation] | Said
 
 
 def judge_model(
@@ -67,6 +74,8 @@ def judge_model(
         judge = judge_detector
     elif model.surfaces is not None:
         judge = judge_segmenter
+    elif model.window is not None:
+        judge = judge_forecaster
     scores = replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
     if isinstance(scores, DetectionScores):
         scores = replace(scores, counted=tuple(counted))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from saccade.api.evaluate import load
+from saccade.api.judged import require_pictures
 from saccade.api.predict import writable
 from saccade.data.batches import load_readable
 from saccade.data.pictures import find_pictures
@@ -75,6 +76,7 @@ def label_next(
         raise SettingError(f"--by must not be '{by}'; {suggest(by, UNSURE)}")
     place = None if out is None else writable(Path(out), "a CSV file with --out")
     model = run if isinstance(run, Model) else load(run)
+    require_pictures(model, "label-next")
     if not pictures:
         raise InputError("no picture is named; give files or folders")
     paths = list(dict.fromkeys(one for item in pictures for one in find_pictures(Path(item))))

@@ -18,6 +18,7 @@ from saccade.errors import SettingError
 from saccade.names import look_up
 from saccade.optim import AVERAGED, FULL_BATCH, make_optimiser
 from saccade.tasks.model import Network, build_network
+from saccade.tasks.network import BackboneNetwork
 from saccade.training.average import WeightAverage
 
 # What first weights are fitted to: enough places to see, and little memory.
@@ -68,9 +69,11 @@ def make_learner(
         network = build_network(data.card, initialisation=first)
         if weights is not None:
             weights.load(network)
-            network.clear_head()
-        if batch is not None:
-            network.initialise(first, batch)
+        if isinstance(network, BackboneNetwork):
+            if weights is not None:
+                network.clear_head()
+            if batch is not None:
+                network.initialise(first, batch)
         own = Counter(sample.label for sample in data.kept)
         counts = [own[label] for label in data.classes] * len(images)
         task = procedure.task(network, counts=counts, card=data.card)

@@ -16,6 +16,7 @@ from saccade.api.judged import (
     load_judged,
     note_opening,
     read_judged,
+    require_pictures,
 )
 from saccade.api.scoring import answer, scoring_of
 from saccade.api.sealed import has_sealed, judged_part
@@ -63,6 +64,7 @@ def limits(
     if second is None and boxes is None and masks is None:
         raise SettingError("nothing is asked; name a second data set, boxes or masks")
     loaded = model if isinstance(model, Model) else load(model)
+    require_pictures(loaded, "limits")
     place = report_place(report)
     opened = [open_test and has_sealed(one) for one in (data, second) if one is not None]
     part = judged_part(data, open_test=opened[0] or (open_test and not any(opened)))

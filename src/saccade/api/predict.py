@@ -1,4 +1,4 @@
-"""``predict``: the classes, numbers, boxes or masks that a model sees in pictures."""
+"""``predict``: what a model sees in pictures: class, numbers, boxes, masks, or the next frames."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from saccade.api.evaluate import load
 from saccade.api.neighbours import neighbours_page, require_neighbours
+from saccade.api.predict_frames import write_next
 from saccade.api.predict_masks import mark_pixels
 from saccade.api.predict_objects import (
     BOX_HEAD,
@@ -20,7 +21,7 @@ from saccade.data.pictures import find_pictures, refuse_picture
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder, write_atomic
 from saccade.tasks.model import Model
-from saccade.values import Detection, Estimate, Prediction, Segmentation
+from saccade.values import Detection, Estimate, Forecast, Prediction, Segmentation
 
 Answer = TypeVar("Answer", Prediction, Estimate, Detection, Segmentation)
 CSV_HEAD = ("path", "label", "probability")
@@ -34,7 +35,8 @@ def predict(
     out: Path | str | None = None,
     neighbours: Path | str | None = None,
     painted: Path | str | None = None,
-) -> list[Prediction] | list[Estimate] | list[Detection] | list[Segmentation]:
+    frames: int | None = None,
+) -> list[Prediction] | list[Estimate] | list[Detection] | list[Segmentation] | list[Forecast]:
     """Say for each picture which class it shows, its numbers, or which objects are where in it.
 
     Folders are searched at any depth. An answer whose probability is below ``at_least`` is
@@ -42,21 +44,34 @@ def predict(
     ``answer.at_least`` of its card. ``out`` is a CSV file to write, with the columns path, label,
     probability; of a regressor path and each target; of a detector COCO's results, or a CSV of
     boxes; of a segmenter a folder of masks. ``painted``: a folder for a detector's pictures with
-    their boxes, or a segmenter's with their masks, none of which may be there. ``neighbours`` is an
-    HTML file to write, with the training pictures nearest to each, of a knn model. A picture that
-    cannot be read has a ``reason`` and no label or values. Raises InputError, with nothing written,
-    when no picture can be read, the run is an embedder, or a file has no folder to stand in.
+    their boxes, or a segmenter's with their masks, none of which may be there. Of a forecaster
+    ``pictures`` are folders of frames, and ``out`` is a folder to write the next ``frames`` to, as
+    PNG of the size of those given. ``neighbours`` is an HTML file to write, with the training
+    pictures nearest to each, of a knn model. A picture that cannot be read has a ``reason`` and no
+    label or values. Raises InputError, with nothing written, when no picture can be read, the run
+    is an embedder, or a file has no folder to stand in.
     """
     if at_least is not None and not 0.0 <= at_least <= 1.0:
         raise SettingError(f"--at-least must be a probability, 0 to 1. Got {at_least} instead")
+    model = run if isinstance(run, Model) else load(run)
+    if model.window is not None:
+        for name, value in (
+            ("--at-least", at_least),
+            ("--neighbours", neighbours),
+            ("--painted", painted),
+        ):
+            if value is not None:
+                raise SettingError(f"{name} is not for forecasters; leave it out")
+        return write_next(model, pictures, frames=frames, out=out)
+    if frames is not None:
+        raise SettingError(f"--frames is for forecasters, and this is {model.called}; leave it out")
+    folders = model.surfaces is not None  # A mask is a file a picture.
+    place = None if out is None or folders else writable(Path(out), "a file with --out")
     sheet = None
     if neighbours is not None:
         sheet = writable(Path(neighbours), "an HTML file with --neighbours")
     if not pictures:
         raise InputError("no picture is named; give files or folders")
-    model = run if isinstance(run, Model) else load(run)
-    folders = model.surfaces is not None  # A mask is a file a picture.
-    place = None if out is None or folders else writable(Path(out), "a file with --out")
     if model.dimension:
         raise InputError(
             f"{'the model' if isinstance(run, Model) else run} is an embedder and knows no "

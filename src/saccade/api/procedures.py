@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from saccade.api.classification import ClassifyProcedure
 from saccade.api.detection import DetectProcedure
 from saccade.api.embedding import EmbedProcedure
+from saccade.api.forecasting import ForecastProcedure
 from saccade.api.judging import Scores
 from saccade.api.parts import Parts
 from saccade.api.regression import RegressProcedure
@@ -28,12 +29,14 @@ class Procedure(Protocol):
 
     ``batches``: those that the recipe's "auto" means; ``watched``: the name of the figure that
     ``watch`` gives, higher is better, or None when no epoch is preferred; ``longest``: pixels of
-    the longer side that pictures have unless a size is named, at most.
+    the longer side that pictures have unless a size is named, at most; ``window``: how many frames
+    are learned from at once, 1 where every picture stands for itself.
     """
 
     batches: str
     watched: str | None
     longest: int
+    window: int
 
     def __init__(self, recipe: Recipe) -> None: ...
 
@@ -88,6 +91,7 @@ PROCEDURES: dict[str, type[Procedure]] = {
     "classify": ClassifyProcedure,
     "detect": DetectProcedure,
     "embed": EmbedProcedure,
+    "forecast": ForecastProcedure,
     "regress": RegressProcedure,
     "segment": SegmentProcedure,
 }

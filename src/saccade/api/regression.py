@@ -32,6 +32,7 @@ class RegressProcedure:
 
     batches = "shuffled"
     longest = LONGEST_SIDE
+    window = 1
     watched: str | None = "validation_r2"
 
     def __init__(self, recipe: Recipe) -> None:

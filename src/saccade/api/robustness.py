@@ -16,6 +16,7 @@ from saccade.api.judged import (
     judged_samples,
     load_judged,
     note_opening,
+    require_pictures,
 )
 from saccade.api.pixel_neighbours import PixelNeighbours
 from saccade.api.scoring import Answers, Floats, Scoring, answer, of_searches, scoring_of
@@ -75,6 +76,7 @@ def robustness(
     names = [_known(name) for name in only] or list(DISTURBANCES)
     run = None if isinstance(model, Model) or str(model) == PIXELS else Path(model)
     loaded = model if isinstance(model, Model) else load(model)
+    require_pictures(loaded, "robustness")
     place = report_place(report)
     names, notes = _visible(names, loaded, asked=bool(only))
     part = judged_part(data, open_test=open_test)

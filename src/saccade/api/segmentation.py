@@ -36,6 +36,7 @@ class SegmentProcedure:
     batches = "shuffled"
     watched: str | None = None
     longest = 256
+    window = 1
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe

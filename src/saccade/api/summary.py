@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from saccade.api.evaluate import load
+from saccade.api.judged import require_pictures
 from saccade.data.batches import load_pictures
 from saccade.data.readers import read_data
 from saccade.errors import InputError
@@ -74,6 +75,7 @@ def summary(
     without layers, or classes not learned.
     """
     model = run if isinstance(run, Model) else load(run)
+    require_pictures(model, "summary")
     if model.network is None:
         raise InputError("plain pixels have no layers; name the folder of a run")
     batch, labels, shown = _batch(model, data)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from saccade.api.train import Training
     from saccade.losses.roles import BackgroundShares
     from saccade.training.loop import Record
-    from saccade.values import Detection, Estimate, Prediction, Segmentation
+    from saccade.values import Detection, Estimate, Forecast, Prediction, Segmentation
 
-    Answer = Prediction | Estimate | Detection | Segmentation
+    Answer = Prediction | Estimate | Detection | Segmentation | Forecast
 
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 From = Annotated[str | None, Parameter(name="--from")]
@@ -45,10 +45,10 @@ def train(
     ----------
     words
         DATA (class folders, CSV, idx pair, .npz, for detect boxes as COCO, VOC, YOLO or CSV, for
-        segment masks; its part train, if divided) and settings; with --resume, DATA only if it
-        moved.
+        segment masks, for forecast a folder of frames a sequence; its part train, if divided) and
+        settings; with --resume, DATA only if it moved.
     task
-        What is learned: embed (the default), classify, regress, detect or segment.
+        What is learned: embed (the default), classify, regress, detect, segment or forecast.
     recipe
         TOML file with settings; docs/reference/settings.md lists them all.
     out
@@ -161,6 +161,7 @@ def predict(
     at_least: float | None = None,
     neighbours: Path | None = None,
     painted: Path | None = None,
+    frames: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Say which class, numbers, objects or areas pictures show; exit code 1 when nothing is sure.
@@ -168,13 +169,15 @@ def predict(
     Parameters
     ----------
     run
-        Run folder of a classifier, a regressor, a detector or a segmenter.
+        Run folder of a classifier, a regressor, a detector, a segmenter or a forecaster.
     pictures
-        Picture files, or folders that are searched at any depth.
+        Picture files, or folders that are searched at any depth; for a forecaster folders of
+        frames.
     out
         CSV file to write: path, label, probability; of a regressor path and each target; of a
         detector a box a line, or COCO results where the name ends in .json. Of a segmenter a
-        folder for masks, PNG files whose pixels are numbers of classes.
+        folder for masks, PNG files whose pixels are numbers of classes; of a forecaster a folder
+        for the next frames, as PNG.
     at_least
         Probability, 0 to 1, below which the answer is unsure; of a detector the least score of a
         box, 0.5 unless named.
@@ -183,13 +186,21 @@ def predict(
     painted
         Folder to write the pictures of a detector or a segmenter to, as PNG with their boxes or
         masks, and classes.
+    frames
+        How many frames a forecaster says; as many as it has learned, unless named.
     json
         Print one JSON document instead of text.
     """
     from saccade.api.predict import predict as answer
 
     found = answer(
-        run, pictures, at_least=at_least, out=out, neighbours=neighbours, painted=painted
+        run,
+        pictures,
+        at_least=at_least,
+        out=out,
+        neighbours=neighbours,
+        painted=painted,
+        frames=frames,
     )
     if json:
         say_json([_answer(one) for one in found])
@@ -213,8 +224,10 @@ def _sure(one: "Answer") -> bool:
 
 
 def _answer(one: "Answer") -> dict[str, Any]:
-    from saccade.values import Detection, Estimate, Segmentation
+    from saccade.values import Detection, Estimate, Forecast, Segmentation
 
+    if isinstance(one, Forecast):
+        return {"sequence": one.sequence, "last": one.last, "files": one.files}
     if isinstance(one, Detection):
         each = zip(one.labels, one.scores.tolist(), one.xywh.tolist(), strict=True)
         boxes = [{"label": label, "score": score, "box": box} for label, score, box in each]
@@ -242,8 +255,11 @@ def _answer(one: "Answer") -> dict[str, Any]:
 
 
 def _line(one: "Answer") -> str:
-    from saccade.values import Detection, Estimate, Segmentation
+    from saccade.values import Detection, Estimate, Forecast, Segmentation
 
+    if isinstance(one, Forecast):
+        many = f"{len(one.files)} frame{'s' if len(one.files) > 1 else ''}"
+        return f"{shown(one.sequence)}: {many} after {shown(Path(one.last).name)}"
     if one.reason:
         return f"{shown(one.picture)}: {shown(one.reason)}"
     if isinstance(one, Estimate):

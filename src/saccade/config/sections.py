@@ -57,7 +57,7 @@ class DataSettings:
     validation: float = setting(
         0.2,
         "share held out to judge on: of the classes for embed, of each class's pictures for "
-        "classify, of the pictures for regress; 0 holds out none",
+        "classify, of the pictures for regress, of the sequences for forecast; 0 holds out none",
         low=0,
         high=0.9,
     )
@@ -317,13 +317,33 @@ class SegmentSettings:
 
 
 @dataclass(frozen=True)
+class ForecastSettings:
+    """How the next frames are said; for task forecast alone."""
+
+    seen: int = setting(4, "frames of a window that are given", low=2, high=64)
+    ahead: int = setting(2, "frames after them that are said", low=1, high=64)
+    cell: str = setting(
+        "convlstm", "name of the recurrent cell that keeps what was seen: convlstm or convgru"
+    )
+    channels: int = setting(16, "channels of the cell's maps", low=4, high=256)
+    reach: int = setting(
+        3,
+        "pixels that a thing may move from one frame to the next, along each side, at data.size; "
+        "the time of training grows with its square",
+        low=1,
+        high=15,
+    )
+
+
+@dataclass(frozen=True)
 class LossSettings:
     """What training makes small."""
 
     name: str = setting(
         AUTO,
-        "name of the loss; auto is arcface for embed, squared for regress, for classify and "
-        "segment cross_entropy, with data.tree hierarchical_cross_entropy",
+        "name of the loss; auto is arcface for embed, squared for regress, absolute_squared for "
+        "forecast, for classify and segment cross_entropy, with data.tree "
+        "hierarchical_cross_entropy",
     )
     margin: float | str = setting(
         AUTO,
@@ -480,6 +500,7 @@ class Recipe:
     augment: AugmentSettings = AugmentSettings()
     detect: DetectSettings = DetectSettings()
     segment: SegmentSettings = SegmentSettings()
+    forecast: ForecastSettings = ForecastSettings()
     loss: LossSettings = LossSettings()
     optim: OptimSettings = OptimSettings()
     train: TrainSettings = TrainSettings()

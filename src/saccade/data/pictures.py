@@ -232,6 +232,15 @@ def usual_size(samples: Sequence[Path | Sample]) -> tuple[tuple[float, float], b
     return (height, width), all(head[2] for head in heads)
 
 
+def picture_size_hw(source: Path | Sample) -> tuple[int, int]:
+    """Return height and width of the upright picture; raises PictureError naming a broken one.
+
+    Looks at a file's header only.
+    """
+    height, width, _ = _head(source)
+    return height, width
+
+
 def format_of(head: bytes) -> str:
     """Return the format of a picture file by its first bytes; "unknown" for none that is read."""
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "unknown")

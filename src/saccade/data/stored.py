@@ -60,3 +60,20 @@ class StoredPictures:
 def _image(pictures: Tensor, *, mirrored: bool, turns: int) -> Tensor:
     """(b, c, H, W) mirrored left to right, then turned by quarters counter-clockwise."""
     return torch.rot90(pictures.flip(3) if mirrored else pictures, turns, (2, 3))
+
+
+class StoredWindows(StoredPictures):
+    """Windows of ``pixels`` (m, c, H, W) uint8: ``rows`` (n, length), the frames of each in order.
+
+    A window is one picture whose channels are those of its frames, one frame after the other.
+    """
+
+    @property
+    def shape(self) -> torch.Size:
+        """(n, length · c, H, W)."""
+        _, channels, height, width = self.pixels.shape
+        return torch.Size((len(self.rows), self.rows.shape[1] * channels, height, width))
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor:
+        """Return the windows of these rows (b,) int64: (b, length · c, H, W) uint8, a copy."""
+        return torch.from_numpy(self.pixels[self.rows[rows.numpy()]]).flatten(1, 2)

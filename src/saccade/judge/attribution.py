@@ -61,6 +61,11 @@ def explainable(model: Model) -> BackboneNetwork:
     network = model.network
     if network is None:
         raise InputError("plain pixels have no network to look into; name a run that was trained")
+    if not isinstance(network, BackboneNetwork):
+        raise InputError(
+            f"{model.called} is not explained, as it has no answer to one picture; name the run of "
+            "another task"
+        )
     if isinstance(network, NeighboursNetwork):
         raise InputError(
             "a model knn is explained by the training pictures that voted: saccade predict RUN "

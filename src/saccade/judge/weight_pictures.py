@@ -16,6 +16,7 @@ from saccade.errors import InputError
 from saccade.nn.pixels import Pixels
 from saccade.tasks.detector import OneStageNetwork
 from saccade.tasks.embed import EmbeddingNetwork
+from saccade.tasks.forecaster import Forecaster
 from saccade.tasks.model import Model
 from saccade.tasks.neighbours import NeighboursNetwork
 from saccade.tasks.segmenter import SegmentNetwork
@@ -53,7 +54,8 @@ def weight_pictures(model: Model) -> Inside:
     Raises InputError, saying what to do, where neither is a picture.
     """
     network = model.network
-    if network is None or isinstance(network, NeighboursNetwork | OneStageNetwork | SegmentNetwork):
+    others = NeighboursNetwork | OneStageNetwork | SegmentNetwork | Forecaster
+    if network is None or isinstance(network, others):
         raise InputError(f"{model.card['kind']}: this model has no weights to look at")
     head = network.project if isinstance(network, EmbeddingNetwork) else network.head
     if isinstance(network.backbone, Pixels):

@@ -31,7 +31,7 @@ from saccade.losses.masks import Dice
 from saccade.losses.pictures import Content, Style, TotalVariation
 from saccade.losses.repulsion import Repulsion
 from saccade.losses.triplet import BatchHardTriplet, SemiHardTriplet
-from saccade.losses.values import Absolute, Huber, Shrinkage, SmoothL1, Squared
+from saccade.losses.values import Absolute, AbsoluteSquared, Huber, Shrinkage, SmoothL1, Squared
 from saccade.names import look_up
 from saccade.shelf import Entry
 
@@ -117,6 +117,13 @@ PAIR_LOSSES = {
 VALUE_LOSSES = {
     "squared": Entry(build=Squared, definition="(x - y)²", source="Gauss, 1809", range="[0, ∞)"),
     "absolute": Entry(build=Absolute, definition="|x - y|", source="Laplace, 1774", range="[0, ∞)"),
+    "absolute_squared": Entry(
+        build=AbsoluteSquared,
+        definition="l + weight l², l = |x - y|",
+        source="the sum of both; for frames they are compared in Mathieu, Couprie, LeCun, 2015, "
+        "arXiv:1511.05440, section 3",
+        range="[0, ∞)",
+    ),
     "smooth_l1": Entry(
         build=SmoothL1,
         definition="l² / (2 beta) for l = |x - y| < beta, else l - beta / 2",

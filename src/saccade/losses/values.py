@@ -31,6 +31,23 @@ class Absolute(nn.Module):
         return mean((values - targets).abs())
 
 
+class AbsoluteSquared(nn.Module):
+    """|value - target| + weight (value - target)², averaged.
+
+    The square draws what is unsure to the mean, so that learning begins; the other sharpens it.
+    """
+
+    def __init__(self, *, weight: float = 10.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, values: Tensor, targets: Tensor) -> Tensor:
+        """Float values and targets of one shape → mean over all, a scalar."""
+        require_same_shape(values, targets, "absolute_squared")
+        off = (values - targets).abs()
+        return mean(off + self.weight * off**2)
+
+
 class SmoothL1(nn.Module):
     """l² / (2 beta) for l = |value - target| < beta, l - beta / 2 beyond, averaged."""
 

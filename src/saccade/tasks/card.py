@@ -9,6 +9,7 @@ from typing import Any
 from saccade.boxes.suppression import SUPPRESSIONS
 from saccade.class_tree import ClassTree
 from saccade.errors import InputError
+from saccade.nn.recurrent import CELLS
 from saccade.nn.region_head import POOLS
 from saccade.tasks.detector import FAMILIES
 from saccade.tasks.neighbours import DISTANCES
@@ -25,8 +26,12 @@ NEEDED_KEYS = {
     "classifier": WEIGHT_KEYS | {"classes"},
     "detector": WEIGHT_KEYS | {"classes", "detect", "answer"},
     "segmenter": WEIGHT_KEYS | {"classes", "segment", "masks"},
+    "forecaster": WEIGHT_KEYS | {"forecast"},
     "regressor": WEIGHT_KEYS | {"targets", "centre", "spread"},
 }
+# Of a forecaster's network: what are whole numbers, and the largest of each.
+FORECAST_NUMBERS = {"seen": 64, "ahead": 64, "reach": 15}
+WIDEST_FORECASTER = 4096
 # Of a detector's network: what are lists of numbers, and the largest of what are numbers.
 NETWORK_LISTS = ("strides", "ratios", "fine_ratios")
 NETWORK_NUMBERS = {"side": 1e4, "scales": 8, "depth": 4096}
@@ -245,6 +250,21 @@ def _units(card: dict[str, Any]) -> bool:
     return len(names) == len(centre) == len(spread) and numbers and min(spread) > 0
 
 
+def _forecaster(card: dict[str, Any]) -> bool:
+    """True of other kinds; of a forecaster for frames and a network that can be."""
+    if card["kind"] != "forecaster":
+        return True
+    told = card["forecast"]
+    if not isinstance(told, dict) or told.keys() != {"cell", *FORECAST_NUMBERS}:
+        return False
+    if not isinstance(told["cell"], str) or told["cell"] not in CELLS:
+        return False
+    whole = all(type(told[key]) is int for key in FORECAST_NUMBERS)
+    within = whole and all(0 < told[key] <= most for key, most in FORECAST_NUMBERS.items())
+    fits = card["channels"] in (1, 3) and 1 < card["width"] <= WIDEST_FORECASTER
+    return within and fits and max(card["size_hw"]) <= LONGEST_SIDE
+
+
 CHECKS = (
     _sizes,
     _parts,
@@ -257,4 +277,5 @@ CHECKS = (
     _temperature,
     _detector,
     _segmenter,
+    _forecaster,
 )

@@ -23,6 +23,8 @@ from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.detecting import as_detection, detect_batch
 from saccade.tasks.detector import FAMILIES, OneStageNetwork
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
+from saccade.tasks.forecast import forecast_batch
+from saccade.tasks.forecaster import Forecaster
 from saccade.tasks.neighbours import TOGETHER, NeighboursNetwork
 from saccade.tasks.regress import RegressNetwork, estimate_batch
 from saccade.tasks.ridge import RidgeNetwork
@@ -40,9 +42,12 @@ from saccade.values import (
 )
 
 Classifier = ClassifyNetwork | NeighboursNetwork
-Network = EmbeddingNetwork | Classifier | RegressNetwork | OneStageNetwork | SegmentNetwork
+Network = (
+    EmbeddingNetwork | Classifier | RegressNetwork | OneStageNetwork | SegmentNetwork | Forecaster
+)
 
 BATCH = 64
+FORECAST_TOGETHER = 16  # windows: each step mixes many pixels
 DETECTED_TOGETHER = 4  # pictures: their maps are large
 WEIGHTS_FILE = "model.safetensors"
 KINDS = {"network": "an embedder", "pixels": "an embedder"}  # the others as "a classifier"
@@ -57,10 +62,11 @@ HEAD_KEYS = ("model", "k", "distance", "temperature")
 
 
 class Model:
-    """An embedder (a trained network, or plain pixels) or what another task made, with its card.
+    """A trained network of any task, or plain pixels as an embedder, with its card.
 
     An embedder is called with pictures, or ``embed`` with files; of a classifier, ``predict``; of a
-    regressor, ``estimate``; of a detector, ``detect``; of a segmenter, ``segment``. Each refuses
+    regressor, ``estimate``; of a detector, ``detect``; of a segmenter, ``segment``; of a
+    forecaster, ``forecast``. Each refuses
     the others' work with InputError. ``card`` is the content of ``model.json``: format, kind, task,
     classes or targets, preprocessing, licence, provenance, threshold, score, and the SHA-256 of the
     weights.
@@ -104,6 +110,13 @@ class Model:
         return tuple(self.card["targets"]) if self.card["kind"] == "regressor" else None
 
     @property
+    def window(self) -> tuple[int, int] | None:
+        """How many frames a forecaster is given, and how many after them it has learned to say."""
+        if self.card["kind"] != "forecaster":
+            return None
+        return self.card["forecast"]["seen"], self.card["forecast"]["ahead"]
+
+    @property
     def temperature(self) -> float | None:
         """By which a classifier's log-probabilities are divided, if it was calibrated."""
         found = self.card.get("temperature")
@@ -124,6 +137,7 @@ class Model:
         keys += ["classes"] if self.classes else []
         keys += ["classes", *PLACE_KEYS[self.card["kind"]]] if self.objects or self.surfaces else []
         keys += ["targets", "centre", "spread"] if self.targets else []
+        keys += ["forecast"] if self.window else []
         answers = {key: self.card.get(key) for key in keys}
         return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
@@ -330,6 +344,48 @@ class Model:
             raise InputError(f"{self.called} marks no pixels; train a model with --task segment")
         return self.network
 
+    def forecast(
+        self, frames: Sequence[Path | str | Sample], *, ahead: int | None = None
+    ) -> UInt8Array:
+        """Decode the frames of one sequence, in their order, and say the next; for forecasters.
+
+        Returns (ahead, H, W, 3) uint8 of the model's own size, as many as it has learned to say
+        unless ``ahead`` are asked for. It looks at the last ``window[0]``. Raises InputError for
+        fewer frames, and for a model that is no forecaster.
+        """
+        seen, _ = self._window()
+        sources = several(frames)
+        if len(sources) < seen:
+            raise InputError(
+                f"the forecaster looks at {seen} frames before it says the next. Got "
+                f"{len(sources)}; give more"
+            )
+        given = load_pictures(sources[-seen:], size_hw=self.size_hw, channels=self.channels)
+        said = self.forecast_prepared(given[None], ahead=ahead)[0].expand(-1, 3, -1, -1)
+        return np.ascontiguousarray(said.permute(0, 2, 3, 1).numpy())
+
+    def forecast_prepared(self, frames: torch.Tensor, *, ahead: int | None = None) -> torch.Tensor:
+        """(n, t, channels, H, W) uint8 → (n, ahead, channels, H, W) uint8: the frames after each.
+
+        H and W are the model's own size, ``ahead`` as for ``forecast``.
+        """
+        _, usual = self._window()
+        network = self.network
+        assert isinstance(network, Forecaster)  # A card with a window makes no other.
+        wanted = usual if ahead is None else ahead
+        if wanted < 1:
+            raise InputError(f"the number of frames must be at least 1. Got {wanted} instead")
+        mirror = bool(self.card.get("mirror"))
+        blocks = torch.split(frames, FORECAST_TOGETHER)
+        said = [forecast_batch(network, one, ahead=wanted, mirror=mirror) for one in blocks]
+        return torch.cat(said)
+
+    def _window(self) -> tuple[int, int]:
+        found = self.window
+        if found is None:
+            raise InputError(f"{self.called} says no frames; train a model with --task forecast")
+        return found
+
     def save(self, folder: Path) -> None:
         """Write the card and, for a network, its weights into an existing folder."""
         if self.network is not None:
@@ -388,6 +444,8 @@ def build_network(card: dict[str, Any], *, initialisation: str = "") -> Network:
     if card["kind"] == "segmenter":
         stride, classes = card["segment"]["stride"], len(card["classes"])
         return SegmentNetwork(classes=classes, stride=stride, size_hw=size_hw, **shape)
+    if card["kind"] == "forecaster":
+        return Forecaster(channels=card["channels"], width=card["width"], **card["forecast"])
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
 
 
