@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from saccade.api.frames import answer_frames
 from saccade.data.readers import column
 from saccade.data.splits import grouped_folds, stratified_folds
 from saccade.data.stored import Pictures
 from saccade.errors import InputError, SettingError
+from saccade.judge.forecast import REPEATED, SAID, SQUARED, error_rows
 from saccade.judge.protocol import one_shot
 from saccade.metrics.identification import rank_k_accuracy
 from saccade.metrics.regression import r2
@@ -43,6 +45,15 @@ def rank_1(model: Model, samples: Sequence[Sample], pictures: Pictures) -> float
 def mean_r2(model: Model, samples: Sequence[Sample], pictures: Pictures) -> float:
     """Return R², averaged over the targets."""
     return r2([sample.numbers for sample in samples], model.estimate_prepared(pictures))
+
+
+def error_saved(model: Model, samples: Sequence[Sample], pictures: Pictures) -> float:
+    """Return the share of the squared error of repeating the last frame that is not made."""
+    found = answer_frames(model, samples, pictures)
+    rows = error_rows(found.said, found.truth, found.given[:, -1])[:, SQUARED].mean(axis=(0, 2))
+    if not rows[REPEATED] > 0:
+        raise InputError("nothing moves in the sequences of a fold; take fewer --folds")
+    return float(1 - rows[SAID] / rows[REPEATED])
 
 
 def deal_pictures(
@@ -123,8 +134,27 @@ def deal_numbers(
     return dealt
 
 
+def deal_sequences(
+    samples: Sequence[Sample], folds: int, groups: str | None, seed: int
+) -> list[IntArray]:
+    """Return the places of each fold: whole sequences.
+
+    Raises InputError for fewer sequences than folds, SettingError for ``groups``.
+    """
+    if groups is not None:
+        raise SettingError("--groups is not for task forecast, where whole sequences stay together")
+    names = list(dict.fromkeys(sample.label for sample in samples))
+    if len(names) < folds:
+        rest = f"take --folds {len(names)}, or " if len(names) > 1 else ""
+        raise InputError(
+            f"{folds} folds need as many sequences, and there are {len(names)}; {rest}add some"
+        )
+    return grouped_folds([sample.label for sample in samples], folds=folds, seed=seed)
+
+
 JUDGINGS = {
     "classify": Judging("accuracy", accuracy, deal_pictures),
     "embed": Judging("rank-1", rank_1, deal_classes),
+    "forecast": Judging("squared error saved", error_saved, deal_sequences),
     "regress": Judging("R²", mean_r2, deal_numbers),
 }

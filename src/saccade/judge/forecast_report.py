@@ -130,8 +130,8 @@ def _summary(scores: ForecastScores, note: str) -> tuple[Part, ...]:
     tiles = tuple(
         tile(name, one.ratio, decimal, drawn=one.ratio.high <= 1)
         for name, one in (
-            ("Squared error, by that of repeating", scores.squared),
-            ("Absolute error, by that of repeating", scores.absolute),
+            ("Squared error ÷ that of repeating", scores.squared),
+            ("Absolute error ÷ that of repeating", scores.absolute),
         )
         if one.ratio is not None
     )
@@ -165,10 +165,8 @@ def _steps(scores: ForecastScores) -> tuple[Part, ...]:
         (
             f"{one.ahead}",
             number(one.squared.error),
-            number(one.squared.repeated),
             _ratio(one.squared),
             number(one.absolute.error),
-            number(one.absolute.repeated),
             _ratio(one.absolute),
         )
         for one in scores.steps
@@ -176,13 +174,15 @@ def _steps(scores: ForecastScores) -> tuple[Part, ...]:
     head = (
         "Frames ahead",
         "Squared error",
-        "Of repeating",
         "Ratio",
         "Absolute error",
-        "Of repeating",
         "Ratio",
     )
-    table = Table(head, tuple(rows), caption="In brackets: the interval of the ratio.")
+    table = Table(
+        head,
+        tuple(rows),
+        caption="Ratio: the error divided by that of repeating the last frame; its interval.",
+    )
     return (table, Charts((_chart(scores),))) if len(scores.steps) > 1 else (table,)
 
 
