@@ -35,7 +35,7 @@ from saccade.tasks.model import Model
 RECIPE = Path(__file__).parents[1] / "recipes" / "ant_or_bee.toml"
 HALVINGS, LEARNED, PENALTY = 20, 11, 100.0
 BACKBONE = "torchvision/squeezenet1_1"
-SCRATCH_LR = 0.001
+SCRATCH_LR = 0.0005
 SCRATCH = {
     "model.backbone": BACKBONE,
     "optim.lr": SCRATCH_LR,

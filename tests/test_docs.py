@@ -371,7 +371,9 @@ def furnished(class_folders, tmp_path_factory):
     (root / "ages.csv").write_text("\n".join(["path,age,height", *rows, ""]))
     tensors = models.squeezenet1_1().state_dict()
     save_file({k: v.half() for k, v in tensors.items()}, root / "squeezenet1_1.safetensors")
-    (root / "squeezenet1_1.json").write_text('{"size": "64x64", "licence": "BSD 2-Clause"}')
+    (root / "squeezenet1_1.json").write_text(
+        '{"backbone": "torchvision/squeezenet1_1", "size": "64x64", "licence": "BSD 2-Clause"}'
+    )
     run = saccade.train(
         root / "people",
         out=root / "runs" / "people",

@@ -215,7 +215,7 @@ def test_a_run_killed_while_frozen_and_while_thawed_is_the_uninterrupted_one(
 def sources(class_folders, number_table, box_folder, tmp_path_factory):
     """A run of every task, with its data."""
     root = tmp_path_factory.mktemp("sources")
-    data = {"regress": number_table, "detect": box_folder}
+    data = {"regress": number_table, "detect": box_folder, "segment": box_folder}
     return {
         task: saccade.train(
             data.get(task, class_folders),
@@ -223,12 +223,13 @@ def sources(class_folders, number_table, box_folder, tmp_path_factory):
             out=root / task,
             settings=SMALL | OF_TASK[task] | {"train.epochs": 1, "data.colour": "rgb"},
         )
-        for task in OF_TASK
+        for task in SHARED
     }
 
 
-ROUND = list(zip(OF_TASK, [*list(OF_TASK)[1:], "embed"], strict=True))
-OTHERS = [pair for pair in product(OF_TASK, OF_TASK) if pair not in ROUND]
+SHARED = [task for task in OF_TASK if task != "forecast"]  # Those that have a backbone by its name.
+ROUND = list(zip(SHARED, [*SHARED[1:], "embed"], strict=True))
+OTHERS = [pair for pair in product(SHARED, SHARED) if pair not in ROUND]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,19 @@ def test_a_run_of_one_task_starts_one_of_another(sources, data_of_task, tmp_path
 
 
 def test_every_task_is_a_source():
-    assert set(TASKS) <= set(OF_TASK)
+    assert set(TASKS) - {"forecast"} <= set(OF_TASK)
+
+
+def test_forecasters_neither_give_nor_take_a_backbone(
+    source, class_folders, sequence_folder, tmp_path, capsys
+):
+    settings = SETTINGS | OF_TASK["forecast"] | {"train.epochs": 1}
+    run = saccade.train(sequence_folder, task="forecast", out=tmp_path / "run", settings=settings)
+    with pytest.raises(InputError, match="is a forecaster, whose network no other task has"):
+        saccade.Training(class_folders, out=tmp_path / "other", start=run.folder)
+    with pytest.raises(SettingError, match="is not for task forecast; leave it out"):
+        saccade.Training(sequence_folder, task="forecast", out=tmp_path / "other", start=source)
+    assert not (tmp_path / "other").exists()
 
 
 # What a source brings

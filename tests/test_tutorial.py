@@ -15,6 +15,7 @@ from tests.documents import ROOT, blocks
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "faces.md"
 DETECT = ROOT / "docs" / "tutorial" / "detect.md"
+FINE_TUNE = ROOT / "docs" / "tutorial" / "fine-tune.md"
 DATA = os.environ.get("SACCADE_DATA")
 FACES = Path(DATA or "") / "faces_orl"
 LONGEST_S = 900
@@ -82,6 +83,23 @@ def test_the_tutorial_of_detectors_runs_and_finds_shapes(tmp_path):
     found = output_of(outputs, "model.detect")
     assert any(f"  {shape}" in found for shape in ("circle", "square", "triangle"))
     assert (tmp_path / "shapes-demo" / "comparison.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_tutorial_of_fine_tuning_runs_and_says_what_it_took(tmp_path):
+    ants, weights = Path(DATA or "") / "hymenoptera", Path(DATA or "") / "weights" / "squeezenet1_1"
+    if not DATA or not ants.is_dir() or not weights.is_dir():
+        pytest.skip("SACCADE_DATA holds no hymenoptera and squeezenet1_1")
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    for place in (ants, *weights.glob("squeezenet1_1.*")):
+        (tmp_path / place.name).symlink_to(place.resolve())
+    outputs = run_blocks(FINE_TUNE, tmp_path)
+    texts = [block.text for block in blocks(FINE_TUNE, "text")]
+    assert len(texts) == 3
+    for text, command in zip(texts, ("--out tuned", "--out tuned", "--out finder"), strict=True):
+        assert text in output_of(outputs, command)
+    assert "frozen for 12 of 12 epochs" in output_of(outputs, "--out head")
+    assert "started from the weights tuned" in output_of(outputs, "finder.card")
 
 
 @pytest.mark.slow

@@ -117,6 +117,10 @@ def _run(text: str, folder: Path) -> Start:
             f"run {folder} sees by {backbone}, which holds no weights to start from; name a run "
             "with a network"
         )
+    if card["kind"] == "forecaster":
+        raise InputError(
+            f"run {folder} is a forecaster, whose network no other task has; name a run of another"
+        )
     settings = {"model.backbone": backbone, "model.weights": str(folder)}
     if "/" not in backbone:
         settings |= {"model.width": card["width"], "data.colour": COLOURS[card["channels"]]}

@@ -38,9 +38,8 @@ def evaluate(
     run
         Run folder, or the word pixels for plain pixels; an embedder sees new classes too.
     data
-        Folder with one sub-folder a class, CSV, idx pair or .npz; pictures with boxes for a
-        detector, with masks for a segmenter; a folder of frames a sequence for a forecaster; its
-        part val, if divided.
+        Class folders, CSV, idx pair, .npz, boxes, masks or folders of frames; its part val, if
+        divided.
     predictions
         In place of RUN: a CSV of classes, a COCO results.json of boxes, or a folder of masks.
     truth

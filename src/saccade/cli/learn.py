@@ -39,29 +39,27 @@ def train(
     balance: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Learn from pictures with labels, numbers, boxes or masks; any setting as --section.key value.
+    """Learn from pictures; any setting as --section.key value.
 
     Parameters
     ----------
     words
-        DATA (class folders, CSV, idx pair, .npz, for detect boxes as COCO, VOC, YOLO or CSV, for
-        segment masks, for forecast a folder of frames a sequence; its part train, if divided) and
-        settings; with --resume, DATA only if it moved.
+        DATA (class folders, CSV, idx pair, .npz, boxes, masks, folders of frames; its part train,
+        if divided) and settings; with --resume, DATA only if it moved.
     task
-        What is learned: embed (the default), classify, regress, detect, segment or forecast.
+        embed (the default), classify, regress, detect, segment or forecast.
     recipe
-        TOML file with settings; docs/reference/settings.md lists them all.
+        TOML file with settings: docs/reference/settings.md.
     out
         Run folder to make; else the next free one below runs/.
     resume
-        Run folder of a training that was stopped; it goes on with its own settings.
+        Run that was stopped; it goes on with its own settings.
     from_
         First weights: a run, timm:NAME or a .safetensors file.
     precision
-        The setting train.precision: auto (the faster), float32 or bfloat16.
+        train.precision: auto (the faster), float32, bfloat16.
     balance
-        Against classes of unequal size: weights (loss.class_weights), batches (train.batches) or
-        none.
+        Unequal classes: weights, batches (drawn evenly) or none.
     json
         Print one JSON document instead of text.
     """
@@ -169,25 +167,20 @@ def predict(
     Parameters
     ----------
     run
-        Run folder of a classifier, a regressor, a detector, a segmenter or a forecaster.
+        Run folder of a model that is no embedder.
     pictures
-        Picture files, or folders that are searched at any depth; for a forecaster folders of
-        frames.
+        Files, or folders searched at any depth; of a forecaster, of frames.
     out
-        CSV file to write: path, label, probability; of a regressor path and each target; of a
-        detector a box a line, or COCO results where the name ends in .json. Of a segmenter a
-        folder for masks, PNG files whose pixels are numbers of classes; of a forecaster a folder
-        for the next frames, as PNG.
+        What to write: a CSV of classes, numbers or boxes; COCO results if it ends in .json; a
+        folder for masks, PNG of class numbers, or for the next frames.
     at_least
-        Probability, 0 to 1, below which the answer is unsure; of a detector the least score of a
-        box, 0.5 unless named.
+        Probability below which an answer is unsure; of boxes the least score, else 0.5.
     neighbours
-        HTML file to write: the training pictures nearest to each, of a model with model.name knn.
+        HTML file to write: training pictures nearest to each, of knn.
     painted
-        Folder to write the pictures of a detector or a segmenter to, as PNG with their boxes or
-        masks, and classes.
+        Folder to write pictures with their boxes or masks to.
     frames
-        How many frames a forecaster says; as many as it has learned, unless named.
+        How many frames a forecaster says; else as it has learned.
     json
         Print one JSON document instead of text.
     """
