@@ -14,11 +14,13 @@ from safetensors.torch import save_file
 from torchvision import models
 
 import saccade.api.starting
+import saccade.api.train
+from saccade.api.balance import BALANCES
 from saccade.augment.disturbances import DISTURBANCES
 from saccade.boxes.suppression import SUPPRESSIONS
 from saccade.cli import bench, curves, learn, reference, tune
 from saccade.cli.app import build_app, main
-from saccade.config import AUTO, Recipe, override, read_recipe, settings
+from saccade.config import AUTO, AugmentSettings, Recipe, override, read_recipe, settings
 from saccade.data.folders import read_class_folders
 from saccade.data.pairs import SAMPLERS
 from saccade.data.readers import READERS
@@ -81,6 +83,9 @@ TABLES = {
     "Metrics": METRICS,
     "Similarities": SIMILARITIES,
     "Disturbances": DISTURBANCES,
+    "Augmentations": vars(AugmentSettings()),
+    "Balances": BALANCES,
+    "Reweighting": dict.fromkeys(settings()["data.reweight_by"].choices),
     "Projections": dict.fromkeys(settings()["model.projection"].choices),
 }
 # The names that a setting takes from a table; its choices say the others.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.api.recipe import recipe_values
+from saccade.api.reweighting import WEIGHTS_FILE
 from saccade.config import Recipe, override, read_recipe
 from saccade.errors import InputError, SettingError
 from saccade.files import existing_folder
@@ -88,7 +89,7 @@ def how_to_go_on(run: Path) -> str:
     One that had not begun is removed, so that the same command can start it anew.
     """
     if not has_checkpoint(run):
-        for name in (RECIPE_FILE, ENVIRONMENT_FILE, HISTORY_FILE):
+        for name in (RECIPE_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE):
             (run / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # There may be something of others in it.
             run.rmdir()

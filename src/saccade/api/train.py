@@ -25,6 +25,7 @@ from saccade.api.resume import (
     resumed_data,
     resumed_recipe,
 )
+from saccade.api.reweighting import Reweighting, require_reweighable, reweigh, watched
 from saccade.api.starting import Start, started_recipe
 from saccade.api.weights import Weights, chosen_parts, find_weights
 from saccade.config import AUTO, Recipe, to_toml
@@ -86,6 +87,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     resume: Path | str | None = None,
     start: Path | str | None = None,
+    reweight_to: Path | str | None = None,
 ) -> Run:
     """Learn from pictures with labels, or numbers, and return the finished run.
 
@@ -95,9 +97,12 @@ def train(
     it. ``start`` is what the backbone begins with, and brings its settings: a finished run,
     "timm:NAME" or a .safetensors file. ``out`` is the run folder to make; without one, the next
     free below ``runs/``. ``resume`` goes on with a run folder that was stopped, with the settings
-    that it has and, without ``data``, the pictures where they were. Raises InputError or
-    SettingError, with nothing written, when something given cannot be used.
+    that it has and, without ``data``, the pictures where they were. ``reweight_to`` is the setting
+    data.reweight_to. Raises InputError or SettingError, with nothing written, when something given
+    cannot be used.
     """
+    if reweight_to is not None:
+        settings = {**(settings or {}), "data.reweight_to": str(reweight_to)}
     training = Training(
         data, task=task, recipe=recipe, out=out, settings=settings, resume=resume, start=start
     )
@@ -141,6 +146,8 @@ class Training:
         self.procedure = look_up(PROCEDURES, self.recipe.task, "task")(self.recipe)
         require_full_batch(self.recipe)
         make_changes(self.recipe)  # Before anything is read: it may be refused.
+        if not self.resumed:
+            require_reweighable(self.recipe)
         self.weights = self._first_weights(resume)
         self.data = TrainingData(
             source,
@@ -171,9 +178,11 @@ class Training:
         self.batches = make_batches(self.recipe, self.data, self.procedure)
         full = self.recipe.optim.name in FULL_BATCH
         self.accumulate = len(self.batches) if full else self.recipe.train.accumulate
+        self.reweighting = self._reweighted(resume)
         self.patience = Patience(self.recipe.train.patience)
         self.first_epoch, self._steps_done = 0, 0
         self.best: Best | None = None
+        self.reweighting_notes: dict[str, Any] | None = None
         if resume is not None:
             self.folder = Path(resume)
             self._restore()
@@ -188,6 +197,17 @@ class Training:
             return find_weights(model.backbone, model.weights, parts=chosen_parts(model))
         noted = read_notes(Path(resume)).get("weights")
         return None if noted is None else Weights.from_notes(noted)
+
+    def _reweighted(self, resume: Path | str | None) -> Reweighting | None:
+        """How much each picture counts; a resumed run noted it, and has the weights."""
+        if resume is None:
+            found = reweigh(self.recipe, self.data, self.learner.network.eval())
+        else:
+            noted = read_notes(Path(resume)).get("reweighting")
+            found = None if noted is None else Reweighting.read(Path(resume), noted)
+        if found is not None:
+            found.enter(self.data.card)
+        return found
 
     def _made(self, batch: Tensor | None = None) -> Learner:
         # A resumed run has its weights in the checkpoint.
@@ -254,6 +274,8 @@ class Training:
             self.folder, seed=settings.seed, precision=self.precision, data=self.data.source
         )
         self.digest = self.data.digest()
+        if self.reweighting is not None:
+            self.reweighting_notes = self.reweighting.write(self.folder)
         self._save(0)
 
     def _restore(self) -> None:
@@ -262,6 +284,7 @@ class Training:
         require_same_pictures(self.folder, self.data.source, self.digest)
         notes = read_notes(self.folder)
         self.precision = notes["precision"]
+        self.reweighting_notes = notes.get("reweighting")
         self.patience.restore(notes["patience"])
         learner = self.learner
         self.best = restored(self.folder, notes.get("best"), like=learner.network.state_dict())
@@ -286,6 +309,7 @@ class Training:
                 "best": None if self.best is None else self.best.notes(),
                 "pictures_sha256": self.digest,
                 "weights": None if self.weights is None else self.weights.notes(),
+                "reweighting": self.reweighting_notes,
             },
         )
 
@@ -307,6 +331,7 @@ class Training:
             first_epoch=self.first_epoch,
             after_step=after_step(l1=optim.l1, max_norm=optim.max_norm),
             before_epoch=(self.freezing,),
+            weights=None if self.reweighting is None else self.reweighting.weights,
         )
 
     def finish(self) -> Run:
@@ -357,7 +382,11 @@ class Training:
         network = copy.deepcopy(self.learner.network)
         network.load_state_dict(weights)
         model = Model(self.data.card, network)
-        figure = self.procedure.watch(model, held, self.data.held_pictures)
+        pictures, reweighting = self.data.held_pictures, self.reweighting
+        if reweighting is None:
+            figure = self.procedure.watch(model, held, pictures)
+        else:
+            figure = watched(self.recipe.task, model, held, pictures, reweighting.held)
         if figure is None:
             return {}
         self.best = better(self.best, record.epoch, figure, weights)

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from saccade.api.balance import BALANCES
 from saccade.api.blocks import SHELVES
 from saccade.augment.disturbances import DISTURBANCES
-from saccade.config import settings
+from saccade.config import AugmentSettings, settings
 from saccade.data.pairs import SAMPLERS
 from saccade.data.readers import READERS
 from saccade.data.symmetries import EXTRA_CLASSES
@@ -78,6 +79,9 @@ TABLES: dict[str, Iterable[str] | Mapping[str, Any]] = {
     "Models": settings()["model.name"].choices,
     "Backbones": [*BACKBONES, *PLAIN, *(f"{family}/NAME" for family in FAMILIES)],
     **SHELVES,
+    "Augmentations": vars(AugmentSettings()).keys(),
+    "Balances": BALANCES.keys(),
+    "Reweighting": settings()["data.reweight_by"].choices,
     "Projections": settings()["model.projection"].choices,
     "Schedules": SCHEDULES,
     "Samplers": SAMPLERS,

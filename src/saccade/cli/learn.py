@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
 From = Annotated[str | None, Parameter(name="--from")]
 PRINTED_EPOCHS = 10
-TRAIN_FLAGS = ("task", "recipe", "out", "resume", "from", "precision", "balance", "json")
+SHORT = {"precision": "train.precision", "reweight-to": "data.reweight_to"}
+LONG = ("task", "recipe", "out", "resume", "from", "balance", "json")
+TRAIN_FLAGS = (*LONG, *SHORT)
 
 
 def train(
@@ -37,6 +39,7 @@ def train(
     from_: From = None,
     precision: str | None = None,
     balance: str | None = None,
+    reweight_to: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Learn from pictures; any setting as --section.key value.
@@ -60,17 +63,16 @@ def train(
         train.precision: auto (the faster), float32, bfloat16.
     balance
         Unequal classes: weights, batches (drawn evenly) or none.
+    reweight_to
+        Folder of pictures like those to come: weights towards them.
     json
         Print one JSON document instead of text.
     """
     data, values = data_and_settings(
         words, command="train", flags=TRAIN_FLAGS, resumes=resume is not None
     )
-    if precision is not None and values.setdefault("train.precision", precision) != precision:
-        raise SettingError(
-            f"--precision {precision} and --train.precision {values['train.precision']} mean the "
-            "same setting; give one of them"
-        )
+    for flag, value in (("precision", precision), ("reweight-to", reweight_to)):
+        _lay_over(values, flag, None if value is None else str(value))
     from saccade.api.balance import with_balance
     from saccade.api.resume import how_to_go_on
     from saccade.api.train import Training
@@ -94,6 +96,8 @@ def train(
             "validation": scores,
             "broken": run.broken,
         }
+        if training.reweighting is not None:
+            told["reweighting"] = dict(training.reweighting.told)
         if background is not None:
             counts = training.data
             told["background"] = background._asdict()
@@ -110,6 +114,15 @@ def train(
         print_scores(run.validation)
         say(f"report: {shown(str(run.folder / 'report.html'))}")
     return 0
+
+
+def _lay_over(values: dict[str, Any], flag: str, value: str | None) -> None:
+    """Set the setting that a flag of its own means; raises SettingError where both differ."""
+    name = SHORT[flag]
+    if value is not None and values.setdefault(name, value) != value:
+        raise SettingError(
+            f"--{flag} {value} and --{name} {values[name]} mean the same setting; give one of them"
+        )
 
 
 def _follow(
@@ -132,6 +145,8 @@ def _follow(
         say(f"weights: {shown(weights.place)}; licence: {shown(weights.licence)}")
     if training.freezing.epochs and not quiet:
         say(f"the backbone is frozen for {training.freezing.epochs} of {epochs} epochs")
+    if training.reweighting is not None and not quiet:
+        say(shown(training.reweighting.sentence()))
     if training.resumed and not quiet:
         say(f"{training.first_epoch} of {epochs} epochs are done")
     if background is not None and not quiet:

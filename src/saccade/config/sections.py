@@ -64,6 +64,20 @@ class DataSettings:
     broken: float = setting(
         0.01, "share of the pictures that may be unreadable; above it nothing starts", low=0, high=1
     )
+    reweight_to: str = setting(
+        "",
+        "classify and regress: pictures, without labels, that the model will be used on; those "
+        "learned from then count by how likely they are among them. Empty weights none",
+    )
+    reweight_by: str = setting(
+        AUTO,
+        "what tells the two apart: auto is the network's features where model.weights brings it, "
+        "else its pixels as it sees them, made small",
+        choices=(AUTO, "network", "pixels", "hog"),
+    )
+    reweight_most: float = setting(
+        20.0, "largest weight of a picture, where 1 is the mean", low=1, high=10_000
+    )
     cache: float = setting(
         4.0,
         "GiB that the cache of decoded pictures may hold in all; 0 keeps none. Changes no result",

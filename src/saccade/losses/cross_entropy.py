@@ -13,6 +13,8 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from saccade.losses.batch import weighted
+
 
 class CrossEntropy(nn.Module):
     """Minus the mean log-probability of the smoothed target; ``smoothing`` in [0, 1].
@@ -27,17 +29,21 @@ class CrossEntropy(nn.Module):
         self.smoothing = smoothing
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """(n, classes) float; (n,) int64, or (n, classes) shares that sum to 1 → a scalar.
 
-        That is the mean over the batch, weighted by the targets' class weights.
+        That is the mean over the batch, weighted by the targets' class weights, and by ``weights``
+        (n,) of the rows, as for ``batch.weighted``.
         """
-        weights = None if self.class_weights is None else self.class_weights.to(logits.dtype)
-        loss = partial(cross_entropy, logits, weight=weights, label_smoothing=self.smoothing)
+        by_class = None if self.class_weights is None else self.class_weights.to(logits.dtype)
+        loss = partial(cross_entropy, logits, weight=by_class, label_smoothing=self.smoothing)
         if len(logits) == 0:
             return logits.sum()
-        if targets.ndim == 1:
+        if targets.ndim == 1 and weights is None:
             return loss(targets)
+        if targets.ndim == 1:
+            counted = len(logits) if by_class is None else by_class[targets].sum()
+            return weighted(loss(targets, reduction="none"), weights).sum() / counted
         shares = targets.to(logits.dtype)
-        counted = len(logits) if weights is None else (shares @ weights).sum()
-        return loss(shares, reduction="sum") / counted
+        counted = len(logits) if by_class is None else (shares @ by_class).sum()
+        return weighted(loss(shares, reduction="none"), weights).sum() / counted

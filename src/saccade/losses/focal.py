@@ -24,10 +24,13 @@ class Focal(nn.Module):
         self.gamma = gamma
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(n, classes) float, (n,) int64 → mean loss over the batch, a scalar."""
+    def forward(self, logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """(n, classes) float, (n,) int64 → mean loss over the batch, a scalar.
+
+        ``weights`` (n,): of each row, as for ``batch.weighted``.
+        """
         require_classes(logits, targets, "focal")
         log_p = logits.log_softmax(1).gather(1, targets[:, None])[:, 0]
         # Above 0, where a power below 1 has no gradient.
         rest = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
-        return mean_by_class(-(rest**self.gamma) * log_p, targets, self.class_weights)
+        return mean_by_class(-(rest**self.gamma) * log_p, targets, self.class_weights, weights)

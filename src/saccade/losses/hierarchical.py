@@ -49,14 +49,17 @@ class HierarchicalCrossEntropy(nn.Module):
             self.register_buffer(name, table, persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(n, classes) float, (n,) int64 → mean loss over the batch, a scalar."""
+    def forward(self, logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """(n, classes) float, (n,) int64 → mean loss over the batch, a scalar.
+
+        ``weights`` (n,): of each row, as for ``batch.weighted``.
+        """
         require_classes(logits, targets, "hierarchical_cross_entropy")
         inside = self.below[self.nodes[targets]]
         masses = logits[:, None].masked_fill(~inside, -math.inf).logsumexp(2)
         steps = masses[:, 1:] - masses[:, :-1]
         rows = (steps * self.weights.to(logits.dtype)[targets]).sum(1)
-        return mean_by_class(rows, targets, self.class_weights)
+        return mean_by_class(rows, targets, self.class_weights, weights)
 
 
 def _tables(paths: list[tuple[str, ...]], alpha: float) -> dict[str, Tensor]:

@@ -24,10 +24,13 @@ class Hinge(nn.Module):
         self.margin = margin
         self.register_buffer("class_weights", class_weights, persistent=False)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(n, classes) float, (n,) int64 → mean loss over the batch, a scalar."""
+    def forward(self, logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """(n, classes) float, (n,) int64 → mean loss over the batch, a scalar.
+
+        ``weights`` (n,): of each row, as for ``batch.weighted``.
+        """
         require_classes(logits, targets, "hinge")
         right = targets[:, None]
         violations = (logits - logits.gather(1, right) + self.margin).clamp(min=0)
         rows = violations.scatter(1, right, 0.0).sum(1)
-        return mean_by_class(rows, targets, self.class_weights)
+        return mean_by_class(rows, targets, self.class_weights, weights)

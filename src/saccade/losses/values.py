@@ -16,19 +16,19 @@ from saccade.losses.batch import mean, require_same_shape
 class Squared(nn.Module):
     """(value - target)², averaged."""
 
-    def forward(self, values: Tensor, targets: Tensor) -> Tensor:
-        """Float values and targets of one shape → mean over all, a scalar."""
+    def forward(self, values: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Float values and targets of one shape → mean over all, a scalar; weights as ``mean``."""
         require_same_shape(values, targets, "squared")
-        return mean((values - targets) ** 2)
+        return mean((values - targets) ** 2, weights)
 
 
 class Absolute(nn.Module):
     """|value - target|, averaged."""
 
-    def forward(self, values: Tensor, targets: Tensor) -> Tensor:
-        """Float values and targets of one shape → mean over all, a scalar."""
+    def forward(self, values: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Float values and targets of one shape → mean over all, a scalar; weights as ``mean``."""
         require_same_shape(values, targets, "absolute")
-        return mean((values - targets).abs())
+        return mean((values - targets).abs(), weights)
 
 
 class AbsoluteSquared(nn.Module):
@@ -55,10 +55,10 @@ class SmoothL1(nn.Module):
         super().__init__()
         self.beta = beta
 
-    def forward(self, values: Tensor, targets: Tensor) -> Tensor:
-        """Float values and targets of one shape → mean over all, a scalar."""
+    def forward(self, values: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Float values and targets of one shape → mean over all, a scalar; weights as ``mean``."""
         require_same_shape(values, targets, "smooth_l1")
-        return mean(smooth_l1_loss(values, targets, reduction="none", beta=self.beta))
+        return mean(smooth_l1_loss(values, targets, reduction="none", beta=self.beta), weights)
 
 
 class Huber(nn.Module):
@@ -68,10 +68,10 @@ class Huber(nn.Module):
         super().__init__()
         self.delta = delta
 
-    def forward(self, values: Tensor, targets: Tensor) -> Tensor:
-        """Float values and targets of one shape → mean over all, a scalar."""
+    def forward(self, values: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Float values and targets of one shape → mean over all, a scalar; weights as ``mean``."""
         require_same_shape(values, targets, "huber")
-        return mean(huber_loss(values, targets, reduction="none", delta=self.delta))
+        return mean(huber_loss(values, targets, reduction="none", delta=self.delta), weights)
 
 
 class Shrinkage(nn.Module):
@@ -87,9 +87,9 @@ class Shrinkage(nn.Module):
         super().__init__()
         self.speed, self.centre, self.importance = speed, centre, importance
 
-    def forward(self, values: Tensor, targets: Tensor) -> Tensor:
-        """Float values and targets of one shape → mean over all, a scalar."""
+    def forward(self, values: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Float values and targets of one shape → mean over all, a scalar; weights as ``mean``."""
         require_same_shape(values, targets, "shrinkage")
         off = (values - targets).abs()
         costs = off**2 * torch.sigmoid(self.speed * (off - self.centre))
-        return mean(costs * targets.exp() if self.importance else costs)
+        return mean(costs * targets.exp() if self.importance else costs, weights)

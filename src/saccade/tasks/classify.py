@@ -40,10 +40,13 @@ class ClassifyTask(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.criterion = find_loss(LOGIT_LOSSES, loss, "task classify").make(**settings)
 
-    def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
-        """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32."""
+    def forward(self, pictures: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """(n, c, H, W) float in [0, 1], (n,) int64 → the loss, a scalar in float32.
+
+        Targets may be shares (n, classes) where the loss takes them; ``weights`` (n,) of pictures.
+        """
         logits = self.network.head(self.dropout(self.network.features(pictures)))
-        loss: Tensor = self.criterion(logits.float(), targets)
+        loss: Tensor = self.criterion(logits.float(), targets, weights)
         return loss
 
 

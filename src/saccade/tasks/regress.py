@@ -60,14 +60,15 @@ class RegressTask(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.criterion = find_loss(VALUE_LOSSES, loss, "task regress").make(**settings)
 
-    def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """(n, c, H, W) float in [0, 1], (n, targets) float64 → the loss, a scalar in float32.
 
         It is that of standardised numbers: an error of 1 is one deviation of the target.
+        ``weights`` (n,): how much each picture counts.
         """
         values = self.network.head(self.dropout(self.network.features(pictures)))
         wanted = self.network.standardised(targets).float()
-        loss: Tensor = self.criterion(values.float(), wanted)
+        loss: Tensor = self.criterion(values.float(), wanted, weights)
         return loss
 
     def complete(self, pictures: Pictures, targets: Tensor, *, penalty: float) -> None:

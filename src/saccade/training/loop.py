@@ -66,11 +66,13 @@ def train(
     first_epoch: int = 0,
     after_step: Sequence[AfterStep] = (),
     before_epoch: Sequence[Callable[[int], None]] = (),
+    weights: Tensor | None = None,
 ) -> Iterator[Record]:
     """Train ``task`` in place, yielding a Record after each step.
 
     ``pictures`` is (n, c, H, W) uint8 and ``targets`` (n,) int64; ``task(pictures, targets)`` gives
-    the loss. ``schedule`` maps progress (0 to 1) to the share of each group's first learning rate.
+    the loss; with ``weights`` (n,) float, mean 1, ``task(pictures, targets, weights)``.
+    ``schedule`` maps progress (0 to 1) to the share of each group's first learning rate.
     The gradients of ``accumulate`` batches are averaged over their pictures for one step.
     A WholeLossOptimiser evaluates their loss as often as it likes, the same draws of the first
     epoch in every one, unclipped. ``after_step`` may change the weights once more after each step;
@@ -105,6 +107,7 @@ def train(
                 generator=generator,
                 precision=precision,
                 seeds=(seed, place if whole else step),
+                weights=weights,
             )
             waited = time.perf_counter() - begun
             if isinstance(optimiser, WholeLossOptimiser):

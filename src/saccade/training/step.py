@@ -40,7 +40,8 @@ def make_batch(
 class BatchLosses:
     """Iterate for the loss of each batch of a step, with its graph, and its share of the pictures.
 
-    ``rows`` are those of each batch, (n,) int64. Every iteration draws the same changes and the
+    ``rows`` are those of each batch, (n,) int64; ``weights`` of all pictures, if any, go to a task
+    that takes them. Every iteration draws the same changes and the
     same chance inside the network, by ``generator`` as it is now and by ``seeds``. ``wait_s`` is
     the time that was spent on making the batches.
     """
@@ -56,10 +57,12 @@ class BatchLosses:
         generator: Generator,
         precision: torch.dtype,
         seeds: tuple[int, ...],
+        weights: Tensor | None = None,
     ) -> None:
         self.task, self.pictures, self.targets, self.rows = task, pictures, targets, rows
         self.augment, self.generator = augment, generator
         self.precision, self.seeds = precision, seeds
+        self.weights = weights
         self.state = generator.get_state()
         self.wait_s = 0.0
 
@@ -78,7 +81,10 @@ class BatchLosses:
                 own_draws(*self.seeds, place),
                 torch.autocast("cpu", dtype=self.precision, enabled=half),
             ):
-                loss = self.task(batch, targets)
+                if self.weights is None:
+                    loss = self.task(batch, targets)
+                else:
+                    loss = self.task(batch, targets, self.weights[index])
             yield loss, len(index) / count
 
 
