@@ -16,6 +16,7 @@ from tests.documents import ROOT, blocks
 TUTORIAL = ROOT / "docs" / "tutorial" / "faces.md"
 DETECT = ROOT / "docs" / "tutorial" / "detect.md"
 FINE_TUNE = ROOT / "docs" / "tutorial" / "fine-tune.md"
+SEGMENT = ROOT / "docs" / "tutorial" / "segment.md"
 DATA = os.environ.get("SACCADE_DATA")
 FACES = Path(DATA or "") / "faces_orl"
 LONGEST_S = 900
@@ -100,6 +101,19 @@ def test_the_tutorial_of_fine_tuning_runs_and_says_what_it_took(tmp_path):
         assert text in output_of(outputs, command)
     assert "frozen for 12 of 12 epochs" in output_of(outputs, "--out head")
     assert "started from the weights tuned" in output_of(outputs, "finder.card")
+
+
+@pytest.mark.slow
+def test_the_tutorial_of_segmenters_runs_and_marks_shapes(tmp_path):
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    outputs = run_blocks(SEGMENT, tmp_path)
+    require_what_is_shown(SEGMENT, outputs)
+    judged = output_of(outputs, "evaluate run shapes --open-test")
+    assert float(re.search(r"mean IoU +([\d.]+)", judged)[1]) >= 0.9
+    assert "test/059.png: ground " in output_of(outputs, "--painted painted")
+    for folder in ("masks", "painted"):
+        assert len(list((tmp_path / folder).glob("*.png"))) == 60
+    assert (tmp_path / "comparison.html").is_file() and (tmp_path / "changed.html").is_file()
 
 
 @pytest.mark.slow

@@ -41,11 +41,11 @@ class AbsoluteSquared(nn.Module):
         super().__init__()
         self.weight = weight
 
-    def forward(self, values: Tensor, targets: Tensor) -> Tensor:
-        """Float values and targets of one shape → mean over all, a scalar."""
+    def forward(self, values: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Float values and targets of one shape → mean over all, a scalar; weights as ``mean``."""
         require_same_shape(values, targets, "absolute_squared")
         off = (values - targets).abs()
-        return mean(off + self.weight * off**2)
+        return mean(off + self.weight * off**2, weights)
 
 
 class SmoothL1(nn.Module):
