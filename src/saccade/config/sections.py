@@ -284,8 +284,8 @@ class SegmentSettings:
     )
     depth: int = setting(
         0,
-        "channels that maps are brought to, and mixed in, before they are scored; 0 scores each map "
-        "and adds the scores",
+        "channels that maps are brought to, and mixed in, before they are scored; 0 scores each "
+        "map and adds the scores",
         low=0,
         high=512,
     )
