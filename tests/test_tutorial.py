@@ -15,6 +15,7 @@ from tests.documents import ROOT, blocks
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "faces.md"
 DETECT = ROOT / "docs" / "tutorial" / "detect.md"
+SEGMENT = ROOT / "docs" / "tutorial" / "segment.md"
 DATA = os.environ.get("SACCADE_DATA")
 FACES = Path(DATA or "") / "faces_orl"
 LONGEST_S = 900
@@ -82,6 +83,19 @@ def test_the_tutorial_of_detectors_runs_and_finds_shapes(tmp_path):
     found = output_of(outputs, "model.detect")
     assert any(f"  {shape}" in found for shape in ("circle", "square", "triangle"))
     assert (tmp_path / "shapes-demo" / "comparison.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_tutorial_of_segmenters_runs_and_marks_shapes(tmp_path):
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    outputs = run_blocks(SEGMENT, tmp_path)
+    require_what_is_shown(SEGMENT, outputs)
+    judged = output_of(outputs, "evaluate run shapes --open-test")
+    assert float(re.search(r"mean IoU +([\d.]+)", judged)[1]) >= 0.9
+    assert "test/059.png: ground " in output_of(outputs, "--painted painted")
+    for folder in ("masks", "painted"):
+        assert len(list((tmp_path / folder).glob("*.png"))) == 60
+    assert (tmp_path / "comparison.html").is_file() and (tmp_path / "changed.html").is_file()
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from saccade.config import DataSettings, Recipe, override
 from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken, require_few
 from saccade.data.readers import read_data
+from saccade.errors import InputError
 from saccade.judge.classification import numbered
 from saccade.tasks.model import Model
 from saccade.values import Broken, Sample, UInt8Array
@@ -44,7 +45,12 @@ def judged_samples(model: Model, part: Path) -> list[Sample]:
 
 
 def read_judged(model: Model, part: Path) -> list[Sample]:
-    """Return the same, of whatever classes."""
+    """Return the same, of whatever classes; InputError for a model that answers about places."""
+    if model.objects is not None or model.surfaces is not None:
+        raise InputError(
+            f"this is {model.called}, which answers about places in pictures; use evaluate or "
+            "compare, or name an embedder, a classifier or a regressor"
+        )
     nested = bool(model.card.get("nested"))
     return read_data(part, targets=model.targets or (), nested=nested)
 

@@ -150,21 +150,19 @@ def predict(
     Parameters
     ----------
     run
-        Run folder of a classifier, a regressor, a detector or a segmenter.
+        Run folder; not of an embedder.
     pictures
         Picture files, or folders that are searched at any depth.
     out
-        CSV file to write: path, label, probability; of a regressor path and each target; of a
-        detector a box a line, or COCO results where the name ends in .json. Of a segmenter a
-        folder for masks, PNG files whose pixels are numbers of classes.
+        CSV file to write: path and answers; of a detector a box a line, or COCO results where the
+        name ends in .json; of a segmenter a folder for masks, PNG files of class numbers.
     at_least
         Probability, 0 to 1, below which the answer is unsure; of a detector the least score of a
         box, 0.5 unless named.
     neighbours
         HTML file to write: the training pictures nearest to each, of a model with model.name knn.
     painted
-        Folder to write the pictures of a detector or a segmenter to, as PNG with their boxes or
-        masks, and classes.
+        Folder to write pictures to, as PNG with a detector's boxes or a segmenter's masks.
     json
         Print one JSON document instead of text.
     """
