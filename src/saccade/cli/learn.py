@@ -85,9 +85,9 @@ def train(
             "broken": run.broken,
         }
         if background is not None:
-            counts = training.data
             told["background"] = background._asdict()
-            told |= {"left_out": counts.left_out, "changed": counts.changed}
+        if training.recipe.task in ("detect", "segment"):
+            told |= {"left_out": training.data.left_out, "changed": training.data.changed}
         say_json(told)
         return 0
     say(f"model: {shown(str(run.folder))}")
