@@ -17,8 +17,9 @@ from saccade.augment import Mixing
 from saccade.config import Recipe
 from saccade.data.batches import load_readable
 from saccade.data.box_formats import BOX_FORMATS
+from saccade.data.box_readers import part_at
 from saccade.data.box_sets import Counted
-from saccade.data.mask_readers import holds_masks
+from saccade.data.mask_readers import holds_masks, mask_part_at
 from saccade.data.pictures import refuse_picture
 from saccade.errors import InputError
 from saccade.files import write_atomic
@@ -58,7 +59,7 @@ def augmented(
     if place.is_dir() or not place.absolute().parent.is_dir():
         raise InputError(f"report {place} must be a file in a folder that exists")
     refuse_picture(place, "name another file with --report")
-    if not Path(data).exists():
+    if recipe is None and not _stands(Path(data)):
         raise InputError(f"data {data} does not exist; check the path")
     chosen = whole_recipe(recipe, None if recipe is not None else _task(Path(data)), {})
     if chosen.task == "forecast":
@@ -105,9 +106,14 @@ def augmented(
     return Sheet(len(shown), (*found.left_out, *found.changed), (*found.broken, *reasons))
 
 
+def _stands(data: Path) -> bool:
+    """True for what is there, and for a part of data that is a list, as DATA/val."""
+    return data.exists() or part_at(data) is not None or mask_part_at(data) is not None
+
+
 def _task(data: Path) -> str:
     """Boxes where there are any in a format that is known, else masks, else classes."""
-    if any(one.find(data) for one in BOX_FORMATS.values()):
+    if part_at(data) is not None or any(one.find(data) for one in BOX_FORMATS.values()):
         return "detect"
     return "segment" if holds_masks(data) else "classify"
 

@@ -57,7 +57,7 @@ def judge_model(
     """Judge what ``model`` answered, one a sample, and write the report, if asked.
 
     ``run`` adds its training curve, ``broken`` the pictures that were left out, ``counted`` what of
-    true boxes was. ``chosen``: these pictures chose the best epoch, which the report then says.
+    true boxes or masks was. ``chosen``: these pictures chose the best epoch, which the report says.
     """
     if asked.alarm is not None and model.classes is None:
         raise SettingError(f"an alarm is for classifiers, and this is {model.called}")
@@ -77,7 +77,7 @@ def judge_model(
     elif model.window is not None:
         judge = judge_forecaster
     scores = replace(judge(model, samples, rows, report, told, asked), broken=tuple(broken))
-    if isinstance(scores, DetectionScores):
+    if isinstance(scores, DetectionScores | SegmentationScores):
         scores = replace(scores, counted=tuple(counted))
     return scores
 

@@ -99,9 +99,9 @@ def train(
         if training.reweighting is not None:
             told["reweighting"] = dict(training.reweighting.told)
         if background is not None:
-            counts = training.data
             told["background"] = background._asdict()
-            told |= {"left_out": counts.left_out, "changed": counts.changed}
+        if training.recipe.task in ("detect", "segment"):
+            told |= {"left_out": training.data.left_out, "changed": training.data.changed}
         if training.start is not None:
             told["start"] = training.start
         say_json(told)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from saccade.data.box_sets import Counted
 from saccade.intervals import LEVEL
 from saccade.judge.box_intervals import units_of
 from saccade.judge.by_group import ByGroup
@@ -53,7 +54,8 @@ class SegmentationScores:
     ``units``: pictures or groups, that were left out in turn; ``figures``: by name. ``confusion``:
     pixels, row the true class, column the answered one, the last column those without an answer.
     ``ignored``: pixels that were left out. ``worst``: numbers of the pictures with the largest
-    share of wrong pixels; ``broken``: pictures that were left out, as they cannot be read.
+    share of wrong pixels; ``broken``: pictures that were left out, as they cannot be read;
+    ``counted``: what of pictures and masks was too, or was read otherwise.
     """
 
     pictures: int
@@ -66,6 +68,7 @@ class SegmentationScores:
     worst: tuple[int, ...]
     by_group: ByGroup | None = None
     broken: tuple[Broken, ...] = ()
+    counted: tuple[Counted, ...] = ()
 
     @property
     def headline(self) -> tuple[tuple[str, Interval], ...]:
@@ -74,8 +77,8 @@ class SegmentationScores:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Lines to print below the first figures: none."""
-        return ()
+        """Lines to print below the first figures: what was not judged as it stands there."""
+        return tuple(one.sentence for one in self.counted)
 
     @property
     def basis(self) -> str:
