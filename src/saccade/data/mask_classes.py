@@ -1,5 +1,6 @@
 """What the pixels of a mask mean: the names of the classes, their colours, and what is void."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +36,9 @@ class MaskClasses:
     objects: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``from_dict`` makes the same of, as JSON may hold it."""
-        return asdict(self)
+        """Return what ``from_dict`` makes the same of, as JSON gives it back."""
+        told: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return told
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> "MaskClasses":
