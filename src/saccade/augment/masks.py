@@ -1,6 +1,5 @@
 """Augmentation of pictures with masks: one move for both, then light; erased pixels are void."""
 
-import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample
 
