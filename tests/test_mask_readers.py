@@ -1,5 +1,6 @@
 """Masks from folders, VOC and COCO as other tools write them: what is read and what is counted."""
 
+import json
 import os
 import random
 from fractions import Fraction
@@ -196,6 +197,7 @@ def test_what_masks_mean_goes_into_a_card_and_back():
         MaskClasses(("a", "b"), ((0, 0, 0), (1, 2, 3)), ((9, 9, 9),), (), ("void",)),
     ):
         assert MaskClasses.from_dict(meaning.to_dict()) == meaning
+        assert json.loads(json.dumps(meaning.to_dict())) == meaning.to_dict()
     with pytest.raises(InputError, match="damaged"):
         MaskClasses.from_dict({"names": ["a"]})
 

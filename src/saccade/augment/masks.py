@@ -1,6 +1,5 @@
 """Augmentation of pictures with masks: one move for both, then light; erased pixels are void."""
 
-import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample
 
@@ -37,9 +36,9 @@ def moved_masks(masks: Tensor, moves: Moves) -> Tensor:
     """(n, H, W) uint8 → after a move: the nearest pixel, VOID outside of the picture."""
     height, width = masks.shape[1:]
     places = moves.places(height, width)
-    sides = places.new_tensor([width, height])
-    at = ((places + 1) / 2 * sides).floor().long()
-    inside = ((at >= 0) & (at < sides.long())).all(dim=3)
-    rows, columns = at[..., 1].clamp(0, height - 1), at[..., 0].clamp(0, width - 1)
-    found = masks[torch.arange(len(masks))[:, None, None], rows, columns]
-    return torch.where(inside, found, torch.full_like(found, VOID))
+    at = ((places + 1) * places.new_tensor([width / 2, height / 2])).floor_().long()
+    columns, rows = at.unbind(dim=3)
+    outside = (columns < 0) | (columns >= width) | (rows < 0) | (rows >= height)
+    pixels = rows.clamp_(0, height - 1) * width + columns.clamp_(0, width - 1)
+    found = masks.flatten(1).gather(1, pixels.flatten(1)).view_as(masks)
+    return found.masked_fill_(outside, VOID)
