@@ -15,6 +15,7 @@ from tests.documents import ROOT, blocks
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "faces.md"
 DETECT = ROOT / "docs" / "tutorial" / "detect.md"
+FORECAST = ROOT / "docs" / "tutorial" / "forecast.md"
 DATA = os.environ.get("SACCADE_DATA")
 FACES = Path(DATA or "") / "faces_orl"
 LONGEST_S = 900
@@ -82,6 +83,17 @@ def test_the_tutorial_of_detectors_runs_and_finds_shapes(tmp_path):
     found = output_of(outputs, "model.detect")
     assert any(f"  {shape}" in found for shape in ("circle", "square", "triangle"))
     assert (tmp_path / "shapes-demo" / "comparison.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_tutorial_of_forecasters_runs_and_beats_the_last_frame(tmp_path):
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    outputs = run_blocks(FORECAST, tmp_path)
+    require_what_is_shown(FORECAST, outputs)
+    judged = output_of(outputs, "--open-test")
+    for name in ("squared", "absolute"):
+        assert float(re.search(rf"{name} ratio +([\d.]+)", judged)[1]) < 0.6
+    assert "B is better" not in output_of(outputs, "saccade compare")
 
 
 @pytest.mark.slow
