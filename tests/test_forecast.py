@@ -16,8 +16,11 @@ from saccade.data.pictures import picture_size_hw
 from saccade.data.sequences import read_sequences
 from saccade.errors import InputError, SettingError
 from saccade.judge.forecast import judge_forecast
+from saccade.judge.run_index import RunLine
 from saccade.tasks.forecast import ForecastTask, forecast_batch
 from saccade.tasks.forecaster import Forecaster
+from saccade.values import Interval
+from tests.documents import ROOT
 from tests.runs import OF_TASK, flags
 from tests.test_bad_input import snapshot
 
@@ -131,6 +134,28 @@ def test_training_judges_the_part_val_and_writes_strips(run, sequence_folder):
     assert again.squared == scores.squared and again.absolute == scores.absolute
 
 
+def test_groups_of_sequences_are_judged_each_by_itself(run, sequence_folder, tmp_path):
+    rows = [f"{file},{'AB'[int(file.parent.name[-1]) % 2]}" for file in frames_of(sequence_folder)]
+    (tmp_path / "sites.csv").write_text("\n".join(["path,site", *rows]) + "\n")
+    page = tmp_path / "page.html"
+    scores = saccade.evaluate(
+        run.folder,
+        sequence_folder / "train",
+        by="site",
+        metadata=tmp_path / "sites.csv",
+        report=page,
+    )
+    a, b = scores.by_group.groups
+    assert (a.group, b.group, a.pictures) == ("A", "B", 3 * 5)
+    low, high = sorted(one.figures["squared ratio"].value for one in (a, b))
+    assert low < scores.squared.ratio.value < high and a.too_few
+    assert "site" in page.read_text()
+
+
+def frames_of(folder):
+    return sorted((folder / "train").rglob("*.png"))
+
+
 def test_the_figures_are_those_of_the_frames_that_the_model_says(run, sequence_folder):
     said, truth, last, names = [], [], [], []
     for folder in sorted((sequence_folder / "val").iterdir()):
@@ -198,6 +223,18 @@ def test_two_forecasters_are_compared_sequence_by_sequence(run, sequence_folder,
     third = saccade.train(sequence_folder, task="forecast", out=tmp_path / "long", settings=longer)
     with pytest.raises(InputError, match="A says 1 after 3 and B 2 after 3"):
         saccade.compare(run.folder, third.folder, sequence_folder)
+
+
+def test_the_index_of_runs_puts_the_lower_ratio_first():
+    lines = [
+        RunLine(f"{value}", "finished", figure="squared ratio", score=Interval(value, 0, 1, 9))
+        for value in (0.5, 0.3, 0.7)
+    ]
+    assert [line.name for line in sorted(lines, key=lambda line: -line.rank)] == [
+        "0.3",
+        "0.5",
+        "0.7",
+    ]
 
 
 def test_tune_deals_whole_sequences(sequence_folder, tmp_path, capsys):
@@ -309,7 +346,7 @@ REFUSED = [
     ("predict RUN FILE --out OUT", ["is a file"]),
     ("predict RUN SEQ SEQ --out OUT", ["two sequences are called"]),
     ("evaluate RUN VAL --groups sequence", ["--groups"]),
-    ("evaluate RUN VAL --by sequence", ["--by", "forecaster"]),
+    ("evaluate RUN VAL --by site", ["no metadata 'site'"]),
     ("evaluate RUN VAL --alarm a --miss-cost 2", ["alarm", "a forecaster"]),
     ("robustness RUN VAL", ["robustness", "saccade evaluate"]),
     ("limits RUN VAL --second VAL", ["limits", "saccade evaluate"]),
@@ -381,7 +418,7 @@ def test_on_shapes_that_bounce_both_errors_are_at_most_half_of_repeating(tmp_pat
     write_bouncing(tmp_path / "judged", seed=11, parts={"val": 12})
     run = saccade.train(
         tmp_path / "learned",
-        recipe="recipes/bouncing.toml",
+        recipe=ROOT / "recipes" / "bouncing.toml",
         out=tmp_path / "run",
         settings={"data.validation": 0.0, "train.threads": 1},
     )
