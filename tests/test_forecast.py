@@ -267,6 +267,22 @@ def test_a_broken_frame_is_named_and_no_window_holds_it(sequence_folder, tmp_pat
     assert [one.picture.rpartition("/")[2] for one in training.data.broken] == ["frame_006.png"]
 
 
+def test_a_broken_frame_is_named_where_the_next_are_asked_for(
+    run, sequence_folder, tmp_path, capsys
+):
+    folder = shutil.copytree(sequence_folder / "val", tmp_path / "data")
+    (folder / "sequence_001" / "frame_006.png").write_text("no picture")
+    words = [str(run.folder), str(folder), "--out", str(tmp_path / "out")]
+    assert main(["predict", *words]) == 2
+    line = capsys.readouterr().err
+    assert "frame_006.png cannot be read" in line and line.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+    assert main(["evaluate", str(run.folder), str(folder)]) == 2
+    assert "1 of 16 pictures cannot be read" in capsys.readouterr().err
+    scores = saccade.evaluate(run.folder, folder, broken=0.1)
+    assert len(scores.broken) == 1 and scores.windows == 5 + 3
+
+
 def test_one_sequence_is_learned_from_and_nothing_is_held_out(sequence_folder, tmp_path, capsys):
     folder = sequence_folder / "train" / "sequence_000"
     words = ["train", str(folder), "--task", "forecast", "--out", str(tmp_path / "run")]
