@@ -38,8 +38,8 @@ def evaluate(
     run
         Run folder, or the word pixels for plain pixels; an embedder sees new classes too.
     data
-        Folder with one sub-folder a class, CSV, idx pair or .npz, pictures with boxes, for a
-        detector, or a folder of frames a sequence, for a forecaster; its part val, if divided.
+        Class folders, CSV, idx pair or .npz, for a detector pictures with boxes, for a forecaster
+        sequences of frames; its part val, if divided.
     predictions
         In place of RUN: a CSV of classes, a COCO results.json of boxes, or a folder of masks.
     truth

@@ -39,9 +39,9 @@ def train(
     Parameters
     ----------
     words
-        DATA (class folders, CSV, idx pair or .npz, for detect boxes as COCO, VOC, YOLO or CSV has
-        them, for forecast a folder of frames a sequence; its part train, if divided) and settings;
-        with --resume, DATA only if it moved.
+        DATA (class folders, CSV, idx pair or .npz; for detect boxes as COCO, VOC, YOLO or CSV has
+        them; for forecast folders of frames; its part train, if divided) and settings; with
+        --resume, DATA only if it moved.
     task
         What is learned: embed (the default), classify, regress, detect or forecast.
     recipe
@@ -144,28 +144,25 @@ def predict(
     frames: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Say which class, numbers or objects pictures show; exit code 1 when nothing is sure.
+    """Say what pictures show, or which frames come next; exit code 1 when nothing is sure.
 
     Parameters
     ----------
     run
-        Run folder of a classifier, a regressor, a detector or a forecaster.
+        Run folder of any task but embed.
     pictures
-        Picture files, or folders that are searched at any depth; for a forecaster folders of
-        frames.
+        Pictures, or folders of any depth; a forecaster's of frames.
     out
         CSV file to write: path, label, probability; of a regressor path and each target; of a
-        detector a box a line, or COCO results where the name ends in .json; of a forecaster a
-        folder for the next frames, as PNG.
+        detector boxes, also as .json; of a forecaster a folder, for PNG.
     at_least
-        Probability, 0 to 1, below which the answer is unsure; of a detector the least score of a
-        box, 0.5 unless named.
+        Probability, 0 to 1, below which the answer is unsure; a box's least score, else 0.5.
     neighbours
-        HTML file to write: the training pictures nearest to each, of a model with model.name knn.
+        HTML file to write: training pictures nearest to each, for model.name knn.
     painted
-        Folder to write the pictures of a detector to, as PNG with their boxes and classes.
+        Folder to write a detector's pictures to, as PNG with their boxes.
     frames
-        How many frames a forecaster says; as many as it has learned, unless named.
+        How many frames a forecaster says; else as many as learned.
     json
         Print one JSON document instead of text.
     """
