@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 
 import saccade
+from saccade.api.changes import make_changes
+from saccade.api.recipe import whole_recipe
 from saccade.cli.app import main
 from saccade.data.bouncing import write_bouncing
 from saccade.data.pictures import picture_size_hw
@@ -291,6 +293,21 @@ def test_one_sequence_is_learned_from_and_nothing_is_held_out(sequence_folder, t
     assert main(["evaluate", str(tmp_path / "run"), str(folder)]) == 2
     line = capsys.readouterr().err
     assert "two sequences or more" in line and line.count("\n") == 1
+
+
+def test_all_frames_of_a_window_are_changed_alike():
+    names = ("rotate", "scale", "shift", "brightness", "contrast", "erase", "colour")
+    strong = {f"augment.{name}": 0.5 for name in names}
+    changes = make_changes(whole_recipe(None, "forecast", strong | {"forecast.seen": 3}))
+    still = draw(6, 3, 8, 8).repeat(1, 5, 1, 1)
+    changed, _ = changes.with_targets(
+        still.clone(), torch.zeros(6), torch.Generator().manual_seed(1)
+    )
+    frames = changed.reshape(6, 5, 3, 8, 8)
+    assert not torch.allclose(frames[:, 0], still[:, :3])
+    torch.testing.assert_close(frames, frames[:, :1].expand_as(frames))
+    hue = frames[:, 0].mean((2, 3)) / still[:, :3].mean((2, 3))
+    assert hue.std(dim=1).min() > 1e-3
 
 
 def test_undivided_sequences_are_held_out_whole(sequence_folder, tmp_path):

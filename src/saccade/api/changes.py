@@ -17,4 +17,5 @@ def make_changes(recipe: Recipe) -> Changes:
             f"augment.mosaic {mosaic:g} is for task detect alone, since a mosaic of pictures has "
             f"no one label; leave it out, or take --task detect. Got task {recipe.task}"
         )
-    return Augment(**chosen)
+    window = recipe.forecast.seen + recipe.forecast.ahead if recipe.task == "forecast" else 1
+    return Augment(**chosen, frames=window)

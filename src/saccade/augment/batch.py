@@ -15,7 +15,8 @@ class Augment:
     """Random rotation, scale, crop, shift, mirroring, brightness, contrast, colour and erasing.
 
     Arguments are the largest change or the chance, as in the recipe. Erasing covers a rectangle
-    with one random grey (Zhong et al., "Random Erasing", 2017, arXiv:1708.04896).
+    with one random grey (Zhong et al., "Random Erasing", 2017, arXiv:1708.04896). ``frames``: how
+    many frames, one after the other, the channels of a picture are of; all change alike.
     """
 
     def __init__(
@@ -30,10 +31,11 @@ class Augment:
         erase: float,
         crop: float = 0.0,
         colour: float = 0.0,
+        frames: int = 1,
     ) -> None:
         self.rotate, self.scale, self.shift, self.flip = rotate, scale, shift, flip
         self.brightness, self.contrast, self.erase = brightness, contrast, erase
-        self.crop, self.colour = crop, colour
+        self.crop, self.colour, self.frames = crop, colour, frames
 
     def __call__(self, pictures: Tensor, generator: Generator) -> Tensor:
         """(n, c, H, W) float in [0, 1] → the same shape and, roughly, range; may change its input.
@@ -81,8 +83,8 @@ class Augment:
         if self.brightness or self.contrast:
             pictures = self._light(pictures, generator)
         if self.colour:
-            shape = (len(pictures), pictures.shape[1], 1, 1)
-            drawn = torch.rand(shape, generator=generator) * 2 - 1
+            shape = (len(pictures), pictures.shape[1] // self.frames, 1, 1)
+            drawn = (torch.rand(shape, generator=generator) * 2 - 1).repeat(1, self.frames, 1, 1)
             pictures = pictures.mul_((1 + self.colour) ** drawn)
         return self._erase(pictures, generator) if self.erase else pictures
 
