@@ -148,7 +148,7 @@ def test_groups_of_sequences_are_judged_each_by_itself(run, sequence_folder, tmp
         report=page,
     )
     a, b = scores.by_group.groups
-    assert (a.group, b.group, a.pictures) == ("A", "B", 3 * 5)
+    assert (a.group, b.group, a.pictures) == ("A", "B", 3 * 8)
     low, high = sorted(one.figures["squared ratio"].value for one in (a, b))
     assert low < scores.squared.ratio.value < high and a.too_few
     assert "site" in page.read_text()

@@ -17,7 +17,7 @@ from saccade.data.stored import Pictures
 from saccade.errors import InputError
 from saccade.files import write_atomic
 from saccade.intervals import LEVEL
-from saccade.judge.by_group import judge_by_group
+from saccade.judge.by_group import ByGroup, judge_by_group
 from saccade.judge.forecast import ForecastScores, judge_forecast
 from saccade.tasks.model import Model
 from saccade.values import Broken, IntArray, Interval, Sample, UInt8Array
@@ -101,19 +101,7 @@ def judge_forecaster(
     seen = found.given.shape[1]
     scores = _scores(found, names, range(len(names)))
     if asked.by is not None:
-        values = column(samples, asked.by)
-        owner = [values[row] for row in found.rows[:, 0].tolist()]
-
-        def judge(places: list[int], level: float) -> dict[str, Interval]:
-            few = len({names[place] for place in places}) < 2
-            part = None if few else _scores(found, names, places, level=level)
-            ratio = part and part.squared.ratio
-            return {"squared ratio": ratio} if ratio else {}
-
-        divided = judge_by_group(
-            judge, owner, column=asked.by, units="sequences", lower_is_better=True
-        )
-        scores = replace(scores, by_group=divided)
+        scores = replace(scores, by_group=_by_group(found, names, samples, asked.by))
     if report is not None:
         from saccade.judge.forecast_report import Strips, forecast_report  # Loads the charts.
 
@@ -123,6 +111,20 @@ def judge_forecaster(
         page = forecast_report(scores, strips, note=asked.note, extra=extra, **told)
         write_atomic(report, page)
     return scores
+
+
+def _by_group(found: Said, names: Sequence[str], samples: Sequence[Sample], by: str) -> ByGroup:
+    """Judge each value of a column by the windows that begin with its frames."""
+
+    def judge(frames: list[int], level: float) -> dict[str, Interval]:
+        places = np.flatnonzero(np.isin(found.rows[:, 0], frames)).tolist()
+        if len({names[place] for place in places}) < 2:
+            return {}
+        ratio = _scores(found, names, places, level=level).squared.ratio
+        return {} if ratio is None else {"squared ratio": ratio}
+
+    values = column(samples, by)
+    return judge_by_group(judge, values, column=by, units="sequences", lower_is_better=True)
 
 
 def _scores(
