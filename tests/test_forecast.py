@@ -10,14 +10,19 @@ import torch
 from PIL import Image
 
 import saccade
+from saccade.api.changes import make_changes
+from saccade.api.recipe import whole_recipe
 from saccade.cli.app import main
 from saccade.data.bouncing import write_bouncing
 from saccade.data.pictures import picture_size_hw
 from saccade.data.sequences import read_sequences
 from saccade.errors import InputError, SettingError
 from saccade.judge.forecast import judge_forecast
+from saccade.judge.run_index import RunLine
 from saccade.tasks.forecast import ForecastTask, forecast_batch
 from saccade.tasks.forecaster import Forecaster
+from saccade.values import Interval
+from tests.documents import ROOT
 from tests.runs import OF_TASK, flags
 from tests.test_bad_input import snapshot
 
@@ -131,6 +136,28 @@ def test_training_judges_the_part_val_and_writes_strips(run, sequence_folder):
     assert again.squared == scores.squared and again.absolute == scores.absolute
 
 
+def test_groups_of_sequences_are_judged_each_by_itself(run, sequence_folder, tmp_path):
+    rows = [f"{file},{'AB'[int(file.parent.name[-1]) % 2]}" for file in frames_of(sequence_folder)]
+    (tmp_path / "sites.csv").write_text("\n".join(["path,site", *rows]) + "\n")
+    page = tmp_path / "page.html"
+    scores = saccade.evaluate(
+        run.folder,
+        sequence_folder / "train",
+        by="site",
+        metadata=tmp_path / "sites.csv",
+        report=page,
+    )
+    a, b = scores.by_group.groups
+    assert (a.group, b.group, a.pictures) == ("A", "B", 3 * 8)
+    low, high = sorted(one.figures["squared ratio"].value for one in (a, b))
+    assert low < scores.squared.ratio.value < high and a.too_few
+    assert "site" in page.read_text()
+
+
+def frames_of(folder):
+    return sorted((folder / "train").rglob("*.png"))
+
+
 def test_the_figures_are_those_of_the_frames_that_the_model_says(run, sequence_folder):
     said, truth, last, names = [], [], [], []
     for folder in sorted((sequence_folder / "val").iterdir()):
@@ -200,6 +227,18 @@ def test_two_forecasters_are_compared_sequence_by_sequence(run, sequence_folder,
         saccade.compare(run.folder, third.folder, sequence_folder)
 
 
+def test_the_index_of_runs_puts_the_lower_ratio_first():
+    lines = [
+        RunLine(f"{value}", "finished", figure="squared ratio", score=Interval(value, 0, 1, 9))
+        for value in (0.5, 0.3, 0.7)
+    ]
+    assert [line.name for line in sorted(lines, key=lambda line: -line.rank)] == [
+        "0.3",
+        "0.5",
+        "0.7",
+    ]
+
+
 def test_tune_deals_whole_sequences(sequence_folder, tmp_path, capsys):
     found = saccade.tune(
         sequence_folder,
@@ -230,6 +269,22 @@ def test_a_broken_frame_is_named_and_no_window_holds_it(sequence_folder, tmp_pat
     assert [one.picture.rpartition("/")[2] for one in training.data.broken] == ["frame_006.png"]
 
 
+def test_a_broken_frame_is_named_where_the_next_are_asked_for(
+    run, sequence_folder, tmp_path, capsys
+):
+    folder = shutil.copytree(sequence_folder / "val", tmp_path / "data")
+    (folder / "sequence_001" / "frame_006.png").write_text("no picture")
+    words = [str(run.folder), str(folder), "--out", str(tmp_path / "out")]
+    assert main(["predict", *words]) == 2
+    line = capsys.readouterr().err
+    assert "frame_006.png cannot be read" in line and line.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+    assert main(["evaluate", str(run.folder), str(folder)]) == 2
+    assert "1 of 16 pictures cannot be read" in capsys.readouterr().err
+    scores = saccade.evaluate(run.folder, folder, broken=0.1)
+    assert len(scores.broken) == 1 and scores.windows == 5 + 3
+
+
 def test_one_sequence_is_learned_from_and_nothing_is_held_out(sequence_folder, tmp_path, capsys):
     folder = sequence_folder / "train" / "sequence_000"
     words = ["train", str(folder), "--task", "forecast", "--out", str(tmp_path / "run")]
@@ -238,6 +293,21 @@ def test_one_sequence_is_learned_from_and_nothing_is_held_out(sequence_folder, t
     assert main(["evaluate", str(tmp_path / "run"), str(folder)]) == 2
     line = capsys.readouterr().err
     assert "two sequences or more" in line and line.count("\n") == 1
+
+
+def test_all_frames_of_a_window_are_changed_alike():
+    names = ("rotate", "scale", "shift", "brightness", "contrast", "erase", "colour")
+    strong = {f"augment.{name}": 0.5 for name in names}
+    changes = make_changes(whole_recipe(None, "forecast", strong | {"forecast.seen": 3}))
+    still = draw(6, 3, 8, 8).repeat(1, 5, 1, 1)
+    changed, _ = changes.with_targets(
+        still.clone(), torch.zeros(6), torch.Generator().manual_seed(1)
+    )
+    frames = changed.reshape(6, 5, 3, 8, 8)
+    assert not torch.allclose(frames[:, 0], still[:, :3])
+    torch.testing.assert_close(frames, frames[:, :1].expand_as(frames))
+    hue = frames[:, 0].mean((2, 3)) / still[:, :3].mean((2, 3))
+    assert hue.std(dim=1).min() > 1e-3
 
 
 def test_undivided_sequences_are_held_out_whole(sequence_folder, tmp_path):
@@ -307,9 +377,12 @@ REFUSED = [
     ("predict RUN SEQ --out OUT --at-least 0.5", ["--at-least", "not for forecasters"]),
     ("predict RUN SEQ --out OUT --painted P", ["--painted", "not for forecasters"]),
     ("predict RUN FILE --out OUT", ["is a file"]),
+    ("predict RUN SEQ --out FILE", ["frame_000.png is a file; name a folder"]),
+    ("predict RUN SEQ --out FILE/next", ["frame_000.png is a file; name a folder"]),
+    ("inspect VAL --augment --recipe RECIPE", ["inspect --augment", "task forecast"]),
     ("predict RUN SEQ SEQ --out OUT", ["two sequences are called"]),
     ("evaluate RUN VAL --groups sequence", ["--groups"]),
-    ("evaluate RUN VAL --by sequence", ["--by", "forecaster"]),
+    ("evaluate RUN VAL --by site", ["no metadata 'site'"]),
     ("evaluate RUN VAL --alarm a --miss-cost 2", ["alarm", "a forecaster"]),
     ("robustness RUN VAL", ["robustness", "saccade evaluate"]),
     ("limits RUN VAL --second VAL", ["limits", "saccade evaluate"]),
@@ -334,6 +407,8 @@ def test_other_commands_refuse_in_one_line(run, sequence_folder, tmp_path, capsy
         "VAL": sequence_folder / "val",
         "SEQ": folder,
         "FILE": folder / "frame_000.png",
+        "FILE/next": folder / "frame_000.png" / "next",
+        "RECIPE": ROOT / "recipes" / "bouncing.toml",
         "OUT": tmp_path / "out",
         "OUT.onnx": tmp_path / "out.onnx",
         "P": tmp_path / "painted",
@@ -381,7 +456,7 @@ def test_on_shapes_that_bounce_both_errors_are_at_most_half_of_repeating(tmp_pat
     write_bouncing(tmp_path / "judged", seed=11, parts={"val": 12})
     run = saccade.train(
         tmp_path / "learned",
-        recipe="recipes/bouncing.toml",
+        recipe=ROOT / "recipes" / "bouncing.toml",
         out=tmp_path / "run",
         settings={"data.validation": 0.0, "train.threads": 1},
     )

@@ -17,6 +17,7 @@ TUTORIAL = ROOT / "docs" / "tutorial" / "faces.md"
 DETECT = ROOT / "docs" / "tutorial" / "detect.md"
 FINE_TUNE = ROOT / "docs" / "tutorial" / "fine-tune.md"
 SEGMENT = ROOT / "docs" / "tutorial" / "segment.md"
+FORECAST = ROOT / "docs" / "tutorial" / "forecast.md"
 DATA = os.environ.get("SACCADE_DATA")
 FACES = Path(DATA or "") / "faces_orl"
 LONGEST_S = 900
@@ -114,6 +115,17 @@ def test_the_tutorial_of_segmenters_runs_and_marks_shapes(tmp_path):
     for folder in ("masks", "painted"):
         assert len(list((tmp_path / folder).glob("*.png"))) == 60
     assert (tmp_path / "comparison.html").is_file() and (tmp_path / "changed.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_tutorial_of_forecasters_runs_and_beats_the_last_frame(tmp_path):
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    outputs = run_blocks(FORECAST, tmp_path)
+    require_what_is_shown(FORECAST, outputs)
+    judged = output_of(outputs, "--open-test")
+    for name in ("squared", "absolute"):
+        assert float(re.search(rf"{name} ratio +([\d.]+)", judged)[1]) < 0.6
+    assert "B is better" not in output_of(outputs, "saccade compare")
 
 
 @pytest.mark.slow

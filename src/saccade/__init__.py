@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from saccade.judge.tuning import Tuned
     from saccade.judge.weight_pictures import Inside
     from saccade.tasks.model import Model
-    from saccade.values import Estimate, Found, Hit, Interval, Prediction, Sample
+    from saccade.values import Estimate, Forecast, Found, Hit, Interval, Prediction, Sample
     from saccade.vectors.tuned import Wish
 
 _HOME = {
@@ -60,6 +60,7 @@ _HOME = {
     "Estimate": "values",
     "Explanation": "judge.explanation",
     "Exported": "api.export_model",
+    "Forecast": "values",
     "Found": "values",
     "Gallery": "api.gallery",
     "GalleryError": "errors",
@@ -128,6 +129,7 @@ __all__ = [
     "Estimate",
     "Explanation",
     "Exported",
+    "Forecast",
     "Found",
     "Gallery",
     "GalleryError",

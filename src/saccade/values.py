@@ -209,7 +209,10 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The next frames of one sequence, as files: those said after the frame ``last``, in order."""
+    """The next frames of one sequence: the ``files`` of those said after the frame ``last``.
+
+    In their order. ``reason`` is empty: frames that cannot be read are an error.
+    """
 
     sequence: str
     last: str

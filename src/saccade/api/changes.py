@@ -27,6 +27,8 @@ def make_changes(recipe: Recipe, *, classes: int = 0) -> Changes:
         )
     if recipe.task == "segment":
         return MaskAugment(Augment(**chosen))
+    if recipe.task == "forecast":
+        return Augment(**chosen, frames=recipe.forecast.seen + recipe.forecast.ahead)
     if not any(mixtures.values()):
         return Augment(**chosen)
     known = classes if recipe.task == "classify" else None

@@ -1,22 +1,26 @@
 """A forecaster's answers: the frames that follow those of each window, said and judged."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from saccade.api.asked import Asked
+from saccade.api.asked import Asked, sections_of
 from saccade.data.batches import load_readable
 from saccade.data.broken import part_broken, require_few
+from saccade.data.readers import column
 from saccade.data.sequences import windows
 from saccade.data.stored import Pictures
-from saccade.errors import InputError, SettingError
+from saccade.errors import InputError
 from saccade.files import write_atomic
+from saccade.intervals import LEVEL
+from saccade.judge.by_group import ByGroup, judge_by_group
 from saccade.judge.forecast import ForecastScores, judge_forecast
 from saccade.tasks.model import Model
-from saccade.values import Broken, IntArray, Sample, UInt8Array
+from saccade.values import Broken, IntArray, Interval, Sample, UInt8Array
 
 BLOCK = 64  # windows between two steps of the progress
 
@@ -90,21 +94,49 @@ def judge_forecaster(
     told: Mapping[str, Any],
     asked: Asked,
 ) -> ForecastScores:
-    """Judge what a forecaster said; sequences are kept together."""
+    """Judge what a forecaster said; of groups, by the squared ratio of their windows."""
     if asked.groups is not None:
         raise InputError("frames of one sequence are kept together already; leave out --groups")
-    if asked.by is not None:
-        raise SettingError(
-            "--by judges pictures group by group, and this is a forecaster; judge "
-            "the sequences of each group in a folder of their own"
-        )
     names = [samples[row].label for row in found.rows[:, 0].tolist()]
     seen = found.given.shape[1]
-    scores = judge_forecast(found.said, found.truth, found.given[:, -1], sequences=names, seen=seen)
+    scores = _scores(found, names, range(len(names)))
+    if asked.by is not None:
+        scores = replace(scores, by_group=_by_group(found, names, samples, asked.by))
     if report is not None:
         from saccade.judge.forecast_report import Strips, forecast_report  # Loads the charts.
 
         last = [samples[row].path.name for row in found.rows[:, seen - 1].tolist()]
         strips = Strips(found.given, found.said, found.truth, names, last)
-        write_atomic(report, forecast_report(scores, strips, note=asked.note, **told))
+        extra = sections_of(scores.by_group)
+        page = forecast_report(scores, strips, note=asked.note, extra=extra, **told)
+        write_atomic(report, page)
     return scores
+
+
+def _by_group(found: Said, names: Sequence[str], samples: Sequence[Sample], by: str) -> ByGroup:
+    """Judge each value of a column by the windows that begin with its frames."""
+
+    def judge(frames: list[int], level: float) -> dict[str, Interval]:
+        places = np.flatnonzero(np.isin(found.rows[:, 0], frames)).tolist()
+        if len({names[place] for place in places}) < 2:
+            return {}
+        ratio = _scores(found, names, places, level=level).squared.ratio
+        return {} if ratio is None else {"squared ratio": ratio}
+
+    values = column(samples, by)
+    return judge_by_group(judge, values, column=by, units="sequences", lower_is_better=True)
+
+
+def _scores(
+    found: Said, names: Sequence[str], places: Sequence[int], *, level: float = LEVEL
+) -> ForecastScores:
+    """Judge the windows of these places alone."""
+    rows = np.asarray(places, np.int64)
+    return judge_forecast(
+        found.said[rows],
+        found.truth[rows],
+        found.given[rows, -1],
+        sequences=[names[place] for place in places],
+        seen=found.given.shape[1],
+        level=level,
+    )

@@ -77,8 +77,9 @@ def _places(frames: Sequence[Sample], wanted: int, folder: Path) -> list[Path]:
 
 
 def _require_free(root: Path, files: Sequence[Path]) -> None:
-    if root.is_file():
-        raise InputError(f"{root} is a file; name a folder with --out")
+    for place in (root, *root.parents):
+        if place.is_file():
+            raise InputError(f"{place} is a file; name a folder with --out")
     for file in files:
         if file.exists():
             raise InputError(f"{file} is there already; name another folder with --out")

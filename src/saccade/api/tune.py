@@ -41,9 +41,10 @@ def tune(
     it, as for ``train``. The pictures that ``train`` would learn from (of divided data the part
     train; the part test is never read) are dealt into ``folds``, the same for every choice by the
     recipe's seed: for classify with an equal share of every class, or whole ``groups``, the values
-    of a column of metadata; for embed whole classes. For each fold a model learns from the others,
-    as ``train`` would, and answers that fold: by its accuracy, for embed its rank-1 accuracy, for
-    regress R².
+    of a column of metadata; for embed whole classes, for forecast whole sequences. For each fold a
+    model learns from the others, as ``train`` would, and answers that fold: by its accuracy, for
+    embed its rank-1 accuracy, for regress R², for forecast the share of the squared error of
+    repeating the last frame that it does not make.
     Means carry the interval, and differences the test, of ``judge/folds.py``. ``out`` is the folder
     to make, which gets ``tuning.json`` and ``report.html``; ``resume`` goes on with one that was
     stopped, from the fold it was in, to the same result. Where train.precision is auto, float32 is

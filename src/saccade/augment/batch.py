@@ -16,7 +16,8 @@ class Augment:
     """Random rotation, scale, crop, shift, mirroring, brightness, contrast, colour and erasing.
 
     Arguments are the largest change or the chance, as in the recipe. ``erase`` covers a rectangle
-    with one random grey; ``random_erasing`` one of other sizes and shapes, with noise.
+    with one random grey; ``random_erasing`` one of other sizes and shapes, with noise. ``frames``:
+    how many frames, one after the other, the channels of a picture are of; all change alike.
     """
 
     def __init__(
@@ -32,10 +33,11 @@ class Augment:
         crop: float = 0.0,
         colour: float = 0.0,
         random_erasing: float = 0.0,
+        frames: int = 1,
     ) -> None:
         self.rotate, self.scale, self.shift, self.flip = rotate, scale, shift, flip
         self.brightness, self.contrast, self.erase = brightness, contrast, erase
-        self.crop, self.colour = crop, colour
+        self.crop, self.colour, self.frames = crop, colour, frames
         self.random_erasing = RandomErasing(chance=random_erasing)
 
     def __call__(self, pictures: Tensor, generator: Generator) -> Tensor:
@@ -90,8 +92,8 @@ class Augment:
         if self.brightness or self.contrast:
             pictures = self._light(pictures, generator)
         if self.colour:
-            shape = (len(pictures), pictures.shape[1], 1, 1)
-            drawn = torch.rand(shape, generator=generator) * 2 - 1
+            shape = (len(pictures), pictures.shape[1] // self.frames, 1, 1)
+            drawn = (torch.rand(shape, generator=generator) * 2 - 1).repeat(1, self.frames, 1, 1)
             pictures = pictures.mul_((1 + self.colour) ** drawn)
         covered = None
         if self.erase:

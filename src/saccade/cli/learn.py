@@ -177,7 +177,7 @@ def predict(
     frames: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Say which class, numbers, objects or areas pictures show; exit code 1 when nothing is sure.
+    """Say what pictures show, or which frames come next; exit code 1 when nothing is sure.
 
     Parameters
     ----------

@@ -57,19 +57,21 @@ def forecast_report(
     history: Sequence[Mapping[str, Any]] | None = None,
     about: Mapping[str, str] | None = None,
     note: str = "",
+    extra: Sequence[Section] = (),
     title: str = "How near the frames are that this forecaster says",
 ) -> str:
     """Return one self-contained HTML page.
 
     ``strips``: those judged, in the same order. ``history``: training records, see
     ``history_charts``. ``note``: what the reader must know of these sequences. ``about``: rows for
-    the last table.
+    the last table. ``extra``: sections before the strips.
     """
     require_those_judged(strips.last, scores.windows)
     worst, others = chosen(scores.errors, strips.sequences)
     sections = [
         Section("The result", _summary(scores, note)),
         Section("Frame by frame", _steps(scores)),
+        *extra,
         Section("The largest errors", (_legend(scores), _sheet(scores, strips, worst, "bad"))),
         Section("From good to bad", (_sheet(scores, strips, others, "plain"),)),
     ]

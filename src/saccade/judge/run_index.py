@@ -14,7 +14,7 @@ STATES: tuple[State, ...] = (
     "unfinished",
     "damaged",
 )  # as they are listed, one after the other
-LOWER_IS_BETTER = ("mae", "rmse")
+LOWER_IS_BETTER = ("mae", "rmse", "squared ratio", "absolute ratio")
 
 
 @dataclass(frozen=True, slots=True)
