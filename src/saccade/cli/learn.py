@@ -45,21 +45,19 @@ def train(
         DATA (class folders, CSV, idx pair or .npz, for detect boxes as COCO, VOC, YOLO or CSV has
         them; its part train, if divided) and settings; with --resume, DATA only if it moved.
     task
-        What is learned: embed (the default), classify, regress or detect.
+        What is learned: embed, classify, regress or detect.
     recipe
-        TOML file with settings; docs/reference/settings.md lists them all.
+        TOML file of settings: docs/reference/settings.md.
     out
         Run folder to make; else the next free one below runs/.
     resume
-        Run folder of a training that was stopped; it goes on with its own settings.
+        Run folder to go on with, in its own settings.
     precision
-        The setting train.precision: auto (the faster), float32 or bfloat16.
+        train.precision: auto (the faster), float32, bfloat16.
     balance
-        Against classes of unequal size: weights (loss.class_weights), batches (train.batches) or
-        none.
+        Of classes of unequal size: weights, batches or none.
     reweight_to
-        The setting data.reweight_to: a folder of pictures like those that the model will be used
-        on; those learned from count by how likely they are among them.
+        data.reweight_to: pictures like those it will meet.
     json
         Print one JSON document instead of text.
     """
