@@ -42,6 +42,14 @@ def test_without_a_shift_all_count_the_same():
     assert found.told_apart == pytest.approx(0.5, abs=0.06)
 
 
+def test_few_pictures_without_a_shift_are_not_told_apart():
+    areas = [
+        density_ratio(normal(20, seed=n), normal(16, seed=n + 99), most=20, seed=n).told_apart
+        for n in range(12)
+    ]
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.12)
+
+
 def test_no_row_is_weighted_by_a_classifier_that_saw_it(monkeypatch):
     source, target = normal(60, seed=1, width=2), normal(40, 3.0, seed=2, width=2)
     monkeypatch.setattr(module, "PENALTIES", (1.0,))
@@ -59,11 +67,11 @@ def test_no_row_is_weighted_by_a_classifier_that_saw_it(monkeypatch):
     assert whole.told_apart > 0.9
 
 
-def test_told_apart_is_the_area_under_the_curve():
+def test_the_area_is_that_of_scikit_learn():
     draw = np.random.default_rng(0)
     source, target = draw.integers(0, 9, 50).astype(float), draw.integers(2, 12, 70).astype(float)
     wanted = roc_auc_score(np.repeat([0, 1], (50, 70)), np.concatenate([source, target]))
-    assert module._told_apart(source, target) == pytest.approx(wanted, abs=1e-12)
+    assert module._area(source, target) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_the_effective_size_by_hand():
@@ -122,6 +130,11 @@ def test_many_rows_are_sampled(monkeypatch):
 def test_too_few_pictures_are_refused(sides):
     with pytest.raises(InputError, match="10 pictures or more of each side"):
         density_ratio(normal(sides[0]), normal(sides[1]), most=20)
+
+
+def test_too_many_features_are_refused():
+    with pytest.raises(InputError, match="4,096 features at most, and these are 5,000; set data"):
+        density_ratio(normal(20, width=5000), normal(20, width=5000), most=20)
 
 
 def test_features_that_are_not_finite_are_refused():

@@ -23,6 +23,7 @@ FOLDS = 5
 FEWEST = 2 * FOLDS  # rows of each side
 MOST_FITTED = 10_000  # rows of each side that a classifier learns from
 DIRECTIONS = 64
+MOST_FEATURES = 4096  # whose covariance is taken apart
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C: larger is freer
 FARTHEST = 30.0  # of the logarithm of a ratio from 0, where float64 is still exact
 
@@ -33,7 +34,7 @@ class DensityRatio:
 
     ``others`` (m,): those of rows that neither side has, in the same unit. ``cut``: how many of the
     source's were larger. ``told_apart``: area under the ROC curve of the classifier, each row
-    answered by one that did not learn from it; 0.5 where nothing tells the two sides apart.
+    answered by one that did not learn from it, the mean over the folds; 0.5 where nothing tells the two sides apart.
     """
 
     weights: Float64Array
@@ -63,8 +64,8 @@ def density_ratio(
     """Return how much likelier the rows of ``source`` (n, d) are among ``target`` (k, d).
 
     ``most``: the largest weight, at least 1, in means. ``others``: (m, d) rows to be weighted
-    beside. ``seed`` deals the folds. Raises InputError when a side has fewer than FEWEST rows or
-    none of its numbers is finite.
+    beside. ``seed`` deals the folds. Raises InputError when a side has fewer than FEWEST rows, for
+    more than MOST_FEATURES features, and for one that is not finite.
     """
     for rows, name in ((source, "to learn from"), (target, "of the target")):
         if len(rows) < FEWEST:
@@ -72,6 +73,11 @@ def density_ratio(
                 f"a density ratio needs {FEWEST} pictures or more of each side, and those {name} "
                 f"are {len(rows)}; add some"
             )
+    if source.shape[1] > MOST_FEATURES:
+        raise InputError(
+            f"a density ratio takes {MOST_FEATURES:,} features at most, and these are "
+            f"{source.shape[1]:,}; set data.reweight_by pixels, or a smaller data.size"
+        )
     beside = source[:0] if others is None else others
     if not all(np.isfinite(rows).all() for rows in (source, target, beside)):
         raise InputError("a density ratio needs finite features; name other weights or features")
@@ -82,7 +88,13 @@ def density_ratio(
     )
     weights, cut, factor = cut_weights(log_odds.source, most=most)
     beyond = np.minimum(np.exp(np.clip(log_odds.others, -FARTHEST, FARTHEST)) * factor, most)
-    return DensityRatio(weights, beyond, cut, _told_apart(log_odds.source, log_odds.target))
+    # Fold by fold: answers of two classifiers have no common zero.
+    folds = _folds(len(source), seed), _folds(len(target), seed + 1)
+    areas = [
+        _area(log_odds.source[folds[0] == fold], log_odds.target[folds[1] == fold])
+        for fold in range(FOLDS)
+    ]
+    return DensityRatio(weights, beyond, cut, float(np.mean(areas)))
 
 
 def cut_weights(log_ratios: Float64Array, *, most: float) -> tuple[Float64Array, int, float]:
@@ -168,8 +180,8 @@ def _directions(*sides: NDArray[Any]) -> tuple[Float64Array, ...]:
     return tuple((np.asarray(side, np.float64) - mean) @ kept / scale for side in sides)
 
 
-def _told_apart(source: Float64Array, target: Float64Array) -> float:
-    """The share of pairs in which the target's row has the higher value, ties half."""
+def _area(source: Float64Array, target: Float64Array) -> float:
+    """Area under the ROC curve: the share of pairs whose target's row is higher, ties half."""
     from scipy.stats import rankdata
 
     ranks = rankdata(np.concatenate([target, source]))[: len(target)]
