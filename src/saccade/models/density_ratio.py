@@ -34,7 +34,8 @@ class DensityRatio:
 
     ``others`` (m,): those of rows that neither side has, in the same unit. ``cut``: how many of the
     source's were larger. ``told_apart``: area under the ROC curve of the classifier, each row
-    answered by one that did not learn from it, the mean over the folds; 0.5 where nothing tells the two sides apart.
+    answered by one that did not learn from it, the mean over the folds; 0.5 where nothing tells the
+    two sides apart.
     """
 
     weights: Float64Array
