@@ -77,7 +77,7 @@ def test_every_field_must_be_there_known_and_what_it_must(card):
         (EMBEDDER_CARD, "detector.iou", 0.5, "detector.iou has no meaning in this card"),
         (FULL, "detector.units", "pixels", "detector.units has no meaning in this card"),
         (DETECTOR_CARD, "detector.template", "arcface", "has no meaning in this card"),
-        (EMBEDDER_CARD, "kind", "Embedder", "kind must be embedder or detector. Got 'Embedder'"),
+        (EMBEDDER_CARD, "kind", "Embedder", "kind must be embedder, detector or segmenter. Got"),
         (EMBEDDER_CARD, "input.size", [8, 5000], "each 1 to 4096. Got [8, 5000]"),
         (EMBEDDER_CARD, "input.size", [8, True], "input.size must be"),
         (EMBEDDER_CARD, "input.size", "8x8", "input.size must be"),
@@ -213,7 +213,7 @@ def test_the_first_card_of_a_detector(tmp_path):
     card = parse_card(tomllib.loads(text), where="card")
     assert (card.threshold, card.iou, card.object) == (0.5, 0.4, 1)
     for name, field in FIELDS.items():
-        assert name.startswith(("embedder", "priors")) or f"# {field.text}\n" in text
+        assert name.startswith(("embedder", "segmenter", "priors")) or f"# {field.text}\n" in text
 
 
 def hostile(model):

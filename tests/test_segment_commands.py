@@ -244,10 +244,19 @@ def test_what_a_segmenter_cannot_do_is_told(
         {"classes": ["a"]},
         {"classes": ["a", "a", "b", "c"]},
         {"segment": {}},
-        {"segment": {"stride": 3, "fit": "stretch", "overlap": 0.2, "masks": ""}},
-        {"segment": {"stride": 4, "fit": "cut", "overlap": 0.2, "masks": ""}},
-        {"segment": {"stride": 4, "fit": "tiles", "overlap": 1.0, "masks": ""}},
-        {"segment": {"stride": 4, "fit": "tiles", "overlap": 0, "masks": "", "whole_hw": "x"}},
+        {"segment": {"stride": 3, "depth": 0, "fit": "stretch", "overlap": 0.2, "masks": ""}},
+        {"segment": {"stride": 4, "depth": 0, "fit": "cut", "overlap": 0.2, "masks": ""}},
+        {"segment": {"stride": 4, "depth": 0, "fit": "tiles", "overlap": 1.0, "masks": ""}},
+        {
+            "segment": {
+                "stride": 4,
+                "depth": 0,
+                "fit": "tiles",
+                "overlap": 0,
+                "masks": "",
+                "whole_hw": "x",
+            }
+        },
         {"masks": 3},
     ],
     ids=str,

@@ -32,17 +32,17 @@ def card(**changes):
         "channels": 3,
         "size_hw": list(SIZE),
         "classes": ["ground", "cat", "dog"],
-        "segment": {"stride": 4, "fit": "stretch", "overlap": 0.25, "masks": ""},
+        "segment": {"stride": 4, "depth": 0, "fit": "stretch", "overlap": 0.25, "masks": ""},
         "masks": {},
         "sha256": "",
     } | changes
 
 
-def network(stride=4, **changes):
+def network(stride=4, depth=0, **changes):
     torch.manual_seed(0)
-    told = {"stride": stride, "fit": "stretch", "overlap": 0.25, "masks": ""}
+    told = {"stride": stride, "depth": depth, "fit": "stretch", "overlap": 0.25, "masks": ""}
     made = build_network(card(segment=told, **changes)).eval()
-    for layer in made.head.scores:  # They begin at 0.
+    for layer in (made.head.score,) if depth else made.head.lateral:  # They begin at 0.
         nn.init.normal_(layer.weight, generator=Generator().manual_seed(1))
     return made
 
@@ -60,16 +60,19 @@ def pictures(*shape, seed=0):
         ("torchvision/squeezenet1_1", (75, 64)),
     ],
 )
-def test_every_pixel_gets_scores_whatever_the_size(backbone, size, stride):
-    made = network(stride, backbone=backbone, size_hw=list(size))
+@pytest.mark.parametrize("depth", [0, 8])
+def test_every_pixel_gets_scores_whatever_the_size(backbone, size, stride, depth):
+    made = network(stride, depth, backbone=backbone, size_hw=list(size))
     logits = made(pictures(2, 3, *size))
     assert logits.shape == (2, CLASSES, *size) and torch.isfinite(logits).all()
     strides = made.head.strides
     assert strides == tuple(sorted(strides)) and strides[0] >= min(stride, strides[-1])
 
 
-def test_at_first_no_class_is_preferred():
-    made = build_network(card())
+@pytest.mark.parametrize("depth", [0, 8])
+def test_at_first_no_class_is_preferred(depth):
+    told = card()["segment"] | {"depth": depth}
+    made = build_network(card(segment=told))
     assert torch.equal(made(pictures(1, 3, *SIZE)), torch.zeros(1, CLASSES, *SIZE))
 
 
@@ -79,7 +82,7 @@ def test_a_network_begins_as_bilinear_interpolation_of_summed_scores():
     assert made.head.strides == (4, 8, 16)
     maps = made.maps(pictures(1, 3, *SIZE))
     found = made.head(maps)
-    fine, middle, coarse = (layer(one) for layer, one in zip(made.head.scores, maps, strict=True))
+    fine, middle, coarse = (layer(one) for layer, one in zip(made.head.lateral, maps, strict=True))
 
     def larger(scores, factor):
         return interpolate(scores, scale_factor=factor, mode="bilinear", align_corners=False)
@@ -87,6 +90,19 @@ def test_a_network_begins_as_bilinear_interpolation_of_summed_scores():
     wanted = larger(fine + larger(middle + larger(coarse, 2), 2), 4)
     inner = (..., slice(16, -16), slice(16, -16))
     torch.testing.assert_close(found[inner], wanted[inner], rtol=1e-4, atol=1e-4)
+
+
+def test_maps_are_mixed_where_they_meet():
+    """Written out layer by layer; torch's own interpolation is right but for the edge."""
+    made = network(stride=4, depth=8)
+    head, maps = made.head, made.maps(pictures(1, 3, *SIZE))
+    found = head.mix[2](head.lateral[2](maps[2]))
+    for place in (1, 0):
+        larger = interpolate(found, scale_factor=2, mode="bilinear", align_corners=False)
+        found = head.mix[place](head.lateral[place](maps[place]) + larger)
+    wanted = interpolate(head.score(found), scale_factor=4, mode="bilinear", align_corners=False)
+    inner = (..., slice(28, -28), slice(28, -28))
+    torch.testing.assert_close(head(maps)[inner], wanted[inner], rtol=1e-4, atol=1e-4)
 
 
 def test_a_backbone_without_maps_is_refused():

@@ -122,7 +122,7 @@ def test_a_run_that_was_stopped_does_not_go_on_with_other_masks(box_folder, tmp_
     "settings",
     [
         {"loss.name": "focal"},
-        {"loss.name": "dice"},
+        {"loss.name": "dice", "segment.depth": 16},
         {"loss.class_weights": "balanced", "segment.dice": 0.0},
         {"segment.stride": 32, "model.backbone": "resnet", "data.size": "64x64"},
         {"model.mirror": True, "data.validation": 0.0},

@@ -27,7 +27,7 @@ from saccade.tasks.segmenter import SegmentNetwork
 from saccade.values import VOID, Sample
 
 FEWEST_HELD = 2  # pictures: fewer have no interval
-KEPT = ("stride", "fit", "overlap", "masks")  # what the card keeps of the recipe
+KEPT = ("stride", "depth", "fit", "overlap", "masks")  # what the card keeps of the recipe
 
 
 class SegmentProcedure:

@@ -282,6 +282,13 @@ class SegmentSettings:
         "so on; smaller ones draw finer edges",
         choices=(32, 16, 8, 4, 2),
     )
+    depth: int = setting(
+        0,
+        "channels that maps are brought to, and mixed in, before they are scored; 0 scores each "
+        "map and adds the scores",
+        low=0,
+        high=512,
+    )
     dice: float = setting(
         1.0, "how much the Dice loss counts beside cross_entropy or focal", low=0, high=1000
     )

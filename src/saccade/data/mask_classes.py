@@ -36,9 +36,9 @@ class MaskClasses:
     objects: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``from_dict`` makes the same of, as JSON gives it back."""
-        told: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return told
+        """Return what ``from_dict`` makes the same of, as JSON gives it back: lists, no tuples."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return found
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> "MaskClasses":

@@ -21,13 +21,18 @@ class GlobalPool(nn.Module):
         return maps.amax((2, 3)) if self.largest else maps.mean((2, 3))
 
 
-def transposed_conv(channels_in: int, channels_out: int, *, factor: int = 2) -> nn.ConvTranspose2d:
+def transposed_conv(
+    channels_in: int, channels_out: int, *, factor: int = 2, groups: int = 1
+) -> nn.ConvTranspose2d:
     """Return a transposed convolution that makes the sides ``factor`` times as long.
 
-    It begins as bilinear interpolation: output channel j of input channel j modulo their number.
+    It begins as bilinear interpolation: output channel j of input channel j modulo their number, of
+    each group of channels.
     """
-    size = 2 * factor - factor % 2
-    layer = nn.ConvTranspose2d(channels_in, channels_out, size, factor, padding=factor // 2)
+    size, padding = 2 * factor - factor % 2, factor // 2
+    layer = nn.ConvTranspose2d(
+        channels_in, channels_out, size, factor, padding=padding, groups=groups
+    )
     bilinear(layer)
     return layer
 

@@ -34,7 +34,7 @@ SECOND_STAGE = {"proposals": 10**6, "kept": 10**5, "units": 8192}
 WHOLE_NUMBERS = {"scales", "depth", *SECOND_STAGE}
 MOST_OF_A_LIST = 64
 LONGEST_SIDE = 4096  # pixels: a detector's network is shown a picture of its size when it is made
-MOST_STRIDE, FITS = 1024, ("stretch", "tiles")  # of a segmenter
+MOST_STRIDE, MOST_DEPTH, FITS = 1024, 4096, ("stretch", "tiles")  # of a segmenter
 # These may be missing; then the backbone has its own.
 PART_KEYS = ("activation", "normalisation")
 
@@ -196,10 +196,12 @@ def _segmenter(card: dict[str, Any]) -> bool:
         and max(card["size_hw"]) <= LONGEST_SIDE
         and isinstance(told, dict)
         and isinstance(card["masks"], dict)
-        and told.keys() - {"whole_hw"} == {"stride", "fit", "overlap", "masks"}
+        and told.keys() - {"whole_hw"} == {"stride", "depth", "fit", "overlap", "masks"}
         and type(told["stride"]) is int
         and _strides([told["stride"]])
         and told["stride"] <= MOST_STRIDE
+        and type(told["depth"]) is int
+        and 0 <= told["depth"] <= MOST_DEPTH
         and told["fit"] in FITS
         and isinstance(told["masks"], str)
         and _whole_numbers(told.get("whole_hw", [1, 1]))

@@ -386,8 +386,8 @@ def build_network(card: dict[str, Any], *, initialisation: str = "") -> Network:
         network = FAMILIES[card["detect"]["family"]]
         return network(classes=len(card["classes"]), size_hw=size_hw, **told, **shape)
     if card["kind"] == "segmenter":
-        stride, classes = card["segment"]["stride"], len(card["classes"])
-        return SegmentNetwork(classes=classes, stride=stride, size_hw=size_hw, **shape)
+        told = {key: card["segment"][key] for key in ("stride", "depth")}
+        return SegmentNetwork(classes=len(card["classes"]), size_hw=size_hw, **told, **shape)
     return EmbeddingNetwork(dimension=card["dimension"], size_hw=size_hw, **shape)
 
 

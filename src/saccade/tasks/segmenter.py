@@ -14,9 +14,9 @@ CLASSES_AT_ONCE = 8  # whose shares are brought to a picture's size together
 
 
 class SegmentNetwork(BackboneNetwork):
-    """A backbone and a fully convolutional head; ``stride`` as ``Fcn`` takes it."""
+    """A backbone and a fully convolutional head; ``stride`` and ``depth`` as ``Fcn`` takes them."""
 
-    def __init__(self, *, classes: int, stride: int, **backbone: Any) -> None:
+    def __init__(self, *, classes: int, stride: int, depth: int = 0, **backbone: Any) -> None:
         super().__init__(**backbone)
         self.size_hw: tuple[int, int] = backbone["size_hw"]
         self.classes = classes
@@ -26,6 +26,7 @@ class SegmentNetwork(BackboneNetwork):
             size_hw=self.size_hw,
             classes=classes,
             stride=stride,
+            depth=depth,
         )
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
