@@ -59,19 +59,21 @@ def test_divided_folders(tmp_path, layout, valid):
     assert_divided(tmp_path)
 
 
-def test_folders_divided_at_the_top(tmp_path):
+@pytest.mark.parametrize("masks", ["", "labels"])
+def test_folders_divided_at_the_top(tmp_path, masks):
     for part in ("train", "val"):
         folders(tmp_path / part, part)
-    assert_divided(tmp_path)
+        (tmp_path / part / "masks").rename(tmp_path / part / (masks or "masks"))
+    assert_divided(tmp_path, masks)
 
 
-def assert_divided(root):
-    sets = read_masks(root)
+def assert_divided(root, masks=""):
+    sets = read_masks(root, masks=masks)
     assert {part: len(one.samples) for part, one in sets.items()} == {"train": 1, "val": 1}
-    assert find_mask_parts(root) == {"train": root / "train", "val": root / "val"}
-    assert list(read_masks(root, parts=("train",))) == ["train"]
-    assert mask_part_at(root / "val") == (root, "val")
-    alone = only(root / "val")
+    assert find_mask_parts(root, masks) == {"train": root / "train", "val": root / "val"}
+    assert list(read_masks(root, masks=masks, parts=("train",))) == ["train"]
+    assert mask_part_at(root / "val", masks) == (root, "val")
+    alone = only(root / "val", masks=masks)
     assert [sample.path for sample in alone.samples] == [
         sample.path for sample in sets["val"].samples
     ]
@@ -254,6 +256,8 @@ def test_coco_crowds_and_boxes_without_outline_are_void(tmp_path):
         {"segmentation": {"size": [48, 64], "counts": [0, 48 * 20, 48 * 44]}, "iscrowd": 1},
         {"bbox": [30.5, 40, 10, 20]},
     ]
+    alone = only(coco(tmp_path, rows), classes="rest,dog")
+    assert (masks_of(alone)["a"] == 0).all() and counts(alone) == {mask_coco.OTHER_CLASS: 3}
     one = only(coco(tmp_path, rows))
     mask = masks_of(one)["a"]
     assert (mask[1:9, 1:9] == 2).all() and mask[20, 19] == VOID and mask[20, 20] == 0

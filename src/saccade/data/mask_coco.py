@@ -136,10 +136,10 @@ def _shape(
     boxes = truth.boxes
     number = numbers[boxes.category[n]]
     outline = read_outline(truth.segmentations[n], size_hw, where)
-    if boxes.crowd[n] or truth.ignored[n]:
-        number = VOID
-    elif number == 0:
+    if number == 0:
         found.changed.add(OTHER_CLASS, where)
+    elif boxes.crowd[n] or truth.ignored[n]:
+        number = VOID
     elif outline is None:
         found.changed.add(NO_OUTLINE, where)
         number = VOID

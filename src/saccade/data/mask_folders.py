@@ -33,16 +33,17 @@ class Folders(NamedTuple):
 def find(place: Path, masks: str = "") -> dict[str, Folders]:
     """Return the folders of each part below ``place``, "" for undivided data; {} if none.
 
-    ``masks``: the folder of masks, in ``place`` or as it stands; it must be there. Raises
-    InputError where it is not, or where the pictures may be in several folders.
+    ``masks``: the folder of masks, in ``place``, in its parts, or as it stands. Raises InputError
+    where it is none of these, or where the pictures may be in several folders.
     """
     if not place.is_dir():
         return {}
-    folder = place / (masks or MASKS)
+    called = masks or MASKS
+    folder = place / called
     if masks and not folder.is_dir():
         folder = Path(masks)
     if not folder.is_dir():
-        own = {part: _undivided(one, one / MASKS) for part, one in part_folders(place).items()}
+        own = {part: _undivided(one, one / called) for part, one in part_folders(place).items()}
         found = {part: one for part, one in own.items() if one is not None}
         if masks and not found:
             raise InputError(f"segment.masks: there is no folder {place / masks}; check the name")
