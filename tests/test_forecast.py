@@ -453,7 +453,7 @@ def test_a_card_that_makes_no_forecaster_is_refused(run, tmp_path, key, value):
 @pytest.mark.slow
 def test_on_shapes_that_bounce_both_errors_are_at_most_half_of_repeating(tmp_path):
     write_bouncing(tmp_path / "learned", seed=10, parts={"train": 60})
-    write_bouncing(tmp_path / "judged", seed=11, parts={"val": 12})
+    write_bouncing(tmp_path / "judged", seed=11, parts={"val": 60})
     run = saccade.train(
         tmp_path / "learned",
         recipe=ROOT / "recipes" / "bouncing.toml",
@@ -461,6 +461,6 @@ def test_on_shapes_that_bounce_both_errors_are_at_most_half_of_repeating(tmp_pat
         settings={"data.validation": 0.0, "train.threads": 1},
     )
     scores = saccade.evaluate(run.folder, tmp_path / "judged")
-    assert scores.sequences == 12
+    assert scores.sequences == 60
     assert scores.squared.ratio.value <= 0.5 and scores.absolute.ratio.value <= 0.5
-    assert len(read_sequences(tmp_path / "judged" / "val", least=6)) == 12 * 16
+    assert len(read_sequences(tmp_path / "judged" / "val", least=6)) == 60 * 16
