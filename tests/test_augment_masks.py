@@ -127,7 +127,41 @@ def test_light_leaves_masks():
     assert not torch.equal(moved, pictures) and torch.equal(wanted, masks)
 
 
+def test_what_is_pasted_comes_with_its_mask():
+    """Each picture is itself, but where one other shows things; that one is the same for all."""
+    pictures, masks = torch.rand(8, 3, 10, 14), drawn((10, 14), n=8)
+    masks[:, :2] = VOID
+    both = MaskAugment(Augment(**NOTHING), paste=1.0)
+    seen, wanted = both.with_targets(pictures.clone(), masks, Generator().manual_seed(3))
+    partners = []
+    for own in range(8):
+        for other in range(8):
+            expected, mask = pictures[own].clone(), masks[own].clone()
+            for row in range(10):
+                for column in range(14):
+                    if masks[other, row, column] not in (0, VOID):
+                        expected[:, row, column] = pictures[other, :, row, column]
+                        mask[row, column] = masks[other, row, column]
+            if torch.equal(seen[own], expected) and torch.equal(wanted[own], mask):
+                partners.append(other)
+                break
+    assert sorted(partners) == list(range(8)) and partners != list(range(8))
+
+
+def test_things_are_pasted_with_their_chance():
+    pictures, masks = torch.rand(400, 1, 4, 4), torch.zeros(400, 4, 4, dtype=torch.uint8)
+    masks[:, 1:3, 1:3] = 1
+    both = MaskAugment(Augment(**NOTHING), paste=0.25)
+    seen, _ = both.with_targets(pictures.clone(), masks, Generator().manual_seed(0))
+    assert 70 < int((seen != pictures).flatten(1).any(1).sum()) < 130
+
+
 def test_a_recipe_of_masks():
     assert isinstance(make_changes(Recipe(task="segment")), MaskAugment)
     with pytest.raises(SettingError, match="is for task detect alone"):
         make_changes(Recipe(task="segment", augment=AugmentSettings(mosaic=0.5)))
+    chosen = Recipe(task="segment", augment=AugmentSettings(paste=0.5))
+    assert make_changes(chosen).paste == 0.5
+    for task in ("detect", "classify", "forecast"):
+        with pytest.raises(SettingError, match="augment.paste 0.5 is for task segment alone"):
+            make_changes(Recipe(task=task, augment=AugmentSettings(paste=0.5)))

@@ -8,25 +8,31 @@ from saccade.errors import SettingError
 from saccade.losses import TAKE_SHARES
 from saccade.training.step import Changes
 
+OF_ONE_TASK = {
+    "mosaic": ("detect", "a mosaic of pictures has no one label"),
+    "paste": ("segment", "a mask says what is to be pasted"),
+}
+
 
 def make_changes(recipe: Recipe, *, classes: int = 0) -> Changes:
     """Return what a batch goes through; ``classes``: how many the pictures show.
 
-    Raises SettingError for a mosaic without boxes, and for a mixture that nothing can learn from.
+    Raises SettingError for what this task has no use of, and for a mixture that it cannot learn.
     """
     chosen = dict(vars(recipe.augment))
-    mosaic = chosen.pop("mosaic")
+    own = {name: chosen.pop(name) for name in OF_ONE_TASK}
     mixtures = {name: chosen.pop(name) for name in MIXTURES}
+    for name, (task, reason) in OF_ONE_TASK.items():
+        if own[name] and recipe.task != task:
+            raise SettingError(
+                f"augment.{name} {own[name]:g} is for task {task} alone, since {reason}; leave it "
+                f"out, or take --task {task}. Got task {recipe.task}"
+            )
     _require_mixable(recipe, mixtures)
     if recipe.task == "detect":
-        return BoxAugment(Augment(**chosen), mosaic=mosaic)
-    if mosaic:
-        raise SettingError(
-            f"augment.mosaic {mosaic:g} is for task detect alone, since a mosaic of pictures has "
-            f"no one label; leave it out, or take --task detect. Got task {recipe.task}"
-        )
+        return BoxAugment(Augment(**chosen), mosaic=own["mosaic"])
     if recipe.task == "segment":
-        return MaskAugment(Augment(**chosen))
+        return MaskAugment(Augment(**chosen), paste=own["paste"])
     if recipe.task == "forecast":
         return Augment(**chosen, frames=recipe.forecast.seen + recipe.forecast.ahead)
     if not any(mixtures.values()):

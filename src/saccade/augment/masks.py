@@ -1,5 +1,11 @@
-"""Augmentation of pictures with masks: one move for both, then light; erased pixels are void."""
+"""Augmentation of pictures with masks: one move for both, things pasted, light, what is covered.
 
+Paste: Ghiasi and others, "Simple copy-paste is a strong data augmentation method for instance
+segmentation", CVPR 2021, arXiv:2012.07177, section 3. We differ: masks know classes and no objects,
+so all that another picture of the batch shows is pasted, with hard edges.
+"""
+
+import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample
 
@@ -9,10 +15,10 @@ from saccade.values import VOID
 
 
 class MaskAugment:
-    """The changes of ``augment``, which the masks of the pictures follow."""
+    """The changes of ``augment``, which the masks follow, and pasting with the chance ``paste``."""
 
-    def __init__(self, augment: Augment) -> None:
-        self.augment = augment
+    def __init__(self, augment: Augment, *, paste: float = 0.0) -> None:
+        self.augment, self.paste = augment, paste
 
     def with_targets(
         self, pictures: Tensor, targets: Tensor, generator: Generator
@@ -28,8 +34,22 @@ class MaskAugment:
             places = moves.places(pictures.shape[2], pictures.shape[3])
             pictures = grid_sample(pictures, places, padding_mode="reflection", align_corners=False)
             targets = moved_masks(targets, moves)
+        if self.paste:
+            pictures, targets = self._pasted(pictures, targets, generator)
         pictures, covered = self.augment.recoloured_with(pictures, generator)
         return pictures, targets if covered is None else targets.masked_fill(covered, VOID)
+
+    def _pasted(
+        self, pictures: Tensor, targets: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Lay over some pictures what another shows of all classes but the first."""
+        count = len(pictures)
+        partners = torch.randperm(count, generator=generator)
+        chosen = torch.rand(count, generator=generator) < self.paste
+        others = targets[partners]
+        shown = (others != 0) & (others != VOID) & chosen[:, None, None]
+        pictures = torch.where(shown[:, None], pictures[partners], pictures)
+        return pictures, torch.where(shown, others, targets)
 
 
 def moved_masks(masks: Tensor, moves: Moves) -> Tensor:

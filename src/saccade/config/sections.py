@@ -177,6 +177,13 @@ class AugmentSettings:
     mosaic: float = setting(
         0.0, "detect: chance that a picture becomes a mosaic of four of its batch", low=0, high=1
     )
+    paste: float = setting(
+        0.0,
+        "segment: chance that what another picture of the batch shows, all but its first class, "
+        "is pasted over a picture",
+        low=0,
+        high=1,
+    )
     random_erasing: float = setting(
         0.0,
         "chance that a rectangle of 2 to 40 % of the picture is covered with noise",
