@@ -163,5 +163,5 @@ def test_a_recipe_of_masks():
     chosen = Recipe(task="segment", augment=AugmentSettings(paste=0.5))
     assert make_changes(chosen).paste == 0.5
     for task in ("detect", "classify", "forecast"):
-        with pytest.raises(SettingError, match="augment.paste 0.5 is for task segment alone"):
+        with pytest.raises(SettingError, match=r"augment\.paste 0.5 is for task segment alone"):
             make_changes(Recipe(task=task, augment=AugmentSettings(paste=0.5)))
