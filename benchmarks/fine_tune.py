@@ -2,8 +2,8 @@
 
 Random halvings, 11 ants and 11 bees to learn from and the others to judge on, numbers 0 to 19. Both
 sides train by ``recipes/ant_or_bee.toml``; from scratch nothing is frozen, the backbone takes the
-whole rate, and that rate is SCRATCH_LR, the best of a few. Rates and lengths of both sides were
-chosen on other halvings, numbers 100 to 105. No epoch is preferred: the weights of the last one
+whole rate, and that rate is SCRATCH_LR, the best of three. The rates of both sides were chosen on
+other halvings, numbers 100 to 105. No epoch is preferred: the weights of the last one
 answer. Beside them ridge regression of scikit-learn on what the network makes of the pictures as it
 came, which nothing was chosen for.
 

@@ -8,7 +8,11 @@ import pytest
 from PIL import Image
 
 import saccade
+from saccade.api.tune_folds import deal_any
+from saccade.api.tune_plan import PLAN_FILE
 from saccade.cli.app import main
+from saccade.data.mask_readers import read_masks
+from saccade.data.mask_targets import mask_of
 from saccade.data.shapes import write_shapes
 from saccade.judge.segmentation import judge_segmentation
 from saccade.report.mask_colours import class_colours
@@ -203,6 +207,31 @@ def test_data_without_masks_are_refused(class_folders, tmp_path, capsys):
     assert code == 2 and "mask" in complaint and not (tmp_path / "run").exists()
 
 
+def test_tune_scores_folds_by_the_mean_overlap(data, tmp_path):
+    """Each fold's score is that of a training by hand on the others, judged on it."""
+    less = tmp_path / "less"
+    less.mkdir()
+    for place in ("train", "masks/train"):
+        shutil.copytree(data / place, less / place)
+    settings = SETTINGS | {"train.epochs": 1}
+    vary = {"train.seed": [0, 1]}
+    saccade.tune(less, out=tmp_path / "t", task="segment", folds=2, vary=vary, settings=settings)
+    plan = json.loads((tmp_path / "t" / PLAN_FILE).read_text())
+    samples = read_masks(less / "train", classes=",".join(CLASSES))[""].samples
+    folds = deal_any(samples, 2, None, 0)
+    scores = []
+    for places in folds:
+        training = saccade.Training(
+            less, task="segment", settings=settings | {"data.validation": 0}, apart=places.tolist()
+        )
+        list(training.records())
+        model = training.complete()
+        fold = [samples[place] for place in places]
+        pairs = [(mask_of(one).read(), model.segment([one])[0].mask) for one in fold]
+        scores.append(judge_segmentation(pairs, classes=CLASSES).figures["mean IoU"].value)
+    assert plan["standing"]["scores"][0] == pytest.approx(scores)
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
@@ -216,7 +245,6 @@ def test_data_without_masks_are_refused(class_folders, tmp_path, capsys):
         ("limits RUN DATA --masks DATA", "segment"),
         ("explain RUN PICTURE --out OUT.html", "segment"),
         ("create OUT --embedder RUN", "segment"),
-        ("tune DATA --task segment --vary train.epochs=1,2", "segment"),
         ("learning-curve DATA --task segment", "segment"),
         ("bias-variance DATA --task segment", "segment"),
     ],

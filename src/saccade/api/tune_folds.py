@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saccade.api.frames import answer_frames
+from saccade.api.judging_masks import counts_of
 from saccade.data.readers import column
 from saccade.data.splits import grouped_folds, stratified_folds
 from saccade.data.stored import Pictures
@@ -15,6 +16,7 @@ from saccade.judge.forecast import REPEATED, SAID, SQUARED, error_rows
 from saccade.judge.protocol import one_shot
 from saccade.metrics.identification import rank_k_accuracy
 from saccade.metrics.regression import r2
+from saccade.metrics.segmentation import class_iou, margins
 from saccade.tasks.model import Model
 from saccade.values import IntArray, Sample
 
@@ -54,6 +56,12 @@ def error_saved(model: Model, samples: Sequence[Sample], pictures: Pictures) -> 
     if not rows[REPEATED] > 0:
         raise InputError("nothing moves in the sequences of a fold; take fewer --folds")
     return float(1 - rows[SAID] / rows[REPEATED])
+
+
+def mean_overlap(model: Model, samples: Sequence[Sample], pictures: Pictures) -> float:
+    """Return the mean intersection over union of the classes, at the pictures' own sizes."""
+    counts = counts_of(samples, model.segment(samples), classes=len(model.surfaces or ()))
+    return float(np.nanmean(class_iou(margins(counts.confusion))))
 
 
 def deal_pictures(
@@ -113,6 +121,15 @@ def deal_classes(
     return [np.flatnonzero(owner == fold) for fold in range(folds)]
 
 
+def deal_any(
+    samples: Sequence[Sample], folds: int, groups: str | None, seed: int
+) -> list[IntArray]:
+    """Return the places of each fold: any pictures, or whole ``groups`` of a column."""
+    if groups is None:
+        return stratified_folds([""] * len(samples), folds=folds, seed=seed)
+    return grouped_folds(column(samples, groups), folds=folds, seed=seed)
+
+
 def deal_numbers(
     samples: Sequence[Sample], folds: int, groups: str | None, seed: int
 ) -> list[IntArray]:
@@ -120,10 +137,7 @@ def deal_numbers(
 
     Raises InputError where a target does not vary within a fold, so that R² says nothing.
     """
-    if groups is None:
-        dealt = stratified_folds([""] * len(samples), folds=folds, seed=seed)
-    else:
-        dealt = grouped_folds(column(samples, groups), folds=folds, seed=seed)
+    dealt = deal_any(samples, folds, groups, seed)
     numbers = np.array([sample.numbers for sample in samples])
     for fold, places in enumerate(dealt, 1):
         if not np.ptp(numbers[places], axis=0).all():
@@ -157,4 +171,5 @@ JUDGINGS = {
     "embed": Judging("rank-1", rank_1, deal_classes),
     "forecast": Judging("squared error saved", error_saved, deal_sequences),
     "regress": Judging("R²", mean_r2, deal_numbers),
+    "segment": Judging("mean IoU", mean_overlap, deal_any),
 }
