@@ -140,7 +140,7 @@ def test_many_rows_are_sampled(monkeypatch):
     assert found.weights.mean() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("sides", [(9, 50), (50, 3)])
+@pytest.mark.parametrize("sides", [(9, 50), (50, 3), (0, 20)])
 def test_too_few_pictures_are_refused(sides):
     with pytest.raises(InputError, match="are 9; add some"):
         density_ratio(np.tile(normal(9), (3, 1)), normal(50, seed=1), most=20)

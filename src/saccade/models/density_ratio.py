@@ -10,6 +10,7 @@ Importance Weighting", NIPS 2010, section 5) and have mean 1; the effective samp
 Kish, "Survey Sampling", 1965.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,7 @@ def density_ratio(
     beside. ``seed`` deals the folds. Raises InputError when a side has fewer than FEWEST different
     rows, for more than MOST_FEATURES features, and for one that is not finite.
     """
+    _require_enough(len(source), len(target))
     if source.shape[1] > MOST_FEATURES:
         raise InputError(
             f"a density ratio takes {MOST_FEATURES:,} features at most, and these are "
@@ -132,6 +134,7 @@ def _cross_fitted(
     penalty: float,
     seed: int,
 ) -> _LogOdds:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression  # Slow to load.
 
     found = [np.zeros(len(rows)) for rows in (*sides, others)]
@@ -143,7 +146,10 @@ def _cross_fitted(
         ]
         counts = [len(rows) for rows in learned]
         model = LogisticRegression(C=penalty, max_iter=1000)
-        model.fit(np.vstack(learned), np.repeat([0, 1], counts))
+        with warnings.catch_warnings():
+            # One that has not converged is judged by its answers as well, and may not be chosen.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(np.vstack(learned), np.repeat([0, 1], counts))
         prior = np.log(counts[1] / counts[0])
         for side, rows in enumerate(sides):
             mine = folds[side] == fold
@@ -165,18 +171,23 @@ def _folds(source: Float64Array, target: Float64Array, seed: int) -> Sides:
     _, first, number = np.unique(whole, axis=0, return_index=True, return_inverse=True)
     picture = first[number.ravel()]  # By where each stands first, so that values deal no folds.
     sides = picture[: len(source)], picture[len(source) :]
-    for side, name in zip(sides, ("to learn from", "of the target"), strict=True):
-        if (many := len(np.unique(side))) < FEWEST:
-            raise InputError(
-                f"a density ratio needs {FEWEST} different pictures or more of each side, and "
-                f"those {name} are {many}; add some"
-            )
+    _require_enough(*(len(np.unique(side)) for side in sides))
     common = np.intersect1d(sides[0], sides[1])
     draw = np.random.default_rng(seed)
     fold = np.zeros(len(whole), np.int64)
     for part in (common, np.setdiff1d(sides[0], common), np.setdiff1d(sides[1], common)):
         fold[draw.permutation(part)] = np.arange(len(part)) % FOLDS
     return fold[sides[0]], fold[sides[1]]
+
+
+def _require_enough(source: int, target: int) -> None:
+    """Raise InputError when one of the sides has fewer than FEWEST different rows."""
+    for many, name in ((source, "to learn from"), (target, "of the target")):
+        if many < FEWEST:
+            raise InputError(
+                f"a density ratio needs {FEWEST} different pictures or more of each side, and "
+                f"those {name} are {many}; add some"
+            )
 
 
 def _directions(*sides: NDArray[Any]) -> tuple[Float64Array, ...]:
