@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from saccade.config.sections import AUTO, Recipe
+from saccade.config.sections import Recipe
+from saccade.config.setting import AUTO
 from saccade.errors import SettingError
 from saccade.names import suggest
 
