@@ -60,7 +60,8 @@ def test_a_sheet_with_masks(masked, tmp_path, capsys):
     words = ["inspect", str(masked), "--augment", "--report", str(page)]
     assert main([*words, "--recipe", str(recipe)]) == 0
     told = page.read_text()
-    assert told.count("data:image/") == 3 * (1 + COPIES) + 1  # and the colour of the class
+    assert told.count("data:image/") == 3 * (1 + COPIES)
+    assert told.count('class="swatch"') == 1
     assert "<script>cat" not in told
     assert "20.8\u202f% &lt;script&gt;cat&lt;/script&gt;" in told.replace("\u00a0", "\u202f")
     assert "only ground" in told and " void" in told

@@ -14,6 +14,7 @@ from saccade.errors import InputError
 from saccade.report import (
     Chart,
     Charts,
+    Legend,
     Picture,
     PictureSheet,
     Section,
@@ -228,5 +229,7 @@ def test_parts_that_are_not_ours_are_refused():
         Chart("t", "<svg onload=alert(1)>")
     with pytest.raises(InputError, match="no data URI"):
         Picture("https://example.org/a.png", "r", "n")
+    with pytest.raises(InputError, match="must be as #0072b2"):
+        Legend((("red; background: url(https://example.org)", "a"),))
     with pytest.raises(InputError, match="row 2 has 1 cells"):
         Table(("a", "b"), (("1", "2"), ("3",)))

@@ -15,6 +15,7 @@ from saccade.judge.wording import figure_of_class, none_last, percent, tile
 from saccade.report import (
     Chart,
     Charts,
+    Legend,
     Part,
     Picture,
     PictureSheet,
@@ -38,7 +39,7 @@ LABELS = {
     "boundary IoU": "Overlap near the edges (boundary IoU)",
 }
 MOST_ROWS, MOST_BARS = 200, 40
-MOST_KEYS, SWATCH_HW = 24, (10, 40)  # colours that are explained; pixels of each
+MOST_KEYS = 24  # colours that are explained
 
 
 class Shown(NamedTuple):
@@ -114,7 +115,7 @@ def _per_class(scores: SegmentationScores) -> tuple[Part, ...]:
     rows = sorted(scores.per_class, key=lambda one: none_last(one.values["IoU"]))
     bars = [(one.label, found) for one in rows if (found := one.intervals["IoU"]) is not None]
     parts: list[Part] = []
-    if bars:
+    if len(bars) > 1:
         chart = interval_chart(
             [(label, 100 * f.value, 100 * f.low, 100 * f.high) for label, f in bars[:MOST_BARS]],
             title="Overlap of each class",
@@ -168,9 +169,12 @@ def _worst(
         groups.append(_views(one, answered, true, ignore))
     text = "The pictures with the largest share of wrong pixels; these are white in the last view."
     names = [one.label for one in scores.per_class]
+    keys = shown_classes(seen, len(names))
+    if all(one.picture for one in shown):
+        keys = [number for number in keys if number]  # Over pictures the first class is left bare.
     return (
         Text(text),
-        *colour_key(names, shown_classes(seen, len(names))),
+        *(colour_key(names, keys) if keys else ()),
         PictureSheet(tuple(groups)),
     )
 
@@ -193,14 +197,14 @@ def _views(
 
 def colour_key(names: Sequence[str], numbers: Sequence[int]) -> tuple[Part, ...]:
     """Return which colour is which class, for the classes of these ``numbers``."""
-    swatches = class_colours(np.array(numbers[:MOST_KEYS], np.int64))
-    rows = tuple(
-        Picture(data_uri(np.tile(colour, (*SWATCH_HW, 1)), kind="png"), "Colour", names[number])
-        for number, colour in zip(numbers, swatches, strict=False)
+    colours = class_colours(np.array(numbers[:MOST_KEYS], np.int64)).tolist()
+    entries = tuple(
+        (f"#{red:02x}{green:02x}{blue:02x}", names[number])
+        for number, (red, green, blue) in zip(numbers, colours, strict=False)
     )
-    cut = len(numbers) - len(rows)
+    cut = len(numbers) - len(entries)
     more = (Text(f"{cut} more classes have colours of their own, mixed."),) if cut else ()
-    return PictureSheet((rows,)), *more
+    return Legend(entries), *more
 
 
 def _method(scores: SegmentationScores) -> tuple[Part, ...]:

@@ -8,6 +8,7 @@ from saccade.errors import InputError
 
 # No scheme and no host: without ":" and without "//" at its beginning it stays in its folder tree.
 RELATIVE = re.compile(r"|(?!/)[\w.~%/-]+", re.ASCII)
+COLOUR = re.compile("#[0-9a-f]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,19 @@ class PictureSheet:
 
 
 @dataclass(frozen=True, slots=True)
+class Legend:
+    """What colours stand for: (colour as "#rrggbb", name) side by side."""
+
+    kind: ClassVar[str] = "legend"
+    entries: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        for colour, name in self.entries:
+            if not COLOUR.fullmatch(colour):
+                raise InputError(f"the colour of '{name}' must be as #0072b2. Got '{colour}'")
+
+
+@dataclass(frozen=True, slots=True)
 class Drawer:
     """Pictures that are seen when a link to ``anchor``, letters, digits and "-", was followed."""
 
@@ -151,7 +165,7 @@ class Drawers:
     drawers: tuple[Drawer, ...]
 
 
-Part = Text | Tiles | Table | Charts | PictureSheet | Drawers
+Part = Text | Tiles | Table | Charts | PictureSheet | Legend | Drawers
 
 
 @dataclass(frozen=True, slots=True)
