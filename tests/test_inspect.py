@@ -17,6 +17,7 @@ from saccade.api.inspect import write_clean
 from saccade.cli.app import main
 from saccade.data.first_look import look
 from saccade.data.measures import FIGURES, measure
+from saccade.data.shapes import write_shapes
 from saccade.data.tables import read_table, write_table
 from saccade.errors import InputError
 from saccade.judge.label_errors import _votes, calibrated, doubted_labels, held_out_shares
@@ -365,3 +366,33 @@ def test_labels_of_too_many_classes_are_not_judged(monkeypatch):
     monkeypatch.setattr("saccade.judge.label_errors.MOST_ANSWERS", 79)
     doubts, note = doubted_labels(rows, labels)
     assert doubts == [] and "20 pictures of 4 classes need too much memory" in note
+
+
+# Pictures with boxes, or masks
+
+
+@pytest.mark.parametrize("kind", ["boxes", "masks"])
+def test_pictures_without_labels_are_looked_at_without_them(tmp_path, capsys, kind):
+    root = tmp_path / "shapes"
+    write_shapes(root, parts={"train": 12, "val": 4})
+    if kind == "masks":
+        for file in root.rglob("*.json"):
+            file.unlink()
+    copied = root / "val" / "000.png"
+    copied.write_bytes((root / "train" / "003.png").read_bytes())
+    assert main(["inspect", str(root), "--report", str(tmp_path / "page.html")]) == 1
+    told = capsys.readouterr().out
+    assert "parts     train 12, val 4" in told and "classes" not in told
+    assert "these pictures have none" in told and "val/000.png  " in told
+    assert "16 pictures." in (tmp_path / "page.html").read_text()
+    assert len(saccade.inspect(root).found["leak"]) == 1
+    table = tmp_path / "table.csv"
+    assert main(["inspect", str(root), "--write", str(table)]) == 2
+    line = capsys.readouterr().err
+    assert "hold boxes or masks" in line and line.count("\n") == 1 and not table.exists()
+
+
+def test_a_class_may_be_called_masks(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 9, 9), np.uint8)
+    root = write_folders(tmp_path / "data", pictures, ["faces", "masks"] * 6)
+    assert dict(saccade.inspect(root).classes) == {"faces": 6, "masks": 6}

@@ -11,15 +11,15 @@ from torch import Generator, Tensor
 
 from saccade.api.changes import make_changes
 from saccade.api.data import TrainingData
+from saccade.api.kinds import task_of
 from saccade.api.procedures import PROCEDURES
 from saccade.api.recipe import whole_recipe
 from saccade.augment import Mixing
 from saccade.config import Recipe
 from saccade.data.batches import load_readable
-from saccade.data.box_formats import BOX_FORMATS
 from saccade.data.box_readers import part_at
 from saccade.data.box_sets import Counted
-from saccade.data.mask_readers import holds_masks, mask_part_at
+from saccade.data.mask_readers import mask_part_at
 from saccade.data.pictures import refuse_picture
 from saccade.errors import InputError
 from saccade.files import write_atomic
@@ -61,7 +61,7 @@ def augmented(
     refuse_picture(place, "name another file with --report")
     if recipe is None and not _stands(Path(data)):
         raise InputError(f"data {data} does not exist; check the path")
-    chosen = whole_recipe(recipe, None if recipe is not None else _task(Path(data)), {})
+    chosen = whole_recipe(recipe, None if recipe is not None else task_of(Path(data)), {})
     if chosen.task == "forecast":
         raise InputError(
             "inspect --augment shows single pictures, and task forecast learns from sequences; "
@@ -109,13 +109,6 @@ def augmented(
 def _stands(data: Path) -> bool:
     """True for what is there, and for a part of data that is a list, as DATA/val."""
     return data.exists() or part_at(data) is not None or mask_part_at(data) is not None
-
-
-def _task(data: Path) -> str:
-    """Boxes where there are any in a format that is known, else masks, else classes."""
-    if part_at(data) is not None or any(one.find(data) for one in BOX_FORMATS.values()):
-        return "detect"
-    return "segment" if holds_masks(data) else "classify"
 
 
 def _mixture(shares: Tensor, classes: Sequence[str]) -> str:

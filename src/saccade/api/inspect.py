@@ -1,14 +1,18 @@
 """``inspect``: what is wrong with data, before anything learns from them."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from saccade.api.box_samples import samples_of
 from saccade.api.evaluate import load
+from saccade.api.kinds import task_of
+from saccade.data.box_readers import read_boxes
 from saccade.data.first_look import Vectors, look
+from saccade.data.mask_readers import masked_pictures
 from saccade.data.pictures import refuse_picture
 from saccade.data.readers import find_parts, read_data
 from saccade.data.tables import PART, PATH, write_table
@@ -33,20 +37,26 @@ def inspect(
 ) -> Inspection:
     """Look for copies, leaks between parts, wrong labels and useless pictures; change nothing.
 
-    ``data`` is what ``read_data`` reads; of divided data all parts are looked at together. Each
-    picture is decoded once. ``model``, an embedder or its run folder, says which pictures are
-    alike in its eyes; without, their pixels do. ``report``: an HTML page to write. ``write``: a CSV
-    table to write, of the pictures without copies and those that show nothing; where another label
-    is suggested, it says so in a column of its own, and ``train`` reads it back. ``seed`` deals the
-    folds that labels are judged by. ``progress`` is handed the range of blocks of pictures and
-    passes it through. Raises InputError for data without files when a table is wanted, and for a
-    model that is no embedder.
+    ``data`` is what ``read_data`` reads, or pictures with boxes or masks, which have no labels to
+    be judged; of divided data all parts are looked at together. Each picture is decoded once.
+    ``model``, an embedder or its run folder, says which pictures are alike in its eyes; without,
+    their pixels do. ``report``: an HTML page to write. ``write``: a CSV table to write, of the
+    pictures without copies and those that show nothing; where another label is suggested, it says
+    so in a column of its own, and ``train`` reads it back. ``seed`` deals the folds that labels are
+    judged by. ``progress`` is handed the range of blocks of pictures and passes it through. Raises
+    InputError for data without files or labels when a table is wanted, and for a model that is no
+    embedder.
     """
     page = None if report is None else _target(report, "report", "--report", data)
     table = None if write is None else _target(write, "table", "--write", data)
     samples, parts = read_parts(data)
     if table is not None:
         _require_files(table, samples)
+        if not any(sample.label for sample in samples):
+            raise InputError(
+                f"data {data} hold boxes or masks, of which no table of labels can be written; "
+                "leave out --write"
+            )
     looked = look(samples, vectors=None if model is None else _vectors(model), progress=progress)
     found = inspect_pictures(samples, parts, looked, seed=seed, threads=torch.get_num_threads())
     if table is not None:
@@ -59,15 +69,23 @@ def inspect(
 
 
 def read_parts(data: Path | str) -> tuple[list[Sample], list[str]]:
-    """Return the samples of all parts of ``data``, and the part of each, "" where undivided."""
-    places = find_parts(data) or {"": Path(data)}
-    samples: list[Sample] = []
-    parts: list[str] = []
-    for part, place in places.items():
-        read = read_data(place)
-        samples += read
-        parts += [part] * len(read)
-    return samples, parts
+    """Return the samples of all parts of ``data``, and the part of each, "" where undivided.
+
+    Those of pictures with boxes or masks have no label.
+    """
+    place = Path(data)
+    found: Mapping[str, Sequence[Sample]]
+    kind = task_of(place)
+    if kind == "detect":
+        found = {part: samples_of(one) for part, one in read_boxes(place).items()}
+    elif kind == "segment":
+        masked = masked_pictures(place)
+        found = {part: [Sample(one, "") for one in files] for part, files in masked.items()}
+    else:
+        places = find_parts(data) or {"": place}
+        found = {part: read_data(one) for part, one in places.items()}
+    samples = [sample for part in found.values() for sample in part]
+    return samples, [part for part, own in found.items() for _ in own]
 
 
 def write_clean(table: Path, found: Inspection) -> None:

@@ -116,8 +116,9 @@ def _rows(found: "Inspection") -> list[tuple[str, ...]]:
     if any(found.parts):
         counts = (f"{part} {found.parts.count(part):,}" for part in dict.fromkeys(found.parts))
         rows.append(("parts", ", ".join(counts)))
-    rows.append(("classes", f"{len(found.classes):,}, {ends}, ratio {found.imbalance:.3g}"))
-    if found.few:
+    if found.labelled:
+        rows.append(("classes", f"{len(found.classes):,}, {ends}, ratio {found.imbalance:.3g}"))
+    if found.labelled and found.few:
         rows.append(("few", f"{len(found.few):,} classes have fewer than 30 pictures"))
     rows += [("formats", _commonest(found.formats)), ("sizes", _commonest(found.sizes))]
     return rows
@@ -131,7 +132,8 @@ def _commonest(counts: Mapping[str, int]) -> str:
 
 def _line(found: "Inspection", row: int) -> str:
     sample = found.samples[row]
-    return f"{shown(str(sample.path))} ({shown(sample.label)})"
+    label = f" ({shown(sample.label)})" if sample.label else ""
+    return f"{shown(str(sample.path))}{label}"
 
 
 def _beside(found: "Inspection", other: int) -> str:

@@ -59,6 +59,16 @@ def read_masks(
     return mask_sets(form.read(found, meaning), meaning) if found else {}
 
 
+def masked_pictures(place: Path | str) -> dict[str, list[Path]]:
+    """Return the pictures that have a mask, by part; what the masks mean is not looked at."""
+    divided, part = mask_part_at(place) or (Path(place), "")
+    form, found = _parts(divided, "")
+    if part:
+        found = {"": found[part]}
+    read = form.read(found, MaskClasses())
+    return {name: [pair.picture for pair in one.pairs] for name, one in read.items()}
+
+
 def find_mask_parts(place: Path | str, masks: str = "") -> dict[str, Path]:
     """Return what the parts of the masks at ``place`` are named by; {} for undivided data."""
     if mask_part_at(place, masks) is not None:
@@ -88,9 +98,9 @@ def mask_part_at(place: Path | str, masks: str = "") -> tuple[Path, str] | None:
 
 
 def holds_masks(place: Path) -> bool:
-    """True where masks are found without being named."""
+    """True where pictures with masks are found without being named; a class may be called masks."""
     try:
-        return mask_part_at(place) is not None or bool(_parts(place, "")[1])
+        return any(masked_pictures(place).values())
     except InputError:
         return False
 

@@ -77,6 +77,11 @@ class Inspection:
     notes: tuple[str, ...] = ()
 
     @property
+    def labelled(self) -> bool:
+        """True where pictures are of classes; those with boxes or masks have no label."""
+        return any(self.classes)
+
+    @property
     def suggestions(self) -> int:
         """How many there are of all kinds."""
         return sum(len(found) for found in self.found.values())

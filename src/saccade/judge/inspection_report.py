@@ -74,10 +74,10 @@ def inspection_report(found: Inspection, *, data: str) -> str:
     for kind, suggestions in found.found.items():
         if suggestions:
             sections.append(Section(TITLES[kind], _kind(found, kind, suggestions)))
-    sections += [
-        Section("Classes", _classes(found)),
-        Section("Sizes and formats", _files(found)),
-    ]
+    if found.labelled:
+        sections.append(Section("Classes", _classes(found)))
+    sections.append(Section("Sizes and formats", _files(found)))
+    classes = f" of {len(found.classes):,} classes" if found.labelled else ""
     told = METHOD[0].format(limit=found.copy_limit)
     return framed(
         "What is in these data",
@@ -85,7 +85,7 @@ def inspection_report(found: Inspection, *, data: str) -> str:
         method=tuple(Text(text) for text in (told, *METHOD[1:])),
         history=None,
         about={"data": data, "pictures": f"{len(found.samples):,}"},
-        subtitle=f"{len(found.samples):,} pictures of {len(found.classes):,} classes.",
+        subtitle=f"{len(found.samples):,} pictures{classes}.",
     )
 
 

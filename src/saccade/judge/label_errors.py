@@ -58,6 +58,8 @@ def doubted_labels(
         np.asarray(labels, object).astype(str), return_inverse=True, return_counts=True
     )
     rows = np.flatnonzero(counts[numbers] >= FEWEST)
+    if not any(names):
+        return [], "labels were not judged: these pictures have none"
     if (counts >= FEWEST).sum() < 2:
         return [], f"labels were not judged: that needs two classes with {FEWEST} pictures each"
     kept, targets = np.unique(numbers[rows], return_inverse=True)
