@@ -37,7 +37,8 @@ from saccade.api.detection import ANSWER, network_settings
 from saccade.config import DetectSettings
 from saccade.data.pictures import read_picture, resize
 from saccade.exchange import load_detector
-from saccade.tasks.model import Model, build_network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import build_network
 
 CLASSES = ("Platelets", "RBC", "WBC")
 CANDIDATES, MOST, OVERLAP = 100, 100, 0.5

@@ -14,7 +14,8 @@ from saccade.nn import BACKBONES, make_backbone
 from saccade.nn.last_map import last_map
 from saccade.tasks.classify import ClassifyNetwork, classify_batch
 from saccade.tasks.embed import EmbeddingNetwork, embed_batch
-from saccade.tasks.model import Model, build_network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import build_network
 from saccade.tasks.regress import RegressNetwork, estimate_batch
 
 SIDE, PATCH = 24, 7

@@ -17,7 +17,8 @@ from saccade.cli.app import main
 from saccade.errors import GalleryError, InputError
 from saccade.losses import LOGIT_LOSSES
 from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
-from saccade.tasks.model import FORMAT, Model, build_network
+from saccade.tasks.model import FORMAT, Model
+from saccade.tasks.networks import build_network
 from saccade.training.run import read_history
 from tests.conftest import CLASSES, shape_picture
 from tests.descents import thirty_losses

@@ -20,7 +20,8 @@ from saccade.tasks.card import read_card
 from saccade.tasks.detect import DetectTask, Weights
 from saccade.tasks.detecting import detect_batch
 from saccade.tasks.detector import FAMILIES
-from saccade.tasks.model import Model, build_network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import build_network
 
 SIZE = (64, 96)
 SECOND = {"proposals": 200, "kept": 20, "units": 16, "pool": "align"}

@@ -12,7 +12,8 @@ from saccade.cli.app import main
 from saccade.data.pictures import resize
 from saccade.errors import InputError, SaccadeError
 from saccade.exchange import load_detector, load_embedder
-from saccade.tasks.model import Model, build_network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import build_network
 from tests.test_detect_network import card
 
 SIZE = (64, 96)

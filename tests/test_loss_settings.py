@@ -16,7 +16,7 @@ from saccade.cli.app import main
 from saccade.config import Recipe, override, settings
 from saccade.losses import LOGIT_LOSSES, PAIR_LOSSES, VECTOR_LOSSES
 from saccade.losses.class_weights import CLASS_WEIGHTS
-from saccade.tasks.model import build_network
+from saccade.tasks.networks import build_network
 from tests.conftest import CLASSES
 
 CARD = {"backbone": "small_resnet", "width": 4, "channels": 3, "size_hw": [24, 24]}

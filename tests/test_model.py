@@ -9,7 +9,8 @@ from PIL import Image
 
 from saccade.errors import InputError, PictureError, UnknownNameError
 from saccade.tasks.card import CARD_FILE, FORMAT
-from saccade.tasks.model import WEIGHTS_FILE, Model, build_network, pixel_model
+from saccade.tasks.model import WEIGHTS_FILE, Model, pixel_model
+from saccade.tasks.networks import build_network
 
 CARD = {
     "format": FORMAT,

@@ -17,7 +17,8 @@ from saccade.cli.app import main
 from saccade.errors import GalleryError, InputError
 from saccade.losses import VALUE_LOSSES
 from saccade.tasks.card import FORMAT
-from saccade.tasks.model import Model, build_network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import build_network
 from saccade.tasks.regress import RegressNetwork, RegressTask
 from saccade.training.run import read_history
 from tests.descents import thirty_losses

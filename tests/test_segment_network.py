@@ -13,7 +13,7 @@ from saccade.losses.masks import Dice
 from saccade.nn import make_backbone
 from saccade.nn.fcn import Fcn
 from saccade.tasks import tiling
-from saccade.tasks.model import build_network
+from saccade.tasks.networks import build_network
 from saccade.tasks.segment import SegmentTask, pixel_weights
 from saccade.tasks.segmenter import likeliest, segment_batch
 from saccade.values import VOID

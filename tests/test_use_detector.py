@@ -23,7 +23,8 @@ from saccade.data.box_readers import find_box_parts, part_at, read_boxes
 from saccade.data.box_writers import write_boxes
 from saccade.errors import InputError, SettingError
 from saccade.judge.speed import median_interval, speeds
-from saccade.tasks.model import Model, build_network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import build_network
 from saccade.values import Detection, Sample
 
 HIGH, WIDE = 32, 48

@@ -22,8 +22,9 @@ from saccade.judge.classification import FEW, ClassificationScores, numbered
 from saccade.losses.class_weights import CLASS_WEIGHTS
 from saccade.metrics.calibration import fit_temperature
 from saccade.tasks.classify import ClassifyNetwork, ClassifyTask
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
 from saccade.tasks.neighbours import NeighboursNetwork, NeighboursTask
+from saccade.tasks.networks import Network
 from saccade.tasks.ridge import RidgeNetwork, RidgeTask
 from saccade.values import Sample
 

@@ -23,7 +23,8 @@ from saccade.tasks.card import MOST_OF_A_LIST
 from saccade.tasks.detect import DetectTask, Sampling, Weights
 from saccade.tasks.detect_targets import NO_BOX
 from saccade.tasks.detector import OneStageNetwork
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import Network
 from saccade.values import Sample
 
 FEWEST_HELD = 2  # pictures: fewer have no interval

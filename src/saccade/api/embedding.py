@@ -18,7 +18,8 @@ from saccade.data.stored import Pictures
 from saccade.errors import SettingError
 from saccade.judge.embedding import EmbeddingScores
 from saccade.tasks.embed import EmbeddingNetwork, EmbedTask
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import Network
 from saccade.values import Sample
 
 

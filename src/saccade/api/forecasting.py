@@ -22,7 +22,8 @@ from saccade.names import look_up
 from saccade.nn.recurrent import CELLS
 from saccade.tasks.forecast import ForecastTask
 from saccade.tasks.forecaster import Forecaster
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import Network
 from saccade.values import Sample
 
 FEWEST_HELD = 2  # sequences: fewer have no interval

@@ -17,8 +17,8 @@ from saccade.data.symmetries import EXTRA_CLASSES
 from saccade.errors import SettingError
 from saccade.names import look_up
 from saccade.optim import AVERAGED, FULL_BATCH, make_optimiser
-from saccade.tasks.model import Network, build_network
 from saccade.tasks.network import BackboneNetwork
+from saccade.tasks.networks import Network, build_network
 from saccade.training.average import WeightAverage
 
 # What first weights are fitted to: enough places to see, and little memory.

@@ -20,7 +20,8 @@ from saccade.api.regression import RegressProcedure
 from saccade.api.segmentation import SegmentProcedure
 from saccade.config import Recipe
 from saccade.data.stored import Pictures
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import Network
 from saccade.values import Sample
 
 

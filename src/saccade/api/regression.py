@@ -20,7 +20,8 @@ from saccade.data.targets import target_names
 from saccade.errors import InputError, SettingError
 from saccade.judge.regression import RegressionScores
 from saccade.metrics import r2
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import Network
 from saccade.tasks.regress import RegressNetwork, RegressTask
 from saccade.values import Sample
 

@@ -30,8 +30,9 @@ from saccade.errors import InputError, SettingError
 from saccade.files import write_atomic
 from saccade.models.density_ratio import density_ratio
 from saccade.nn import make_backbone
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
 from saccade.tasks.network import BackboneNetwork
+from saccade.tasks.networks import Network
 from saccade.values import Float32Array, Sample
 
 WEIGHTS_FILE = "reweighting.safetensors"

@@ -21,7 +21,8 @@ from saccade.data.stored import Pictures
 from saccade.errors import InputError, SettingError
 from saccade.judge.segmentation import SegmentationScores
 from saccade.tasks.card import seen_whole
-from saccade.tasks.model import Model, Network
+from saccade.tasks.model import Model
+from saccade.tasks.networks import Network
 from saccade.tasks.segment import SegmentTask, pixel_weights
 from saccade.tasks.segmenter import SegmentNetwork
 from saccade.values import VOID, Sample

@@ -42,6 +42,8 @@ LONGEST_SIDE = 4096  # pixels: a detector's network is shown a picture of its si
 MOST_STRIDE, MOST_DEPTH, FITS = 1024, 4096, ("stretch", "tiles")  # of a segmenter
 # These may be missing; then the backbone has its own.
 PART_KEYS = ("activation", "normalisation")
+# And these; then each picture is brought to its own mean.
+COLOUR_KEYS = ("mean", "std")
 
 
 def read_card(file: Path) -> dict[str, Any]:
