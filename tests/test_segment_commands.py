@@ -129,6 +129,8 @@ def test_predict_tells_a_machine_how_many_pixels(run, data, tmp_path, capsys):
     assert code == 2 and "bad.png" in complaint
     assert sum(told[0]["pixels"].values()) == 48 * 72 and list(told[0]["pixels"]) == list(CLASSES)
     assert told[1]["pixels"] is None and "bad.png" in told[1]["error"]
+    code, _, complaint = asked(capsys, "predict", run, bad, "--out", tmp_path / "masks")
+    assert code == 2 and "bad.png" in complaint and not (tmp_path / "masks").exists()
 
 
 def test_two_segmenters_are_compared(run, data, tmp_path, capsys):

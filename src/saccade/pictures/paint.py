@@ -59,10 +59,10 @@ def painted_objects(photo: UInt8Array, found: Detection, classes: Sequence[str])
 def painted_places(
     photos: Sequence[Path], folder: Path, *, option: str = "--painted"
 ) -> list[Path]:
-    """Make ``folder`` and return where each painted photo is to stand, none of which is there yet.
+    """Return where each painted photo is to stand in ``folder``, none of which is there yet.
 
-    Raises InputError where one is, as where the photos themselves are, or where ``folder``, which
-    ``option`` names, is a file.
+    The folder is made by the first that is written. Raises InputError where one is there, as where
+    the photos themselves are, or where ``folder``, which ``option`` names, is a file.
     """
     if folder.is_file():
         raise InputError(f"{folder} is a file; name a folder with {option}")
@@ -75,12 +75,12 @@ def painted_places(
     for place in places:
         if place.exists():
             raise InputError(f"{place} exists already; name another folder for {option}")
-    folder.mkdir(parents=True, exist_ok=True)
     return places
 
 
 def write_painted(picture: UInt8Array, place: Path) -> None:
-    """Write a painted photo as PNG, whole or not at all."""
+    """Write a painted photo as PNG, whole or not at all, in a folder that is made if need be."""
+    place.parent.mkdir(parents=True, exist_ok=True)
     with replacing(place) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")
 

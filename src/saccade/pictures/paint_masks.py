@@ -32,9 +32,13 @@ def painted_mask(picture: UInt8Array, found: Segmentation) -> UInt8Array:
 
 
 def write_mask(found: Segmentation, place: Path) -> None:
-    """Write the mask as PNG whose pixels are class numbers, with a palette; whole or not at all."""
+    """Write the mask as PNG whose pixels are class numbers, with a palette; whole or not at all.
+
+    Its folder is made if need be.
+    """
     image = Image.fromarray(found.mask)
     image.putpalette(palette(len(found.classes), ignore=VOID))
+    place.parent.mkdir(parents=True, exist_ok=True)
     with replacing(place) as temporary:
         image.save(temporary, format="PNG")
 
