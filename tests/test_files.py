@@ -1,6 +1,8 @@
 """Atomic writes, hashes, and the safe join."""
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,14 @@ from hypothesis import strategies as st
 
 from saccade import files
 from saccade.errors import InputError
-from saccade.files import existing_folder, replacing, safe_join, sha256_file, write_atomic
+from saccade.files import (
+    bytes_below,
+    existing_folder,
+    replacing,
+    safe_join,
+    sha256_file,
+    write_atomic,
+)
 
 
 def names_in(folder):
@@ -148,3 +157,26 @@ def test_an_existing_folder_is_asked_for(tmp_path):
         existing_folder(tmp_path / "none", "data folder")
     with pytest.raises(InputError, match=r"data folder .* is a file; a folder is needed"):
         existing_folder(tmp_path / "file", "data folder")
+
+
+def test_bytes_are_counted_while_others_remove_files(tmp_path, monkeypatch):
+    for name in ("a/b/one", "gone/two", "a/three", "four"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(len(name)))
+    assert bytes_below(tmp_path) == len("a/b/one") + len("gone/two") + len("a/three") + len("four")
+    scandir, stat = os.scandir, Path.stat
+
+    def vanishing(folder):
+        if str(folder).endswith("gone"):
+            shutil.rmtree(folder)
+        return scandir(folder)
+
+    def unlinked(file, **more):
+        if file.name == "three":
+            file.unlink()
+        return stat(file, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", vanishing)
+        patch.setattr(Path, "stat", unlinked)
+        assert bytes_below(tmp_path) == len("a/b/one") + len("four")

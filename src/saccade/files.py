@@ -49,6 +49,19 @@ def replacing(path: Path) -> Iterator[Path]:
     sync(path.parent)
 
 
+def bytes_below(folder: Path) -> int:
+    """Return the bytes of all files in a folder, at any depth.
+
+    What others add or remove meanwhile counts or does not, and is no error.
+    """
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(root, name).stat().st_size
+    return total
+
+
 def write_together(folder: Path, contents: Mapping[str, str]) -> None:
     """Write many files into a folder, by name, each whole or not at all; all are synced at the end.
 
@@ -56,8 +69,9 @@ def write_together(folder: Path, contents: Mapping[str, str]) -> None:
     process that died left of its writing is swept away when it is an hour old.
     """
     for left in folder.glob(".*.part"):
-        if time.time() - left.stat().st_mtime > ABANDONED_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # Another writer's, which is done by now.
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".part") as temporary:
         parts = [Path(temporary) / name for name in contents]
         for part, content in zip(parts, contents.values(), strict=True):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from saccade.files import bytes_below
 from saccade.gallery import centring, choices, store, upkeep
 from saccade.gallery.answers import GalleryStats
 from saccade.gallery.database import Database
@@ -15,12 +16,11 @@ def stats(database: Database) -> GalleryStats:
         counts: dict[str, Any] = store.counts(connection) | {}
         chosen = choices.read(connection)
         centre = centring.read(connection)
-    files = [path for path in database.folder.rglob("*") if path.is_file()]
     return GalleryStats(
         **counts,
         dimension=meta.dimension,
         format_version=database.version,
-        bytes_on_disk=sum(path.stat().st_size for path in files),
+        bytes_on_disk=bytes_below(database.folder),
         threshold=meta.threshold,
         fingerprint=meta.fingerprint,
         embedder=meta.embedder,
