@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from saccade.api.box_samples import box_parts, boxes_of
 from saccade.api.judging import judge_model
 from saccade.api.parts import Parts
+from saccade.api.recipe import OF_WHOLE_PICTURES, require_usual
 from saccade.config import DetectSettings, Recipe
 from saccade.data.splits import stratified_split
 from saccade.data.stored import Pictures
@@ -49,21 +50,8 @@ class DetectProcedure:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        refused = (
-            ("model.name", recipe.model.name, "network"),
-            ("data.tree", recipe.data.tree, ""),
-            ("data.extra_classes", recipe.data.extra_classes, "none"),
-            ("data.target", recipe.data.target, "label"),
-            ("loss.class_weights", recipe.loss.class_weights, "none"),
-            ("train.batches", recipe.train.batches.replace("auto", "shuffled"), "shuffled"),
-            ("loss.name", recipe.loss.name, "auto"),
-        )
-        for name, value, only in refused:
-            if value != only:
-                raise SettingError(
-                    f"{name} {value} is not for task detect; leave it out"
-                    + (" and set detect.box_loss or detect.remedy" if name == "loss.name" else "")
-                )
+        names = ("model.name", *OF_WHOLE_PICTURES, "loss.class_weights", "loss.name")
+        require_usual(recipe, names, instead={"loss.name": "detect.box_loss or detect.remedy"})
         if not recipe.train.epochs:
             raise SettingError("train.epochs 0 trains no detector; take 1 or more")
         self.network = network_settings(recipe.detect)

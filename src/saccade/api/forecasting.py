@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from saccade.api.frames import answer_frames
 from saccade.api.judging import judge_model
 from saccade.api.parts import LONGEST_SIDE, Parts, read_parts
-from saccade.api.recipe import chosen_loss
-from saccade.config import ModelSettings, Recipe
+from saccade.api.recipe import OF_WHOLE_PICTURES, chosen_loss, require_usual
+from saccade.config import Recipe
 from saccade.data.sequences import read_sequences, windows
 from saccade.data.splits import stratified_split
 from saccade.data.stored import Pictures
@@ -47,21 +47,8 @@ class ForecastProcedure:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        usual = ModelSettings()
-        refused = [
-            (f"model.{name}", getattr(recipe.model, name), getattr(usual, name))
-            for name in OF_PICTURES
-        ]
-        refused += [
-            ("data.tree", recipe.data.tree, ""),
-            ("data.extra_classes", recipe.data.extra_classes, "none"),
-            ("data.target", recipe.data.target, "label"),
-            ("loss.class_weights", recipe.loss.class_weights, "none"),
-            ("train.batches", recipe.train.batches.replace("auto", "shuffled"), "shuffled"),
-        ]
-        for name, value, only in refused:
-            if value != only:
-                raise SettingError(f"{name} {value} is not for task forecast; leave it out")
+        names = [f"model.{name}" for name in OF_PICTURES]
+        require_usual(recipe, [*names, *OF_WHOLE_PICTURES, "loss.class_weights"])
         if not recipe.train.epochs:
             raise SettingError("train.epochs 0 trains no forecaster; take 1 or more")
         look_up(CELLS, recipe.forecast.cell, "recurrent cell")

@@ -1,6 +1,6 @@
 """The recipe of a run: a file or a Recipe, with settings laid over it, checked as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,9 @@ from saccade.errors import SettingError
 
 MAX_BATCH = 4096
 WITHOUT_DESCENT = ("knn", "ridge")
+# What only tasks that learn one class, or numbers, of a whole picture have a use of.
+OF_WHOLE_PICTURES = ("data.tree", "data.extra_classes", "data.target", "train.batches")
+AS_USUAL = {"train.batches": "shuffled"}  # what auto means there
 
 
 def whole_recipe(
@@ -30,6 +33,22 @@ def whole_recipe(
             "or train.pictures_per_class"
         )
     return _with_features(whole)
+
+
+def require_usual(
+    recipe: Recipe, names: Sequence[str], *, instead: Mapping[str, str] | None = None
+) -> None:
+    """Raise SettingError for the first setting of ``names`` that is not at its default.
+
+    ``instead``: what to set in its place, by name.
+    """
+    values, usual = recipe_values(recipe), recipe_values(Recipe())
+    for name in names:
+        if values[name] not in (usual[name], AS_USUAL.get(name)):
+            more = f" and set {instead[name]}" if instead and name in instead else ""
+            raise SettingError(
+                f"{name} {values[name]} is not for task {recipe.task}; leave it out{more}"
+            )
 
 
 def _with_features(recipe: Recipe) -> Recipe:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from saccade.api.judging import judge_model
 from saccade.api.mask_samples import mask_parts
 from saccade.api.parts import Parts
-from saccade.api.recipe import chosen_loss
+from saccade.api.recipe import OF_WHOLE_PICTURES, chosen_loss, require_usual
 from saccade.config import Recipe
 from saccade.data.mask_classes import MaskClasses
 from saccade.data.mask_targets import mask_of, mask_targets
@@ -42,16 +42,7 @@ class SegmentProcedure:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self._meaning = MaskClasses()
-        refused = (
-            ("model.name", recipe.model.name, "network"),
-            ("data.tree", recipe.data.tree, ""),
-            ("data.extra_classes", recipe.data.extra_classes, "none"),
-            ("data.target", recipe.data.target, "label"),
-            ("train.batches", recipe.train.batches.replace("auto", "shuffled"), "shuffled"),
-        )
-        for name, value, only in refused:
-            if value != only:
-                raise SettingError(f"{name} {value} is not for task segment; leave it out")
+        require_usual(recipe, ("model.name", *OF_WHOLE_PICTURES))
         if not recipe.train.epochs:
             raise SettingError("train.epochs 0 trains no segmenter; take 1 or more")
 
